@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# rf_folder(base DEPS ... LIBS ...): the static library rf_base of this folder's sources.
+function(rf_folder name)
+  cmake_parse_arguments(F "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  if(sources)
+    add_library(rf_${name} STATIC ${sources})
+    target_link_libraries(rf_${name} PUBLIC rf_flags)
+    foreach(dep ${F_DEPS})
+      target_link_libraries(rf_${name} PUBLIC rf_${dep})
+    endforeach()
+    target_link_libraries(rf_${name} PUBLIC ${F_LIBS})
+  else()
+    add_library(rf_${name} INTERFACE)
+    foreach(dep ${F_DEPS})
+      target_link_libraries(rf_${name} INTERFACE rf_${dep})
+    endforeach()
+    target_link_libraries(rf_${name} INTERFACE rf_flags ${F_LIBS})
+  endif()
+endfunction()
+
+# rf_program(regexport): the program of this folder.
+function(rf_program name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  if(sources)
+    add_executable(${name} ${sources})
+    target_link_libraries(${name} PRIVATE rf_tools ${ARGN})
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endfunction()
+
+# rf_test_folder(base): one Check runner of tests/<folder>/test_*.c. Each file test_<module>.c gives
+# `Suite *rf_<module>_suite(void)`; ctest registers every suite by itself.
+function(rf_test_folder name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/test_*.c)
+  if(NOT sources)
+    return()
+  endif()
+  set(decl "")
+  set(list "")
+  foreach(src ${sources})
+    get_filename_component(module ${src} NAME_WE)
+    string(REGEX REPLACE "^test_" "" module ${module})
+    string(APPEND decl "Suite *rf_${module}_suite(void);\n")
+    string(APPEND list "    rf_${module}_suite,\n")
+    add_test(NAME ${name}.${module} COMMAND test_${name})
+    set_tests_properties(${name}.${module} PROPERTIES
+      ENVIRONMENT "CK_RUN_SUITE=${module};RF_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data;RF_BIN=${PROJECT_BINARY_DIR}"
+      LABELS unit TIMEOUT 300)
+  endforeach()
+  set(RF_SUITE_DECLARATIONS "${decl}")
+  set(RF_SUITE_LIST "${list}")
+  configure_file(${PROJECT_SOURCE_DIR}/tests/runner.c.in ${CMAKE_CURRENT_BINARY_DIR}/runner_${name}.c @ONLY)
+  file(GLOB helpers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/helper_*.c
+       ${CMAKE_CURRENT_SOURCE_DIR}/support/*.c)
+  add_executable(test_${name} ${sources} ${helpers} ${CMAKE_CURRENT_BINARY_DIR}/runner_${name}.c)
+  target_link_libraries(test_${name} PRIVATE rf_${name} PkgConfig::CHECK)
+  # Check's own macros do not pass these two.
+  target_compile_options(test_${name} PRIVATE -Wno-pedantic -Wno-sign-conversion -Wno-conversion)
+endfunction()

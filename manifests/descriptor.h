@@ -3,6 +3,7 @@
 #ifndef RF_MANIFESTS_DESCRIPTOR_H
 #define RF_MANIFESTS_DESCRIPTOR_H
 
+#include "base/digest.h"
 #include "manifests/media_type.h"
 #include "manifests/platform.h"
 

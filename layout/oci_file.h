@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An image-layout tar, or a bundle, as a read-only place. Repositories: of a tar whose index.json names `repository:tag`
+ * (bundles), each repository; and "" which sees all entries, its tags being the whole ref.names. blobs are read in place.
+ */
+#ifndef RF_LAYOUT_OCI_FILE_H
+#define RF_LAYOUT_OCI_FILE_H
+
+#include "layout/place.h"
+
+RF_MUST_USE int rf_oci_file_open(const char *path, struct rf_place **out, struct rf_err *err);
+
+#endif

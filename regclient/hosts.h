@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of each registry: address, TLS, login, limits. Merged from (later wins per field) the built-in entry of Docker Hub,
+ * Docker's logins and helpers, regctl's configuration file, the YAML file's `creds`, and --host. Frozen before threads start.
+ */
+#ifndef RF_REGCLIENT_HOSTS_H
+#define RF_REGCLIENT_HOSTS_H
+
+#include "base/json.h"
+
+enum rf_tls { RF_TLS_UNSET = 0, RF_TLS_ENABLED = 1, RF_TLS_INSECURE = 2, RF_TLS_DISABLED = 3 };
+
+/* One registry's settings; NULL, 0 or UNSET = not said. The keys are those of inventory 2.4 and 4.2. Secrets are wiped on release. */
+struct rf_host {
+    char *name;     /* as written in references: "docker.io", "registry.example:5000" */
+    char *hostname; /* host[:port] really contacted */
+    enum rf_tls tls;
+    char *user, *pass, *token;   /* token: identity (refresh) token */
+    char *cred_helper, *cred_host;
+    uint64_t cred_expire_s;
+    char *ca_pem, *client_cert_pem, *client_key_pem;
+    char *path_prefix;
+    char **mirrors;
+    size_t n_mirrors;
+    unsigned priority;
+    bool repo_auth, repo_auth_set;
+    bool disable_head;
+    json_t *api_opts;
+    int64_t blob_chunk; /* bytes; 0 = not said */
+    int64_t blob_max;   /* bytes; 0 = not said, -1 = no limit */
+    double req_per_sec;
+    unsigned req_concurrent;
+};
+void rf_host_init(struct rf_host *h);
+void rf_host_release(struct rf_host *h);
+
+struct rf_hosts;
+struct rf_hosts *rf_hosts_new(void);
+void rf_hosts_free(struct rf_hosts *h);
+void rf_hosts_freep(struct rf_hosts **h);
+/* Merges one entry over what is there under its name (aliases of Docker Hub are one). Takes nothing over. */
+RF_MUST_USE int rf_hosts_merge(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+/*
+ * --host reg=NAME,user=…,pass=…,tls=…  (also pass-file=PATH, pass-env=NAME, ca-file=PATH, cert-file=PATH, key-file=PATH,
+ * hostname=, token=, cred-helper=, blob-chunk=, blob-max=, req-concurrent=, req-per-sec=, path-prefix=). Values may be quoted with " or use \.
+ * -RFE_USAGE names the part.
+ */
+RF_MUST_USE int rf_hosts_add_flag(struct rf_hosts *h, const char *text, struct rf_err *err);
+/* Overwrites the value of pass= and token= inside the argument itself (argv) with '*'. */
+void rf_hosts_hide_flag(char *text);
+/* $REGCTL_CONFIG, else $XDG_CONFIG_HOME|~/.config + /regctl/config.json if it exists, else ~/.regctl/config.json. Absent is success. */
+RF_MUST_USE int rf_hosts_load_regctl(struct rf_hosts *h, struct rf_err *err);
+/* $DOCKER_CONFIG/config.json or ~/.docker/config.json, and $DOCKER_AUTH_CONFIG: logins and helpers; certs.d CAs. Absent is success. */
+RF_MUST_USE int rf_hosts_load_docker(struct rf_hosts *h, struct rf_err *err);
+/* The settings of a registry, with defaults filled in (hostname, tls enabled, cred_expire 3600, …); borrowed. Unknown names get defaults. Thread-safe. */
+const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name);
+
+/*
+ * The login for a host: asks the credential helper when one is configured (bounded, cached for cred_expire). Outputs belong to the caller
+ * (rf_wipe_freep), NULL when there is none; *token is an identity token. Thread-safe.
+ */
+RF_MUST_USE int rf_host_login(struct rf_hosts *h, const struct rf_host *host, char **user, char **pass, char **token, struct rf_err *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request to a registry, seen through: login, redirects followed by ourselves, retries with backoff and Retry-After, per-host
+ * concurrency and rate, counting. One classifier of answers for all paths (reliability-security F13).
+ */
+#ifndef RF_REGCLIENT_REQUEST_H
+#define RF_REGCLIENT_REQUEST_H
+
+#include "regclient/auth.h"
+
+#define RF_REDIRECTS_MAX 5
+#define RF_TRIES_MAX 5
+
+struct rf_remote; /* one registry: host settings, auth, slots, backoff. Thread-safe. */
+struct rf_remote_options {
+    unsigned parallel;   /* requests at once when the host's settings do not say; 0 = 3 */
+    struct rf_stats *stats;
+};
+RF_MUST_USE int rf_remote_new(struct rf_http *http, struct rf_hosts *hosts, const char *name, const struct rf_remote_options *opts,
+                              struct rf_remote **out, struct rf_err *err);
+void rf_remote_free(struct rf_remote *r);
+const struct rf_host *rf_remote_host(const struct rf_remote *r);
+/* "https://host:port/v2/<prefix>" + path ("/library/alpine/tags/list") as a URL. */
+RF_MUST_USE int rf_remote_url(const struct rf_remote *r, const char *path, struct rf_url *out, struct rf_err *err);
+
+struct rf_call {
+    enum rf_request_kind kind;
+    enum rf_http_method method;
+    const struct rf_url *url;
+    const char *scope;
+    const char *const *headers;
+    size_t n_headers;
+    struct rf_slice body;
+    struct rf_source *body_source; /* repeated only when it can seek */
+    uint64_t body_size;
+    struct rf_sink *sink;
+    uint64_t sink_max;
+    size_t body_max;
+    bool (*accept)(void *ctx, int status, const struct rf_headers *headers);
+    void *accept_ctx;
+    bool once;        /* not repeated on failures: the caller knows how to go on (uploads, blob bodies) */
+    bool any_status;  /* statuses that are not 2xx are an answer as well, not a failure */
+};
+/*
+ * 0 for a 2xx answer (or any with any_status). Otherwise the error carries http_status, and the registry's own words, escaped and cut:
+ * 404 -RFE_NOT_FOUND, 401/403 -RFE_DENIED, 429 -RFE_RATE_LIMITED, 408/5xx -RFE_SERVER, other -RFE_FAILED. A redirect is followed for GET and HEAD, to at
+ * most RF_REDIRECTS_MAX places, never from https to http; on another origin nothing secret goes along and the address is checked when connecting.
+ */
+RF_MUST_USE int rf_remote_call(struct rf_remote *r, const struct rf_call *call, struct rf_http_response *resp, struct rf_err *err);
+/* Gets a token for the scope without any other request: -RFE_DENIED when the token service says no; 0 also when it cannot be told. */
+RF_MUST_USE int rf_remote_ask_scope(struct rf_remote *r, const char *scope, struct rf_err *err);
+
+#endif

@@ -3,6 +3,8 @@
 #ifndef RF_BASE_PARALLEL_H
 #define RF_BASE_PARALLEL_H
 
+#include <pthread.h>
+
 #include "base/error.h"
 
 /*
@@ -13,5 +15,8 @@
  */
 RF_MUST_USE int rf_parallel(unsigned threads, size_t n, int (*fn)(void *ctx, size_t i, struct rf_err *err), void *ctx,
                             struct rf_err *err);
+
+/* A thread of ours: 256 KiB of stack, and signals go to other threads. 0 or an errno, as pthread_create. */
+RF_MUST_USE int rf_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
 
 #endif

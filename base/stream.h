@@ -7,15 +7,17 @@
  *     rc = rf_sink_commit(sink, err);      nothing takes effect before this
  *     rf_sink_free(sink);                  without commit: as if it had never been
  *
- * A short read is not the end; 0 is. Errors are sticky: after a failure every later call fails the same.
+ * A short read is not the end; 0 is. Errors are sticky: after a failure every later call fails with the same code
+ * (the functions here see to that, so implementations need not); only a seek that succeeds ends this.
+ * Implementations start zeroed (rf_xcalloc) with `ops` set; nobody but the functions here touches the other fields.
  * An implementation may answer -RFE_AGAIN (would block) only where its header says so.
  */
 #ifndef RF_BASE_STREAM_H
 #define RF_BASE_STREAM_H
 
-#include "base/digest.h"
-
 #include <sys/types.h>
+
+#include "base/digest.h"
 
 struct rf_source;
 struct rf_source_ops {
@@ -26,6 +28,7 @@ struct rf_source_ops {
 };
 struct rf_source {
     const struct rf_source_ops *ops;
+    int failed; /* the first failure, 0 = none; -RFE_AGAIN does not count */
 };
 RF_MUST_USE ssize_t rf_source_read(struct rf_source *s, void *p, size_t n, struct rf_err *err);
 RF_MUST_USE int rf_source_seek(struct rf_source *s, uint64_t offset, struct rf_err *err); /* -RFE_UNSUPPORTED */
@@ -41,6 +44,8 @@ struct rf_sink_ops {
 };
 struct rf_sink {
     const struct rf_sink_ops *ops;
+    int failed;     /* the first failure, 0 = none; -RFE_AGAIN does not count */
+    bool committed; /* later writes and commits are programming errors */
 };
 RF_MUST_USE int rf_sink_write(struct rf_sink *s, const void *p, size_t n, struct rf_err *err);
 RF_MUST_USE int rf_sink_commit(struct rf_sink *s, struct rf_err *err);
@@ -79,7 +84,7 @@ struct rf_sink *rf_sink_fd_at(int fd, uint64_t offset, uint64_t size);
 struct rf_sink *rf_sink_verify(struct rf_sink *inner, bool own, const struct rf_digest *want, uint64_t size,
                                struct rf_hasher *start);
 
-/* Pumps until the end of `src`; does not commit. Returns 0 and the count in *n (may be NULL). */
+/* Pumps until the end of `src`; does not commit. Returns 0 and the count in *n (may be NULL). Stops when cancelled. */
 RF_MUST_USE int rf_stream_copy(struct rf_source *src, struct rf_sink *sink, uint64_t *n, struct rf_err *err);
 
 #endif

@@ -3,9 +3,9 @@
 #ifndef RF_BASE_TEXT_H
 #define RF_BASE_TEXT_H
 
-#include "base/buf.h"
-
 #include <time.h>
+
+#include "base/buf.h"
 
 /* The whole slice as an unsigned decimal number of at most `max`; no sign, no blanks, no trailing text. -RFE_INVALID. */
 RF_MUST_USE int rf_parse_u64(struct rf_slice s, uint64_t max, uint64_t *out, struct rf_err *err);
@@ -17,7 +17,20 @@ RF_MUST_USE int rf_parse_u64(struct rf_slice s, uint64_t max, uint64_t *out, str
 void rf_text_safe(struct rf_buf *out, struct rf_slice s, size_t max);
 /* The same into a fresh string of the caller's. */
 char *rf_text_safe_dup(struct rf_slice s, size_t max);
+/* The same into `cap` bytes (at least 1) without allocating; what does not fit is cut, marked "...". Returns the length. */
+size_t rf_text_safe_fixed(char *out, size_t cap, struct rf_slice s);
 bool rf_text_is_utf8(struct rf_slice s);
+/* The largest length of at most `n` bytes of `s` that does not cut through a character. */
+size_t rf_text_boundary(struct rf_slice s, size_t n);
+/*
+ * Reads one character: its bytes (1 to 4) are returned and *cp is its number. A byte that is not part of valid UTF-8
+ * is read alone, with *cp = UINT32_MAX. `s` must not be empty.
+ */
+size_t rf_text_next(struct rf_slice s, uint32_t *cp);
+/* False for controls, bidirectional and other format controls, separators other than U+0020, and what is no character. */
+bool rf_text_is_printable(uint32_t cp);
+/* Appends `s` in double quotes with Go's escapes (\n, \", \x1b, \u202e), as in Go's %q. */
+void rf_text_quote(struct rf_buf *out, struct rf_slice s);
 
 void rf_hex_encode(const uint8_t *bytes, size_t n, char *out); /* out holds 2n+1 */
 /* Lower-case hex of exactly 2n characters; false when it is anything else. */

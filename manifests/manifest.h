@@ -40,7 +40,9 @@ struct rf_manifest_expect {
  * Checks digest and size first (-RFE_DIGEST_MISMATCH, -RFE_SIZE_MISMATCH), then parses the same bytes. Refuses documents that can be
  * read in two ways (-RFE_AMBIGUOUS): media types of header, body and parent disagree; `manifests` together with `config`, `layers` or
  * `fsLayers`; duplicate keys, also such that differ only in case of the keys that we know. Schema 1 is -RFE_UNSUPPORTED, all else -RFE_INVALID.
- * Without any type given and in the body, the structure decides when only one reading is possible. *out belongs to the caller.
+ * Without any type given and in the body, the structure decides when only one reading is possible. A header of a general kind
+ * (text, application/json, octet-stream) says nothing. Two sizes for one digest are -RFE_AMBIGUOUS; more layers or entries
+ * than the limits above are -RFE_TOO_LARGE. expect may be NULL. *out belongs to the caller.
  */
 RF_MUST_USE int rf_manifest_parse(struct rf_slice bytes, const struct rf_manifest_expect *expect, struct rf_manifest **out,
                                   struct rf_err *err);
@@ -61,9 +63,13 @@ RF_MUST_USE int rf_manifest_prune(const struct rf_manifest *index, const size_t 
 /*
  * Entries of an index for these platforms (each must match at least one entry, else -RFE_NOT_FOUND naming it and what
  * there is); attestation entries (annotation vnd.docker.reference.digest) of a chosen entry come along. chosen holds n_entries. Returns the number.
+ * A wanted platform without an OS version takes any version; n = 0 takes every entry. The kind must be INDEX (RF_BUG).
  */
 RF_MUST_USE int rf_manifest_select(const struct rf_manifest *index, const struct rf_platform *platforms, size_t n,
                                    size_t *chosen, struct rf_err *err);
+/* The one entry that runs best on this host (rf_platform_better, the first of equals). -RFE_NOT_FOUND. */
+RF_MUST_USE int rf_manifest_pick(const struct rf_manifest *index, const struct rf_platform *host, size_t *chosen,
+                                 struct rf_err *err);
 
 /* An index built by us (fallback tags, layouts): compact JSON, keys in the specification's order. */
 struct rf_index_builder {

@@ -45,7 +45,7 @@ static const struct error_row *find_row(int code)
  * Formats into a buffer of fixed size, makes it safe to show, and marks a cut with "...". No allocation, so that
  * errors work when memory is gone. Returns the length.
  */
-static size_t format_safe(char *out, size_t cap, const char *fmt, va_list ap)
+static size_t RF_PRINTF(3, 0) format_safe(char *out, size_t cap, const char *fmt, va_list ap)
 {
     char raw[sizeof(((struct rf_err *)0)->msg) * 2];
     int n = vsnprintf(raw, sizeof(raw), fmt, ap);

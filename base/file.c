@@ -356,7 +356,7 @@ static int open_named(struct file_sink *f, unsigned mode, struct rf_err *err)
         if (fd >= 0) {
             f->fd = fd;
             f->temp = temp;
-            /* Tells rf_file_sweep that a living process writes here; where locks are missing it goes by age. */
+            /* Tells rf_file_sweep that a living process writes here. */
             (void)flock(fd, LOCK_EX | LOCK_NB);
             return 0;
         }
@@ -545,7 +545,7 @@ int rf_lock_file(const char *path, bool exclusive, unsigned wait_ms, int *fd, st
 
 /* ---- what killed processes left ---- */
 
-/* A temporary belongs to nobody when its lock is free; one without a byte may be between its making and its lock. */
+/* A temporary belongs to nobody when its lock is free; an empty one may be between its making and its lock. */
 static bool is_abandoned(int dirfd, const char *name)
 {
     RF_CLEANUP(rf_closep) int fd = openat(dirfd, name, OPEN_FLAGS);

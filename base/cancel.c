@@ -119,6 +119,8 @@ void rf_cancel_on_signals(void)
     /* Both come back as EPIPE and EFBIG from the call that hit them. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    /* It may come ignored, and then the exit status of helper programs is lost. */
+    (void)signal(SIGCHLD, SIG_DFL);
 }
 
 void rf_cancel_set(int code)

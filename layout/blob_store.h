@@ -20,10 +20,15 @@ RF_MUST_USE int rf_blob_store_read(struct rf_blob_store *s, const struct rf_dige
                                    struct rf_source **out, struct rf_err *err);
 /* The whole blob, verified, appended to `out` (its cap bounds it). */
 RF_MUST_USE int rf_blob_store_load(struct rf_blob_store *s, const struct rf_digest *d, struct rf_buf *out, struct rf_err *err);
-/* A verifying sink; commit on a blob that is there already is success. */
+/* A verifying sink; commit on a blob that is there already is success (one of another size, or a link, is replaced). It may outlive `s`. */
 RF_MUST_USE int rf_blob_store_put(struct rf_blob_store *s, const struct rf_digest *d, uint64_t size, struct rf_sink **out,
                                   struct rf_err *err);
 RF_MUST_USE int rf_blob_store_put_bytes(struct rf_blob_store *s, const struct rf_digest *d, struct rf_slice bytes, struct rf_err *err);
+/*
+ * A committed blob is whole, also after a power cut, but its name may be lost by one. This makes all names last; to be called before
+ * anything that refers to blobs is written. One call for many blobs.
+ */
+RF_MUST_USE int rf_blob_store_sync(struct rf_blob_store *s, struct rf_err *err);
 /* Hard link (or copy, across file systems) from another store. -RFE_NOT_FOUND. */
 RF_MUST_USE int rf_blob_store_link(struct rf_blob_store *s, struct rf_blob_store *from, const struct rf_digest *d, struct rf_err *err);
 RF_MUST_USE int rf_blob_store_delete(struct rf_blob_store *s, const struct rf_digest *d, struct rf_err *err);

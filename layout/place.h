@@ -66,7 +66,7 @@ struct rf_place_ops {
     int (*delete_manifest)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
     int (*delete_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
     int (*can_write)(struct rf_place *, const char *repo, struct rf_err *err);
-    void (*free)(struct rf_place *);
+    void (*free)(struct rf_place *); /* everything, the name too */
 };
 
 struct rf_place {
@@ -109,7 +109,8 @@ RF_MUST_USE int rf_place_mount(struct rf_place *p, const char *repo, const char 
                                uint64_t size, struct rf_err *err);
 RF_MUST_USE int rf_place_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
 RF_MUST_USE int rf_place_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
-/* Descriptors of manifests whose subject is `subject`, each once, at most 10,000. artifact_type may be NULL (all). An empty list is success. */
+/* Descriptors of manifests whose subject is `subject`, each once, at most 10,000 (-RFE_TOO_LARGE; counted, filtered and made unique here
+ * for all places). artifact_type may be NULL (all). An empty list is success. */
 RF_MUST_USE int rf_place_referrers(struct rf_place *p, const char *repo, const struct rf_digest *subject,
                                    const char *artifact_type, rf_place_desc_cb cb, void *ctx, struct rf_err *err);
 RF_MUST_USE int rf_place_delete_tag(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err);
@@ -120,7 +121,7 @@ RF_MUST_USE int rf_place_can_write(struct rf_place *p, const char *repo, struct 
 void rf_place_free(struct rf_place *p); /* accepts NULL */
 void rf_place_freep(struct rf_place **p);
 
-/* The name of the tag that stands in for the referrers API: "<algo>-<hex>" (distribution-spec, "Referrers Tag Schema"). */
+/* The name of the tag that stands in for the referrers API: "<algo>-<first 64 of hex>" (distribution-spec, "Referrers Tag Schema"). */
 void rf_fallback_tag(const struct rf_digest *subject, char out[RF_DIGEST_TEXT]);
 /* "sha256-<hex>[.suffix]": the digest it speaks of. False when the tag is no digest tag. */
 bool rf_digest_tag_parse(const char *tag, struct rf_digest *out);

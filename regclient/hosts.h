@@ -38,11 +38,24 @@ struct rf_hosts;
 struct rf_hosts *rf_hosts_new(void);
 void rf_hosts_free(struct rf_hosts *h);
 void rf_hosts_freep(struct rf_hosts **h);
-/* Merges one entry over what is there under its name (aliases of Docker Hub are one). Takes nothing over. */
+/*
+ * Merges one entry over what is there under its name (aliases of Docker Hub are one). Takes nothing over. "" is "not said". A password,
+ * a token and a helper replace each other: the later word on how to log in is the whole of it. -RFE_CONFIG names the field.
+ */
 RF_MUST_USE int rf_hosts_merge(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+/* The same for what Docker's files say: it always lies below rf_hosts_merge, whatever the order of the calls. */
+RF_MUST_USE int rf_hosts_merge_docker(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+/* Settings of every registry that does not say otherwise. Its name, address and login are passed over: a login belongs to one registry. */
+RF_MUST_USE int rf_hosts_merge_default(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+/* The helper asked for registries that have no login otherwise (Docker's credsStore); full program name. */
+RF_MUST_USE int rf_hosts_set_store(struct rf_hosts *h, const char *helper, struct rf_err *err);
+/* Whether Docker's logins and its CA folder (set by rf_hosts_load_docker, NULL for none) count. Both do until said otherwise. */
+void rf_hosts_use_docker(struct rf_hosts *h, bool logins, bool certs);
+void rf_hosts_set_certs_dir(struct rf_hosts *h, const char *folder);
 /*
  * --host reg=NAME,user=…,pass=…,tls=…  (also pass-file=PATH, pass-env=NAME, ca-file=PATH, cert-file=PATH, key-file=PATH,
- * hostname=, token=, cred-helper=, blob-chunk=, blob-max=, req-concurrent=, req-per-sec=, path-prefix=). Values may be quoted with " or use \.
+ * hostname=, token=, token-host=, cred-helper=, blob-chunk=, blob-max=, req-concurrent=, req-per-sec=, path-prefix=). Values may be quoted
+ * with " or use \.
  * -RFE_USAGE names the part.
  */
 RF_MUST_USE int rf_hosts_add_flag(struct rf_hosts *h, const char *text, struct rf_err *err);
@@ -52,7 +65,10 @@ void rf_hosts_hide_flag(char *text);
 RF_MUST_USE int rf_hosts_load_regctl(struct rf_hosts *h, struct rf_err *err);
 /* $DOCKER_CONFIG/config.json or ~/.docker/config.json, and $DOCKER_AUTH_CONFIG: logins and helpers; certs.d CAs. Absent is success. */
 RF_MUST_USE int rf_hosts_load_docker(struct rf_hosts *h, struct rf_err *err);
-/* The settings of a registry, with defaults filled in (hostname, tls enabled, cred_expire 3600, …); borrowed. Unknown names get defaults. Thread-safe. */
+/*
+ * The settings of a registry with name, hostname, tls, cred_host and cred_expire_s filled in and Docker's CAs appended to ca_pem; limits that nobody
+ * set stay 0 ("not said"). Borrowed, valid until rf_hosts_free. Unknown names get defaults. Thread-safe.
+ */
 const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name);
 
 /*
@@ -60,5 +76,10 @@ const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name);
  * (rf_wipe_freep), NULL when there is none; *token is an identity token. Thread-safe.
  */
 RF_MUST_USE int rf_host_login(struct rf_hosts *h, const struct rf_host *host, char **user, char **pass, char **token, struct rf_err *err);
+/*
+ * The registry refused that login: forgets what the helper said when that was more than 10 s ago. True when asking again can bring
+ * something new. Thread-safe.
+ */
+bool rf_host_login_forget(struct rf_hosts *h, const struct rf_host *host);
 
 #endif

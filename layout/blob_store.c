@@ -314,7 +314,8 @@ int rf_blob_store_put_bytes(struct rf_blob_store *s, const struct rf_digest *d,
 
 static int sync_folder(struct rf_blob_store *s, int fd, struct rf_err *err)
 {
-    return fsync(fd) < 0 ? rf_fail_errno(err, errno, "%s: fsync", s->path) : 0;
+    /* Network file systems that order names by themselves say EINVAL. */
+    return fsync(fd) < 0 && errno != EINVAL ? rf_fail_errno(err, errno, "%s: fsync", s->path) : 0;
 }
 
 int rf_blob_store_sync(struct rf_blob_store *s, struct rf_err *err)

@@ -15,6 +15,10 @@
 #include "base/idmap.h"
 #include "manifests/manifest.h"
 
+#define RF_GRAPH_NODES_MAX 1000000u
+#define RF_GRAPH_EDGES_MAX 16000000u
+
+/* Rising: a node has the highest kind that any document names it as. */
 enum rf_node_kind { RF_NODE_BLOB, RF_NODE_CONFIG, RF_NODE_IMAGE, RF_NODE_INDEX };
 
 struct rf_node {
@@ -22,7 +26,7 @@ struct rf_node {
     uint8_t kind;       /* enum rf_node_kind; a node that is named as a manifest anywhere is one */
     uint8_t state;      /* private to the walk */
     uint8_t depth;
-    bool external;      /* a layer with urls that is not distributed */
+    bool external;      /* named only as a layer with urls, which are not distributed; closures visit it, who copies passes over it */
     uint32_t media_type; /* in graph->strings */
     uint32_t where;      /* the first root's `where`: where it can be fetched */
     uint32_t first_edge, n_edges; /* in graph->edges: children, in document order */
@@ -50,14 +54,19 @@ struct rf_graph {
     void *ctx;
     bool keep_external; /* follow layers with urls as well */
 };
+/* The graph must not be moved after this. */
 void rf_graph_init(struct rf_graph *g, rf_graph_fetch fetch, void *ctx);
 void rf_graph_release(struct rf_graph *g);
 /* The number of the node; an equal digest is the same node. Media type must be a manifest's; size 0 = unknown. A digest named with two
  * sizes or as both manifest kinds is -RFE_AMBIGUOUS. */
 RF_MUST_USE int rf_graph_add_root(struct rf_graph *g, const struct rf_descriptor *desc, uint32_t where, uint32_t *node, struct rf_err *err);
-/* Fetches all manifests below the roots. Fails only for cancelling and budgets; what cannot be read is marked on its node. */
+/*
+ * Fetches all manifests below the roots that are not fetched yet; may be called again after adding roots. Fails only for cancelling and the
+ * budget of nodes and edges; what cannot be read, contradicts another document or lies too deep is marked on its node. The numbers do not
+ * depend on `threads`. In an image all but the manifest is blobs; index entries that are no manifests are blobs too.
+ */
 RF_MUST_USE int rf_graph_walk(struct rf_graph *g, unsigned threads, struct rf_err *err);
-/* Visits everything below and including `root`, each node once, children before parents. A negative return of cb ends it. */
+/* Visits everything below and including `root`, each node once, children before parents. A negative return of cb ends it. -RFE_LOOP. */
 RF_MUST_USE int rf_graph_closure(const struct rf_graph *g, uint32_t root, int (*cb)(void *ctx, uint32_t node, struct rf_err *err),
                                  void *ctx, struct rf_err *err);
 /* 0, or the first failure in the closure of root as an error. */

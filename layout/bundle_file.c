@@ -28,8 +28,7 @@ struct rf_bundle_file {
 static int damaged(struct rf_err *err, const struct rf_bundle_file *f, int rc,
                    const struct rf_err *why)
 {
-    bool own =
-        rc == -RFE_NOT_BUNDLE || rc == -RFE_CANCELLED || rc == -RFE_TERMINATED || rc > -RFE_BASE;
+    bool own = rc == -RFE_NOT_BUNDLE || rc == -RFE_CANCELLED || rc == -RFE_TERMINATED;
     return rf_fail(err, own ? -rc : RFE_DAMAGED, "%s: %s", f->path, why->msg);
 }
 

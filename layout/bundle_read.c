@@ -543,8 +543,7 @@ int rf_bundle_read(struct rf_source *src, uint64_t size, struct rf_bundle *b, st
     if (rc == 0 && rf_hasher_count(hasher) != size)
         rc = rf_fail(&why, RFE_DAMAGED, "bundle.json has not its size");
     if (rc < 0) {
-        bool own = rc == -RFE_NOT_BUNDLE || rc == -RFE_CANCELLED || rc == -RFE_TERMINATED ||
-                   rc > -RFE_BASE;
+        bool own = rc == -RFE_NOT_BUNDLE || rc == -RFE_CANCELLED || rc == -RFE_TERMINATED;
         return rf_fail(err, own ? -rc : RFE_DAMAGED, "%s", why.msg);
     }
     rf_hasher_final(hasher, &b->id);

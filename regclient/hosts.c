@@ -128,7 +128,7 @@ int rf_hosts_merge_docker(struct rf_hosts *h, const struct rf_host *settings, st
         return rc;
     struct entry *e = entry_of(h, name);
     RF_CHECK(!e->built);
-    rf_host_merge(&e->docker, settings, true);
+    rf_host_merge(&e->docker, settings, false);
     return 0;
 }
 

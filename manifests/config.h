@@ -3,6 +3,7 @@
 #ifndef RF_MANIFESTS_CONFIG_H
 #define RF_MANIFESTS_CONFIG_H
 
+#include "base/digest.h"
 #include "manifests/platform.h"
 
 #include <time.h>

@@ -25,6 +25,7 @@
 #define TEMP_NAME 64
 #define FOLDER_MODE 0755
 #define BLOB_MODE 0644
+#define SWEEP_GRACE_SECONDS 10
 
 struct rf_blob_store {
     char *path;
@@ -480,8 +481,13 @@ static int sweep_name(void *ctx, int dir, const char *name, struct rf_err *err)
         return 0;
     RF_CLEANUP(rf_closep)
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    /* A writer that lives holds a lock on it. */
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    /* A writer that lives holds a lock on it, or is just about to. */
+    if (st.st_size == 0 && time(NULL) - st.st_ctime < SWEEP_GRACE_SECONDS)
+        return 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         (void)unlinkat(dir, name, 0);
     return 0;
 }

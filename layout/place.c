@@ -407,6 +407,18 @@ int rf_place_can_write(struct rf_place *p, const char *repo, struct rf_err *err)
     return p->ops->can_write != NULL ? p->ops->can_write(p, repo, err) : 0;
 }
 
+int rf_place_hold(struct rf_place *p, const char *repo, struct rf_err *err)
+{
+    int rc = check_repo(p, repo, err);
+    return rc == 0 && p->ops->hold != NULL ? p->ops->hold(p, repo, err) : rc;
+}
+
+void rf_place_unhold(struct rf_place *p, const char *repo)
+{
+    if (p->ops->unhold != NULL)
+        p->ops->unhold(p, repo);
+}
+
 void rf_place_free(struct rf_place *p)
 {
     if (p != NULL)

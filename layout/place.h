@@ -66,6 +66,8 @@ struct rf_place_ops {
     int (*delete_manifest)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
     int (*delete_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
     int (*can_write)(struct rf_place *, const char *repo, struct rf_err *err);
+    int (*hold)(struct rf_place *, const char *repo, struct rf_err *err);
+    void (*unhold)(struct rf_place *, const char *repo);
     void (*free)(struct rf_place *); /* everything, the name too */
 };
 
@@ -118,6 +120,12 @@ RF_MUST_USE int rf_place_delete_manifest(struct rf_place *p, const char *repo, c
 RF_MUST_USE int rf_place_delete_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, struct rf_err *err);
 /* Whether the login may write there, asked without leaving anything behind; "cannot tell" is success. -RFE_DENIED. */
 RF_MUST_USE int rf_place_can_write(struct rf_place *p, const char *repo, struct rf_err *err);
+/*
+ * Around the writing of a whole image (blobs, manifests, tag): until rf_place_unhold, no garbage collection of that repository takes away what
+ * was written or found there. Nests, any thread; places that need nothing of the kind do nothing.
+ */
+RF_MUST_USE int rf_place_hold(struct rf_place *p, const char *repo, struct rf_err *err);
+void rf_place_unhold(struct rf_place *p, const char *repo);
 void rf_place_free(struct rf_place *p); /* accepts NULL */
 void rf_place_freep(struct rf_place **p);
 

@@ -71,6 +71,12 @@ int rf_file_open(const char *path, int *fd, uint64_t *size, struct rf_err *err)
     return accept_regular(opened, path, fd, size, err);
 }
 
+static bool is_link(int dirfd, const char *name)
+{
+    struct stat st;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* Step by step, each part without following a link; for kernels without openat2. Returns a descriptor or -errno. */
 static int open_beneath_by_steps(int dirfd, const char *name)
 {
@@ -87,9 +93,10 @@ static int open_beneath_by_steps(int dirfd, const char *name)
             return -EXDEV;
         const char *step = *part != '\0' ? part : ".";
         int flags = slash != NULL ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : OPEN_FLAGS;
-        int next = openat(here >= 0 ? here : dirfd, step, flags);
+        int from = here >= 0 ? here : dirfd;
+        int next = openat(from, step, flags);
         if (next < 0)
-            return -errno;
+            return errno == ENOTDIR && is_link(from, step) ? -ELOOP : -errno;
         if (slash == NULL)
             return next;
         rf_closep(&here);

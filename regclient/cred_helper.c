@@ -90,7 +90,7 @@ int rf_cred_helper_parse(struct rf_slice output, const char *server, struct rf_l
                          struct rf_err *err)
 {
     RF_CLEANUP(rf_secret_json_wipep) json_t *doc = NULL;
-    int rc = rf_json_parse(output, RF_CRED_HELPER_OUTPUT_MAX, &doc, err);
+    int rc = rf_secret_json_parse(output, RF_CRED_HELPER_OUTPUT_MAX, &doc, err);
     if (rc < 0)
         return rc;
     if (!json_is_object(doc))

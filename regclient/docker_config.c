@@ -162,7 +162,7 @@ int rf_docker_config_parse(struct rf_hosts *h, struct rf_slice bytes, const char
     struct rf_err cause = RF_ERR_INIT;
     bool found = false;
     RF_CLEANUP(rf_secret_json_wipep) json_t *doc = NULL;
-    int rc = rf_json_parse(bytes, RF_SECRET_FILE_MAX, &doc, &cause);
+    int rc = rf_secret_json_parse(bytes, RF_SECRET_FILE_MAX, &doc, &cause);
     if (rc == 0)
         rc = merge_document(h, doc, &found, &cause);
     if (rc < 0)

@@ -351,7 +351,9 @@ bool rf_host_login_forget(struct rf_hosts *h, const struct rf_host *host)
     if (e == NULL)
         return false;
     struct helper_answer *a = &e->answer;
-    (void)pthread_mutex_lock(&a->lock);
+    /* Being asked right now: there will be something new, and nobody waits for it here. */
+    if (pthread_mutex_trylock(&a->lock) != 0)
+        return true;
     bool old = a->at_ms != 0 && rf_now_ms() - a->at_ms >= HELPER_FRESH_MS;
     if (old) {
         rf_login_release(&a->login);

@@ -266,7 +266,7 @@ static int parse(struct rf_hosts *h, struct rf_slice bytes, const char *file, bo
 {
     struct rf_err cause = RF_ERR_INIT;
     RF_CLEANUP(rf_secret_json_wipep) json_t *doc = NULL;
-    int rc = rf_json_parse(bytes, RF_SECRET_FILE_MAX, &doc, &cause);
+    int rc = rf_secret_json_parse(bytes, RF_SECRET_FILE_MAX, &doc, &cause);
     if (rc == 0)
         rc = merge_document(h, doc, logins, &cause);
     return rc < 0 ? as_config_error(file, &cause, err) : 0;

@@ -124,6 +124,21 @@ void rf_secret_json_wipep(json_t **j)
     *j = NULL;
 }
 
+int rf_secret_json_parse(struct rf_slice bytes, size_t max, json_t **out, struct rf_err *err)
+{
+    struct rf_err cause = RF_ERR_INIT;
+    int rc = rf_json_parse(bytes, max, out, &cause);
+    if (rc == 0)
+        return 0;
+    /* The parser's messages end with the text that it stumbled over. */
+    char *quote = strstr(cause.msg, " near ");
+    if (quote != NULL)
+        *quote = '\0';
+    if (err != NULL)
+        *err = cause;
+    return rc;
+}
+
 char *rf_secret_home(void)
 {
     const char *home = getenv("HOME");

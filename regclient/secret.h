@@ -21,6 +21,8 @@ void rf_secret_warn_exposed(const char *path);
 void rf_secret_free(char **p, size_t len);
 /* Wipes every string value of the document, then drops it; the caller must hold the only reference. For RF_CLEANUP. */
 void rf_secret_json_wipep(json_t **j);
+/* As rf_json_parse, with a message that quotes nothing of the document. */
+RF_MUST_USE int rf_secret_json_parse(struct rf_slice bytes, size_t max, json_t **out, struct rf_err *err);
 /* $HOME, else the home folder of the user in the user database; NULL when there is none. The caller frees. */
 char *rf_secret_home(void);
 

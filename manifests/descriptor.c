@@ -3,6 +3,7 @@
 
 #include "manifests/strict.h"
 
+#include "base/base64.h"
 #include "base/mem.h"
 
 #define URLS_MAX 1000
@@ -83,47 +84,11 @@ static int read_platform(const json_t *obj, const char *path, struct rf_descript
 
 /* ---- embedded data (descriptor.md "Embedded Content") ---- */
 
-static int base64_value(char c)
+/* RFC 4648, section 4, with padding: one of the forms that the decoder takes. */
+static bool decode_standard(const char *text, struct rf_buf *out)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-/* RFC 4648, section 4, with padding and without blanks. False when it is anything else. */
-static bool base64_decode(struct rf_slice s, struct rf_buf *out)
-{
-    if (s.len % 4 != 0)
-        return false;
-    for (size_t i = 0; i < s.len; i += 4) {
-        size_t pad = 0;
-        unsigned group = 0;
-        for (size_t k = 0; k < 4; k++) {
-            int v = base64_value(s.ptr[i + k]);
-            if (v < 0) {
-                if (s.ptr[i + k] != '=' || i + 4 != s.len || k < 2)
-                    return false;
-                pad++;
-                v = 0;
-            } else if (pad > 0) {
-                return false;
-            }
-            group = group << 6 | (unsigned)v;
-        }
-        /* Bits behind the last byte must be zero, or two texts would mean one value. */
-        if ((pad == 1 && (group & 0xff) != 0) || (pad == 2 && (group & 0xffff) != 0))
-            return false;
-        char bytes[3] = { (char)(group >> 16 & 0xff), (char)(group >> 8 & 0xff),
-                          (char)(group & 0xff) };
-        rf_buf_add(out, bytes, 3 - pad);
-    }
-    return out->rc == 0;
+    return strlen(text) % 4 == 0 && strpbrk(text, "-_") == NULL &&
+           rf_base64_decode(out, rf_slice_str(text));
 }
 
 static int check_data(const json_t *obj, const char *path, const struct rf_descriptor *d,
@@ -137,7 +102,7 @@ static int check_data(const json_t *obj, const char *path, const struct rf_descr
     join(path, "data", where);
     RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
     rf_buf_init(&bytes, 0);
-    if (!base64_decode(rf_slice_str(text), &bytes))
+    if (!decode_standard(text, &bytes))
         return rf_fail(err, RFE_INVALID, "%s: not base64", where);
     if (bytes.len != d->size)
         return rf_fail(err, RFE_SIZE_MISMATCH, "%s: %zu bytes, the descriptor says %llu", where,

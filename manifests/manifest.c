@@ -51,7 +51,8 @@ static int check_bytes(struct rf_slice bytes, const struct rf_manifest_expect *e
 static bool has_duplicate_key(struct rf_slice bytes)
 {
     json_error_t e;
-    json_t *doc = json_loadb(bytes.ptr, bytes.len, JSON_REJECT_DUPLICATES, &e);
+    json_t *doc = json_loadb(bytes.len > 0 ? bytes.ptr : "", bytes.len,
+                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
     if (doc == NULL)
         return json_error_code(&e) == json_error_duplicate_key;
     json_decref(doc);

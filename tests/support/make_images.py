@@ -500,8 +500,26 @@ def push(client, repository, tag, node, have=None):
         if child is not node and (repository, child.digest) not in have:
             client.put_manifest(repository, child.digest, child.data, child.media_type)
             have.add((repository, child.digest))
-    client.put_manifest(repository, tag or node.digest, node.data, node.media_type)
+    _, headers, _ = client.put_manifest(repository, tag or node.digest, node.data, node.media_type)
     have.add((repository, node.digest))
+    subject = node.document.get("subject")
+    if subject and "OCI-Subject" not in headers:
+        list_referrer(client, repository, subject["digest"], node)
+
+
+_referrers_lock = threading.Lock()
+
+
+def list_referrer(client, repository, subject, node):
+    """Adds a referrer to the index under the fallback tag, as the specification asks of clients of older registries."""
+    tag = subject.replace(":", "-")
+    with _referrers_lock:
+        old = client.manifest(repository, tag)
+        document = json.loads(old[2]) if old else json.loads(fallback_index([]).data)
+        entry = json.loads(fallback_index([node]).data)["manifests"][0]
+        if all(e["digest"] != node.digest for e in document["manifests"]):
+            document["manifests"].append(entry)
+        client.put_manifest(repository, tag, to_json(document), OCI["index"])
 
 
 def push_all(client, triples, workers=8):

@@ -20,8 +20,9 @@ static struct test_case_list cases;
 START_TEST(documents)
 {
     const struct test_case_file *c = &cases.list[_i];
-    const char *expect = test_case_value(c, "expect"), *message = test_case_value(c, "message");
-    const char *max_text = test_case_value(c, "max");
+    RF_CLEANUP(rf_freep) char *expect = test_case_value(c, "expect");
+    RF_CLEANUP(rf_freep) char *message = test_case_value(c, "message");
+    RF_CLEANUP(rf_freep) char *max_text = test_case_value(c, "max");
     uint64_t max = MAX;
     if (max_text != NULL)
         ck_assert_int_eq(rf_parse_u64(rf_slice_str(max_text), MAX, &max, NULL), 0);

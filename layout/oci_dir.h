@@ -22,7 +22,11 @@ RF_MUST_USE int rf_oci_dir_open(const char *path, unsigned flags, struct rf_plac
 struct rf_gc_result {
     uint64_t blobs_deleted, bytes_deleted, blobs_kept;
 };
-/* Removes blobs that index.json does not reach, under the exclusive lock. Manifests that are missing are tolerated. */
+/*
+ * Removes blobs that index.json does not reach (fallback tags are entries like others), and temporaries of killed writers. Manifests that are
+ * missing are tolerated; one that cannot be read ends it before anything is removed. -RFE_BUSY while the repository is held (rf_place_hold) or
+ * another process has written to it and not closed it yet: somebody's blobs may not be named by index.json yet; to be tried again later.
+ */
 RF_MUST_USE int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out, struct rf_err *err);
 /* Entries of index.json in their order, tagged or not. */
 RF_MUST_USE int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb, void *ctx, struct rf_err *err);

@@ -25,8 +25,7 @@ static int check_repo(struct rf_place *p, const char *repo, struct rf_err *err)
     return rf_fail(err, RFE_INVALID, "%s: invalid repository \"%s\"", p->name, shown);
 }
 
-/* Printable ASCII without blanks, as other tools write into layouts. */
-static bool name_valid(const char *tag)
+bool rf_place_name_valid(const char *tag)
 {
     size_t n = strlen(tag);
     for (size_t i = 0; i < n; i++)
@@ -37,7 +36,7 @@ static bool name_valid(const char *tag)
 
 static int check_tag(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err)
 {
-    if (rf_tag_valid(rf_slice_str(tag)) || (repo[0] == '\0' && name_valid(tag)))
+    if (rf_tag_valid(rf_slice_str(tag)) || (repo[0] == '\0' && rf_place_name_valid(tag)))
         return 0;
     RF_CLEANUP(rf_freep) char *shown = rf_text_safe_dup(rf_slice_str(tag), RF_TAG_MAX);
     return rf_fail(err, RFE_INVALID, "%s: invalid tag \"%s\"", p->name, shown);

@@ -131,6 +131,8 @@ void rf_place_freep(struct rf_place **p);
 
 /* The name of the tag that stands in for the referrers API: "<algo>-<first 64 of hex>" (distribution-spec, "Referrers Tag Schema"). */
 void rf_fallback_tag(const struct rf_digest *subject, char out[RF_DIGEST_TEXT]);
+/* A tag that a single layout (repository "") may have: also a whole name, printable ASCII without blanks, as other tools write it. */
+bool rf_place_name_valid(const char *tag);
 /* "sha256-<hex>[.suffix]": the digest it speaks of. False when the tag is no digest tag. */
 bool rf_digest_tag_parse(const char *tag, struct rf_digest *out);
 

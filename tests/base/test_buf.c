@@ -179,9 +179,15 @@ START_TEST(arrays_grow)
 }
 END_TEST
 
-/* AddressSanitizer's allocator would report what is too large instead of failing. */
-const char *__asan_default_options(void);
+/* The sanitizers' allocators would report what is too large instead of failing. */
+#define ASKED_BY_SANITIZER __attribute__((visibility("default")))
+ASKED_BY_SANITIZER const char *__asan_default_options(void);
+ASKED_BY_SANITIZER const char *__tsan_default_options(void);
 const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+const char *__tsan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }

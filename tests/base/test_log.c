@@ -236,7 +236,7 @@ START_TEST(hooks_stand_around_the_line)
     ck_assert_int_eq(all[0], '<');
     ck_assert_str_eq(all + strlen(all) - 2, "\n>");
     rf_log_set_hooks(NULL, NULL, NULL);
-    RF_CLEANUP(rf_freep) char *line = log_line(RF_LOG_WARN, "m", "k", "v");
+    free(log_line(RF_LOG_WARN, "m", "k", "v"));
     ck_assert_int_eq(n, 101);
 }
 END_TEST

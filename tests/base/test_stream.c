@@ -255,7 +255,7 @@ START_TEST(checked_source_rewinds)
     for (uint64_t at = 0; at <= 6; at++) {
         ck_assert_int_eq(rf_source_seek(s, at, NULL), 0);
         ck_assert_int_eq(read_all(s, 4, out, sizeof(out), NULL), (ssize_t)(6 - at));
-        ck_assert_str_eq(out, "abcdef" + at);
+        ck_assert_str_eq(out, &"abcdef"[at]);
         /* In the middle of something, too. */
         ck_assert_int_eq(rf_source_seek(s, at, NULL), 0);
         (void)!rf_source_read(s, out, 1, NULL);

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Export and import against skopeo (and crane where installed), in the same run, on the same registries: wall time, CPU time, peak
+memory, bytes, requests. `./dev bench` runs it; `./dev bench --only big,small,nothing,memory,wrongbase` takes parts; --quick is a short run.
+"""
+import argparse
+import glob
+import json
+import os
+import shlex
+import shutil
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+import harness  # noqa: E402
+import make_images as images  # noqa: E402
+from bundle import Bundle  # noqa: E402
+
+MIB = 1 << 20
+
+
+class Line:
+    """One measured run."""
+
+    def __init__(self, who, result, requests, size):
+        self.who, self.wall, self.cpu, self.rss = who, result.seconds, result.cpu, result.peak_rss
+        self.requests, self.size = requests, size
+
+    def record(self):
+        return {"who": self.who, "wall_s": round(self.wall, 3), "cpu_s": round(self.cpu, 3), "peak_mib": round(self.rss / MIB, 1),
+                "requests": self.requests, "bytes": self.size}
+
+
+class Bench:
+    def __init__(self, work, args):
+        self.work, self.args = work, args
+        self.env = harness.clean_env(work.folder("home"))
+        self.report = {}
+
+    def run(self, argv, timeout=1800, **how):
+        result = harness.run(argv, env=self.env, timeout=timeout, **how)
+        if result.status != 0:
+            sys.exit("bench: " + result.text())
+        return result
+
+    def measured(self, who, argv, registry, size_of, before=None, times=1):
+        """The fastest of `times` runs. before() puts things back to the start; size_of() gives the bytes that came of it."""
+        best = None
+        for _ in range(times):
+            if before:
+                before()
+            if registry:
+                registry.mark()
+            result = self.run(argv)
+            line = Line(who, result, len(registry.requests()) if registry else None, size_of() if size_of else None)
+            if best is None or line.wall < best.wall:
+                best = line
+        return best
+
+    def show(self, title, lines, targets=None):
+        ours, peers = lines[0], [l for l in lines[1:] if l]
+        print("\n" + title)
+        print("  %-34s %9s %9s %10s %9s %14s" % ("", "wall s", "CPU s", "peak MiB", "requests", "bytes"))
+        for line in [ours] + peers:
+            print("  %-34s %9.2f %9.2f %10.1f %9s %14s" % (line.who, line.wall, line.cpu, line.rss / MIB, line.requests, line.size))
+        if peers:
+            wall, cpu, rss = (min(getattr(p, k) for p in peers) for k in ("wall", "cpu", "rss"))
+            print("  %-34s %9.2f %9.2f %10.2f   %s" % ("ratio to the best of the others", ours.wall / wall, ours.cpu / cpu, ours.rss / rss, targets or ""))
+        elif targets:
+            print("  " + targets)
+        self.report[title] = [l.record() for l in [ours] + peers]
+
+    # --- places ---
+
+    def fresh(self, *names):
+        for name in names:
+            shutil.rmtree(self.work(name), ignore_errors=True)
+
+    def export_command(self, source, references, *more, state="export-state", out="out"):
+        return [harness.program("regexport"), "create", "--state", self.work(state), "-o", self.work(out), "--host", source.host_flag(),
+                *more, *references]
+
+    def apply_command(self, far, bundle):
+        return [harness.program("regimport"), "apply", "--state", self.work("import-state"), "--allow-unsigned", "--host", far.host_flag(),
+                "--to", far.host, bundle]
+
+    def only_bundle(self, out="out"):
+        return glob.glob(os.path.join(self.work(out), "*.tar"))[0]
+
+    def script(self, name, lines):
+        """One shell that runs all the lines, so that its CPU time is the sum."""
+        path = self.work(name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("set -e\n" + "".join(" ".join(shlex.quote(str(w)) for w in line) + " >/dev/null\n" for line in lines))
+        return ["/bin/sh", path]
+
+    def empty_registry(self, name):
+        """Stops the far registry, empties its storage and starts it again on its port."""
+        far = self.far
+        far.stop()
+        shutil.rmtree(os.path.join(far.folder, "storage"))
+        far.start()
+
+    def tree_size(self, folder):
+        return sum(size for size, _ in ((os.path.getsize(os.path.join(b, n)), n) for b, _, f in os.walk(folder) for n in f))
+
+    # --- the parts ---
+
+    def big(self):
+        size = (30 if self.args.quick else 150) * 1000 * 1000
+        node = images.big_image(size)
+        images.push(self.source.client, "big/image", "v1", node)
+        name, times = "big/image:v1", 1 if self.args.quick else 3
+        archive = self.work("skopeo.tar")
+        lines = [
+            self.measured("regexport create", self.export_command(self.source, [self.source.host + "/" + name]), self.source,
+                          lambda: os.path.getsize(self.only_bundle()), lambda: self.fresh("export-state", "out"), times),
+            self.measured("skopeo copy oci-archive:", ["skopeo", "copy", "--src-tls-verify=false", "docker://%s/%s" % (self.source.host, name),
+                                                       "oci-archive:%s:%s" % (archive, name)], self.source, lambda: os.path.getsize(archive),
+                          lambda: os.path.exists(archive) and os.unlink(archive), times)]
+        if shutil.which("crane"):
+            crane = self.work("crane")
+            lines.append(self.measured("crane pull --format=oci", ["crane", "pull", "--insecure", "--format=oci", "%s/%s" % (self.source.host, name), crane],
+                                       self.source, lambda: self.tree_size(crane), lambda: self.fresh("crane"), times))
+        self.show("Export of one image of %d MB" % (size // 1000000), lines, "wanted: wall and CPU <= 1, under 16 MiB")
+        bundle = self.only_bundle()
+
+        def empty():
+            self.empty_registry("far")
+            self.fresh("import-state")
+
+        lines = [
+            self.measured("regimport apply", self.apply_command(self.far, bundle), self.far, None, empty, times),
+            self.measured("skopeo copy oci-archive: docker:", ["skopeo", "copy", "--dest-tls-verify=false", "oci-archive:%s:%s" % (archive, name),
+                                                               "docker://%s/%s" % (self.far.host, name)], self.far, None, empty, times)]
+        self.show("Import of one image of %d MB" % (size // 1000000), lines, "wanted: under 16 MiB")
+        harness_check(self.far, "big/image", "v1", node)
+
+    def small(self):
+        count = 100 if self.args.quick else 1000
+        triples = list(images.small_images(count, 66_000_000 * count // 1000))
+        images.push_all(self.source.client, triples)
+        names = ["%s:%s" % (r, t) for r, t, _ in triples]
+        references = [self.source.host + "/" + n for n in names]
+        layout = self.work.folder("skopeo-layout")
+        loop = self.script("skopeo-out.sh", [["skopeo", "copy", "--src-tls-verify=false", "docker://" + r, "oci:%s:%s" % (layout, n)]
+                                             for r, n in zip(references, names)])
+        lines = [
+            self.measured("regexport create", self.export_command(self.source, references, state="small-state", out="small-out"), self.source,
+                          lambda: os.path.getsize(self.only_bundle("small-out")), lambda: self.fresh("small-state", "small-out"), 1 if self.args.quick else 3),
+            self.measured("skopeo copy into one layout, %d x" % count, loop, self.source, lambda: self.tree_size(layout))]
+        if shutil.which("crane"):
+            crane = self.work("crane-small")
+            lines.append(self.measured("crane pull --format=oci", ["crane", "pull", "--insecure", "--format=oci", *references, crane],
+                                       self.source, lambda: self.tree_size(crane), lambda: self.fresh("crane-small")))
+        self.show("Export of %d small images (%d MB unique)" % (count, 66 * count // 1000), lines, "wanted: wall and CPU <= 0.5")
+
+        def empty():
+            self.empty_registry("far")
+            self.fresh("import-state")
+
+        back = self.script("skopeo-in.sh", [["skopeo", "copy", "--dest-tls-verify=false", "oci:%s:%s" % (layout, n), "docker://%s/%s" % (self.far.host, n)]
+                                            for n in names])
+        skopeo = self.measured("skopeo copy from one layout, %d x" % count, back, self.far, None, empty)
+        ours = self.measured("regimport apply", self.apply_command(self.far, self.only_bundle("small-out")), self.far, None, empty, 1 if self.args.quick else 3)
+        self.show("Import of %d small images" % count, [ours, skopeo])
+        for repository, tag, node in triples[:: max(1, count // 20)]:
+            harness_check(self.far, repository, tag, node)
+        self.small_references = references
+
+    def nothing(self):
+        if not hasattr(self, "small_references"):
+            sys.exit("bench: `nothing` needs `small` before it")
+        self.source.mark()
+        before = set(glob.glob(os.path.join(self.work("small-out"), "*.tar")))
+        result = self.run(self.export_command(self.source, self.small_references, state="small-state", out="small-out"))
+        bundle = Bundle((set(glob.glob(os.path.join(self.work("small-out"), "*.tar"))) - before).pop())
+        requests = self.source.requests()
+        line = Line("regexport create", result, len(requests), bundle.size)
+        count = len(self.small_references)
+        heads = sum(1 for m, _, _ in requests if m == "HEAD")
+        self.show("Nothing changed, %d images" % count, [line], "wanted: %d HEADs (found %d, %d other), at most 64 KiB + one line per image (found %d bytes, lines of about %d)" % (
+            count, heads, len(requests) - heads, bundle.size, sum(len(json.dumps(i)) for i in bundle.doc["images"]) // count))
+        self.far.mark()
+        result = self.run(self.apply_command(self.far, bundle.path))
+        self.show("Nothing changed, import", [Line("regimport apply", result, len(self.far.requests()), 0)])
+
+    def synthetic(self, *options):
+        process = harness.start_process([sys.executable, os.path.join(HERE, "synthetic_registry.py"), *options], stdout=-1)
+        port = int(process.stdout.readline())
+        process.host = "127.0.0.1:%d" % port
+        process.host_flag = lambda: "reg=%s,tls=disabled" % process.host
+        return process
+
+    def memory(self):
+        count, layers = (10, 100) if self.args.quick else (100, 1000)
+        source = self.synthetic("--images", str(count), "--layers", str(layers))
+        far = self.synthetic("--empty")
+        references = ["%s/synthetic/img%d:v1" % (source.host, k) for k in range(count)]
+        ours = self.measured("regexport create", self.export_command(source, references, state="syn-state", out="syn-out"), None,
+                             lambda: os.path.getsize(self.only_bundle("syn-out")))
+        self.show("Export of %d blobs" % (count * layers), [ours], "wanted: under 64 MiB")
+        ours = self.measured("regimport apply", self.apply_command(far, self.only_bundle("syn-out")), None, None, lambda: self.fresh("import-state"))
+        self.show("Import of %d blobs" % (count * layers), [ours], "wanted: under 64 MiB")
+        for process in (source, far):
+            harness.stop_process(process)
+
+    def wrongbase(self):
+        """An incremental bundle on 10,000 blobs that the far side does not have, at 1 ms a request."""
+        source = self.synthetic("--images", "10", "--layers", "1000")
+        far = self.synthetic("--empty", "--delay-ms", "1")
+        references = ["%s/synthetic/img%d:v1" % (source.host, k) for k in range(10)]
+        self.run(self.export_command(source, references, state="wrong-state", out="wrong-out"))
+        self.fresh("wrong-out")
+        # The same layers under other names: new images whose every blob is assumed.
+        renamed = ["%s=elsewhere/img%d:v2" % (r, k) for k, r in enumerate(references)]
+        self.run(self.export_command(source, references + renamed, state="wrong-state", out="wrong-out"))
+        result = harness.run(self.apply_command(far, self.only_bundle("wrong-out")), env=self.env, timeout=300)
+        if result.status != 5:
+            sys.exit("bench: wanted status 5\n" + result.text())
+        self.show("Wrong base, 10,000 blobs at 1 ms", [Line("regimport apply", result, None, None)], "wanted: refused in under 10 s")
+        for process in (source, far):
+            harness.stop_process(process)
+
+    def all(self):
+        with harness.DockerRegistry(self.work.folder("source")) as self.source, harness.DockerRegistry(self.work.folder("far")) as self.far:
+            for part in self.args.only.split(","):
+                getattr(self, part)()
+        os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+        with open(os.path.join(ROOT, "build", "bench.json"), "w", encoding="utf-8") as f:
+            json.dump(self.report, f, indent=1)
+        print("\nThe figures are in build/bench.json as well.")
+
+
+def harness_check(registry, repository, tag, node):
+    harness.check_image(registry.client, repository, tag, node)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="big,small,nothing,memory,wrongbase")
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    with harness.Workspace("bench") as work:
+        Bench(work, args).all()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

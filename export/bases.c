@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/bases.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "layout/bundle_file.h"
+#include "layout/graph.h"
+
+#include <dirent.h>
+
+void rf_bases_free(struct rf_snapshot **bases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rf_snapshot_release(bases[i]);
+        free(bases[i]);
+    }
+    free(bases);
+}
+
+struct bases {
+    struct rf_snapshot **list;
+    size_t n, cap;
+};
+
+static void bases_release(struct bases *b)
+{
+    rf_bases_free(b->list, b->n);
+}
+
+static void keep(struct bases *b, struct rf_snapshot *s)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (rf_digest_eq(&b->list[i]->id, &s->id)) {
+            rf_snapshot_release(s);
+            free(s);
+            return;
+        }
+    }
+    b->list = rf_grow(b->list, b->n, &b->cap, sizeof(struct rf_snapshot *));
+    b->list[b->n++] = s;
+}
+
+static int load_digest(struct rf_export_state *state, const struct rf_digest *id, struct bases *b,
+                       struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = rf_export_state_snapshot_path(state, id);
+    struct rf_snapshot *s = rf_xcalloc(1, sizeof(*s));
+    rf_snapshot_init(s);
+    int rc = rf_snapshot_load(s, path, err);
+    if (rc == 0 && !rf_digest_eq(&s->id, id))
+        rc = rf_fail(err, RFE_INVALID, "%s: it is not the snapshot that its name says", path);
+    if (rc < 0) {
+        rf_snapshot_release(s);
+        free(s);
+        return rc;
+    }
+    keep(b, s);
+    return 0;
+}
+
+/* ---- a bundle file as a base: what it carries, image by image ---- */
+
+struct from_bundle {
+    struct rf_bundle_file *file;
+    struct rf_snapshot *to;
+    const struct rf_graph *g;
+};
+
+static int fetch_member(void *ctx, const struct rf_graph *g, uint32_t node,
+                        struct rf_manifest **out, size_t **chosen, size_t *n_chosen,
+                        struct rf_err *err)
+{
+    struct from_bundle *f = ctx;
+    (void)chosen;
+    (void)n_chosen;
+    return rf_place_get_manifest(rf_bundle_file_place(f->file), "", NULL, &g->nodes[node].digest,
+                                 NULL, out, err);
+}
+
+/* Only what the bundle lists is known to be on the far side: children that were not chosen are not. */
+static int keep_node(void *ctx, uint32_t node, struct rf_err *err)
+{
+    struct from_bundle *f = ctx;
+    const struct rf_bundle_blob *blob =
+        rf_bundle_find(rf_bundle_file_doc(f->file), &f->g->nodes[node].digest);
+    (void)err;
+    if (blob == NULL)
+        return 0;
+    const char *media_type =
+        rf_desired_str(&rf_bundle_file_doc(f->file)->desired, blob->media_type);
+    rf_snapshot_add_item(
+        f->to, rf_snapshot_add_blob(f->to, &blob->digest, blob->size, media_type, blob->kind));
+    return 0;
+}
+
+static int add_bundle_line(struct from_bundle *f, struct rf_graph *g, const struct rf_image *im,
+                           struct rf_err *err)
+{
+    const struct rf_desired *d = &rf_bundle_file_doc(f->file)->desired;
+    RF_CLEANUP(rf_freep) char *media_type = rf_xstrdup(rf_desired_str(d, im->media_type));
+    struct rf_descriptor desc = { .digest = im->digest,
+                                  .size = im->size,
+                                  .media_type = media_type };
+    uint32_t root;
+    int rc = rf_graph_add_root(g, &desc, 0, &root, err);
+    if (rc == 0)
+        rc = rf_graph_walk(g, 1, err);
+    if (rc < 0)
+        return rc;
+    if (g->nodes[root].error_code != 0)
+        return 0; /* assumed, not carried: nothing more is known of it here */
+    size_t at = rf_desired_add(&f->to->desired, d, im);
+    f->to->desired.images[at].first_blob = (uint32_t)f->to->n_items;
+    rc = rf_graph_closure(g, root, keep_node, f, err);
+    f->to->desired.images[at].n_blobs =
+        (uint32_t)f->to->n_items - f->to->desired.images[at].first_blob;
+    return rc;
+}
+
+static int snapshot_of_bundle(struct rf_bundle_file *file, struct rf_snapshot *to,
+                              struct rf_err *err)
+{
+    const struct rf_bundle *doc = rf_bundle_file_doc(file);
+    struct rf_graph g;
+    struct from_bundle f = { .file = file, .to = to, .g = &g };
+    int rc = 0;
+    memcpy(to->site, doc->site, sizeof(to->site));
+    rf_graph_init(&g, fetch_member, &f);
+    for (size_t i = 0; rc == 0 && i < doc->desired.n; i++)
+        if (rf_image_travels(&doc->desired.images[i]))
+            rc = add_bundle_line(&f, &g, &doc->desired.images[i], err);
+    rf_graph_release(&g);
+    if (rc == 0)
+        rc = rf_snapshot_seal(to, err);
+    if (rc == 0)
+        to->id = doc->snapshot;
+    return rc;
+}
+
+static int load_file(struct rf_export_state *state, const char *path, struct bases *b,
+                     struct rf_err *err)
+{
+    RF_CLEANUP(rf_bundle_file_freep) struct rf_bundle_file *file = NULL;
+    struct rf_err unused = RF_ERR_INIT;
+    int rc = rf_bundle_file_open(path, &file, err);
+    if (rc < 0)
+        return rc;
+    const struct rf_bundle *doc = rf_bundle_file_doc(file);
+    if (load_digest(state, &doc->snapshot, b, &unused) == 0)
+        return 0; /* the history knows more than the file */
+    struct rf_snapshot *s = rf_xcalloc(1, sizeof(*s));
+    rf_snapshot_init(s);
+    rc = snapshot_of_bundle(file, s, err);
+    if (rc < 0) {
+        rf_snapshot_release(s);
+        free(s);
+        return rf_wrap(err, rc, "base %s", path);
+    }
+    if (doc->n_bases > 0)
+        rf_log(
+            RF_LOG_WARN,
+            "The base is an incremental bundle that this history does not know; only what it carries itself counts as there",
+            "base", path, NULL);
+    keep(b, s);
+    return 0;
+}
+
+static bool is_hex(const char *s)
+{
+    return s[0] != '\0' && s[strspn(s, "0123456789abcdef")] == '\0';
+}
+
+/* A snapshot, or the bundle that led to it, by at least 8 hex digits. */
+static int load_named(struct rf_export_state *state, const char *name, struct bases *b,
+                      struct rf_err *err)
+{
+    const char *hex = strncmp(name, "sha256:", 7) == 0 ? name + 7 : name;
+    const struct rf_digest *hit = NULL;
+    char text[RF_DIGEST_TEXT];
+    if (!is_hex(hex) || strlen(hex) < 8)
+        return load_file(state, name, b, err);
+    for (size_t i = 0; i < state->n; i++) {
+        const struct rf_export_record *r = &state->records[i];
+        if (strncmp(rf_digest_hex(&r->snapshot, text), hex, strlen(hex)) != 0 &&
+            strncmp(rf_digest_hex(&r->id, text), hex, strlen(hex)) != 0)
+            continue;
+        if (hit != NULL && !rf_digest_eq(hit, &r->snapshot))
+            return rf_fail(err, RFE_AMBIGUOUS,
+                           "base %s: several snapshots or bundles begin so; give more of it", name);
+        hit = &r->snapshot;
+    }
+    if (hit == NULL)
+        return rf_fail(
+            err, RFE_NOT_FOUND,
+            "base %s: no such snapshot or bundle in the history of site %s; see regexport history",
+            name, state->site);
+    return load_digest(state, hit, b, err);
+}
+
+int rf_bases_load(const struct rf_export_request *req, struct rf_export_state *state,
+                  struct rf_snapshot ***out, size_t *n, struct rf_err *err)
+{
+    RF_CLEANUP(bases_release) struct bases b = { 0 };
+    for (size_t i = 0; i < req->n_bases; i++) {
+        int rc = load_named(state, req->bases[i], &b, err);
+        if (rc < 0)
+            return rc;
+    }
+    const struct rf_export_record *last = rf_export_state_last(state);
+    if (!req->full && req->n_bases == 0 && last != NULL) {
+        struct rf_err why = RF_ERR_INIT;
+        if (load_digest(state, &last->snapshot, &b, &why) < 0)
+            rf_log(RF_LOG_WARN,
+                   "The snapshot last exported cannot be read; this bundle will be a full one",
+                   "error", why.msg, NULL);
+    }
+    *n = b.n;
+    b.n = 0;
+    *out = RF_STEAL(b.list);
+    return 0;
+}
+
+int rf_bases_load_for(const struct rf_bundle *bundle, struct rf_export_state *state,
+                      struct rf_snapshot ***out, size_t *n, struct rf_err *err)
+{
+    RF_CLEANUP(bases_release) struct bases b = { 0 };
+    for (size_t i = 0; i < bundle->n_bases; i++) {
+        int rc = load_digest(state, &bundle->bases[i], &b, err);
+        if (rc < 0)
+            return rc;
+    }
+    *n = b.n;
+    b.n = 0;
+    *out = RF_STEAL(b.list);
+    return 0;
+}

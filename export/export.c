@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/export.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "export/write.h"
+
+#include <unistd.h>
+
+void rf_export_result_release(struct rf_export_result *r)
+{
+    rf_plan_free(r->plan);
+    free(r->path);
+    memset(r, 0, sizeof(*r));
+}
+
+static void tell_phase(const struct rf_export_request *req, const char *what)
+{
+    if (req->phase != NULL)
+        req->phase(req->progress_ctx, what, 0);
+}
+
+int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,
+                   struct rf_err *err)
+{
+    RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
+    int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
+    if (rc < 0)
+        return rc;
+    tell_phase(req, "planning");
+    return rf_plan_make(req, state, &out->plan, err);
+}
+
+/* The recorded plan of the same command, or a new one. */
+static int get_plan(const struct rf_export_request *req, struct rf_export_state *state,
+                    const char *key, struct rf_export_result *out, struct rf_err *err)
+{
+    if (!req->replan) {
+        int rc = rf_plan_resume(req, state, key, &out->plan, err);
+        if (rc > 0) {
+            out->resumed = true;
+            rf_log(
+                RF_LOG_WARN,
+                "Going on with the plan of an earlier run, tags as resolved then; --replan starts over",
+                NULL);
+        }
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+    }
+    tell_phase(req, "planning");
+    int rc = rf_plan_make(req, state, &out->plan, err);
+    if (rc == 0)
+        rc = rf_export_state_set_pending(state, key, out->plan->bundle, out->plan->snapshot, err);
+    return rc;
+}
+
+static int create_stream(const struct rf_export_request *req, struct rf_export_state *state,
+                         struct rf_export_result *out, struct rf_err *err)
+{
+    tell_phase(req, "planning");
+    int rc = rf_plan_make(req, state, &out->plan, err);
+    if (rc == 0)
+        rc = rf_write_stream(req, state, out->plan, STDOUT_FILENO, &out->size, err);
+    if (rc < 0)
+        return rc;
+    out->path = rf_xstrdup("-");
+    return rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size, "-",
+                                  err);
+}
+
+int rf_export_create(const struct rf_export_request *req, const char *output,
+                     struct rf_export_result *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
+    int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
+    if (rc < 0)
+        return rc;
+    if (strcmp(output, "-") == 0)
+        return create_stream(req, state, out, err);
+    RF_CLEANUP(rf_freep) char *key = rf_plan_key(req, output);
+    rc = get_plan(req, state, key, out, err);
+    if (rc == 0)
+        rc = rf_write_file(req, state, out->plan, key, output, &out->path, &out->size, err);
+    if (rc < 0)
+        return rc;
+    const char *slash = strrchr(out->path, '/');
+    return rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
+                                  slash != NULL ? slash + 1 : out->path, err);
+}
+
+int rf_export_again(const struct rf_export_request *req, const char *id, const char *output,
+                    struct rf_export_result *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
+    const struct rf_export_record *record;
+    int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
+    if (rc == 0)
+        rc = rf_export_state_find(state, id, &record, err);
+    if (rc == 0)
+        rc = rf_plan_again(state, &record->id, &out->plan, err);
+    if (rc < 0)
+        return rc;
+    if (strcmp(output, "-") == 0) {
+        out->path = rf_xstrdup("-");
+        return rf_write_stream(req, state, out->plan, STDOUT_FILENO, &out->size, err);
+    }
+    return rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
+}

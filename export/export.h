@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Export from end to end: what the program's commands call. */
+#ifndef RF_EXPORT_EXPORT_H
+#define RF_EXPORT_EXPORT_H
+
+#include "export/plan.h"
+
+struct rf_export_result {
+    struct rf_plan *plan;
+    char *path;    /* of the bundle; "-" when streamed; NULL for a plan alone */
+    uint64_t size; /* of the bundle's file */
+    bool resumed;
+};
+void rf_export_result_release(struct rf_export_result *r);
+
+/* Plans and writes nothing but the cache of manifests and configs. */
+RF_MUST_USE int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,
+                               struct rf_err *err);
+/* Plans (or takes up the recorded plan) and writes the bundle into the folder `output`, or to stdout for "-"; then records it. */
+RF_MUST_USE int rf_export_create(const struct rf_export_request *req, const char *output,
+                                 struct rf_export_result *out, struct rf_err *err);
+/* Writes a bundle of the history anew, byte for byte. */
+RF_MUST_USE int rf_export_again(const struct rf_export_request *req, const char *id,
+                                const char *output, struct rf_export_result *out,
+                                struct rf_err *err);
+
+/* The plan or the result for people, and as JSON. Appended. */
+void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out);
+void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out);
+void rf_export_history_text(const struct rf_export_state *s, struct rf_buf *out);
+void rf_export_history_json(const struct rf_export_state *s, struct rf_buf *out);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plan or a bundle holds, for people and for scripts. */
+#include "export/export.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "layout/bundle_frame.h"
+
+#define SHOWN_SOURCE 400
+
+struct totals {
+    uint64_t by_status[RF_IMAGE_HELD + 1];
+    uint64_t carried, carried_bytes, assumed, assumed_bytes;
+};
+
+static struct totals count(const struct rf_bundle *b)
+{
+    struct totals t = { 0 };
+    for (size_t i = 0; i < b->desired.n; i++)
+        t.by_status[b->desired.images[i].status]++;
+    for (size_t i = 0; i < b->n_blobs; i++) {
+        bool carried = b->blobs[i].travel == RF_TRAVEL_CARRIED;
+        *(carried ? &t.carried : &t.assumed) += 1;
+        *(carried ? &t.carried_bytes : &t.assumed_bytes) += b->blobs[i].size;
+    }
+    return t;
+}
+
+static void put_line(struct rf_buf *out, const struct rf_desired *d, const struct rf_image *im)
+{
+    char text[RF_DIGEST_TEXT];
+    rf_buf_addf(out, "%-9s ", rf_image_status_name(im->status));
+    rf_image_name(d, im, out);
+    if (rf_desired_str(d, im->tag)[0] != '\0')
+        rf_buf_addf(out, " %s", rf_digest_text(&im->digest, text));
+    if (im->n_children > 0)
+        rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
+    if (im->original != RF_NO_ID)
+        rf_buf_addf(out, " (pruned from %s)", rf_digest_text(&d->digests[im->original], text));
+    rf_buf_add_str(out, " from ");
+    rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), SHOWN_SOURCE);
+    rf_buf_add_char(out, '\n');
+}
+
+static void put_holes(struct rf_buf *out, const struct rf_bundle *b)
+{
+    const struct rf_desired *d = &b->desired;
+    for (size_t i = 0; i < b->n_holes; i++) {
+        const char *tag = rf_desired_str(d, b->holes[i].tag);
+        rf_buf_addf(out, "%-9s %s%s%s from ", "hole", rf_desired_str(d, b->holes[i].repository),
+                    tag[0] != '\0' ? ":" : "", tag);
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, b->holes[i].source)), SHOWN_SOURCE);
+        rf_buf_add_str(out, ": ");
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, b->holes[i].reason)), 1024);
+        rf_buf_add_char(out, '\n');
+    }
+}
+
+static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
+{
+    const struct rf_bundle *b = r->plan->bundle;
+    struct totals t = count(b);
+    char a[16], c[16], e[16];
+    rf_buf_addf(
+        out,
+        "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes\n",
+        (unsigned long long)t.by_status[RF_IMAGE_NEW],
+        (unsigned long long)t.by_status[RF_IMAGE_CHANGED],
+        (unsigned long long)t.by_status[RF_IMAGE_UNCHANGED],
+        (unsigned long long)t.by_status[RF_IMAGE_REMOVED],
+        (unsigned long long)t.by_status[RF_IMAGE_HELD], b->n_holes);
+    rf_buf_addf(out, "carried   %llu blobs, %s; assumed on the far side: %llu blobs, %s\n",
+                (unsigned long long)t.carried, rf_text_size(t.carried_bytes, a),
+                (unsigned long long)t.assumed, rf_text_size(t.assumed_bytes, c));
+    if (r->path == NULL)
+        rf_buf_addf(out, "to fetch  %s\n", rf_text_size(r->plan->fetch_bytes, e));
+}
+
+static uint64_t file_size(const struct rf_export_result *r)
+{
+    struct rf_bundle_frame frame;
+    if (r->path != NULL)
+        return r->size;
+    uint64_t size = rf_bundle_frame_init(&frame, r->plan->bundle, NULL) == 0 ? frame.total : 0;
+    rf_bundle_frame_release(&frame);
+    return size;
+}
+
+static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
+{
+    const struct rf_bundle *b = r->plan->bundle;
+    char text[RF_DIGEST_TEXT], size[16];
+    rf_buf_addf(out, "site      %s, bundle %llu of its chain%s\n", b->site,
+                (unsigned long long)b->sequence, b->n_bases == 0 ? ", full" : "");
+    for (size_t i = 0; i < b->n_bases; i++)
+        rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
+    rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
+    rf_buf_addf(out, "bundle    %s, %s%s", rf_digest_text(&b->id, text),
+                rf_text_size(file_size(r), size), r->path != NULL ? "" : " to write");
+    rf_buf_add_char(out, '\n');
+    if (r->path != NULL)
+        rf_buf_addf(out, "file      %s\n",
+                    strcmp(r->path, "-") == 0 ? "(standard output)" : r->path);
+}
+
+void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->plan->bundle->desired;
+    for (size_t i = 0; i < d->n; i++)
+        if (r->path == NULL || d->images[i].status != RF_IMAGE_UNCHANGED)
+            put_line(out, d, &d->images[i]);
+    put_holes(out, r->plan->bundle);
+    put_heading(out, r);
+    put_totals(out, r);
+}
+
+static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
+{
+    char text[RF_DIGEST_TEXT];
+    rf_buf_add_str(out, ",\"bases\":[");
+    for (size_t i = 0; i < b->n_bases; i++)
+        rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
+    rf_buf_add_char(out, ']');
+}
+
+static void put_json_lines(const struct rf_bundle *b, struct rf_buf *out)
+{
+    const struct rf_desired *d = &b->desired;
+    rf_buf_add_str(out, ",\"images\":[");
+    for (size_t i = 0; i < d->n; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        rf_image_json(d, &d->images[i], true, out);
+    }
+    rf_buf_add_str(out, "],\"holes\":[");
+    for (size_t i = 0; i < b->n_holes; i++) {
+        const struct rf_hole *h = &b->holes[i];
+        const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
+        static const char *const keys[] = { "repository", "tag", "source", "reason" };
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
+            rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
+            rf_json_add_string(out, rf_desired_str(d, ids[k]));
+        }
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_char(out, ']');
+}
+
+void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
+{
+    const struct rf_bundle *b = r->plan->bundle;
+    struct totals t = count(b);
+    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
+    rf_buf_addf(
+        out,
+        "{\"site\":\"%s\",\"sequence\":%llu,\"chain\":\"%s\",\"id\":\"%s\",\"snapshot\":\"%s\"",
+        b->site, (unsigned long long)b->sequence, b->chain, rf_digest_text(&b->id, id),
+        rf_digest_text(&b->snapshot, snapshot));
+    put_json_bases(b, out);
+    rf_buf_addf(out, ",\"full\":%s,\"resumed\":%s,\"size\":%llu",
+                b->n_bases == 0 ? "true" : "false", r->resumed ? "true" : "false",
+                (unsigned long long)file_size(r));
+    if (r->path != NULL) {
+        rf_buf_add_str(out, ",\"file\":");
+        rf_json_add_string(out, r->path);
+    } else {
+        rf_buf_addf(out, ",\"fetchBytes\":%llu", (unsigned long long)r->plan->fetch_bytes);
+    }
+    rf_buf_addf(
+        out,
+        ",\"carriedBlobs\":%llu,\"carriedBytes\":%llu,\"assumedBlobs\":%llu,\"assumedBytes\":%llu",
+        (unsigned long long)t.carried, (unsigned long long)t.carried_bytes,
+        (unsigned long long)t.assumed, (unsigned long long)t.assumed_bytes);
+    rf_buf_add_str(out, ",\"counts\":{");
+    for (int s = RF_IMAGE_NEW; s <= RF_IMAGE_HELD; s++)
+        rf_buf_addf(out, "%s\"%s\":%llu", s > 0 ? "," : "",
+                    rf_image_status_name((enum rf_image_status)s),
+                    (unsigned long long)t.by_status[s]);
+    rf_buf_addf(out, ",\"holes\":%zu}", b->n_holes);
+    put_json_lines(b, out);
+    rf_buf_add_str(out, "}\n");
+}
+
+void rf_export_history_text(const struct rf_export_state *s, struct rf_buf *out)
+{
+    char text[RF_DIGEST_TEXT], size[16];
+    if (s->n == 0)
+        rf_buf_addf(out, "site %s: nothing exported yet\n", s->site);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rf_export_record *r = &s->records[i];
+        rf_buf_addf(
+            out,
+            "%6llu  %s  %s  %-11s %8s  %llu images, %llu new or changed, %llu removed, %llu holes\n",
+            (unsigned long long)r->sequence, r->time, rf_digest_text(&r->id, text),
+            r->full ? "full" : "incremental", rf_text_size(r->size, size),
+            (unsigned long long)r->images, (unsigned long long)r->changed,
+            (unsigned long long)r->removed, (unsigned long long)r->holes);
+        rf_buf_addf(out, "        snapshot %s  ", rf_digest_text(&r->snapshot, text));
+        rf_text_safe(out, rf_slice_str(r->file), 4096);
+        rf_buf_add_char(out, '\n');
+    }
+}
+
+void rf_export_history_json(const struct rf_export_state *s, struct rf_buf *out)
+{
+    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
+    rf_buf_addf(out, "{\"site\":\"%s\",\"bundles\":[", s->site);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rf_export_record *r = &s->records[i];
+        rf_buf_addf(
+            out,
+            "%s\n{\"sequence\":%llu,\"id\":\"%s\",\"snapshot\":\"%s\",\"chain\":\"%s\",\"full\":%s,\"time\":",
+            i > 0 ? "," : "", (unsigned long long)r->sequence, rf_digest_text(&r->id, id),
+            rf_digest_text(&r->snapshot, snapshot), r->chain, r->full ? "true" : "false");
+        rf_json_add_string(out, r->time);
+        rf_buf_add_str(out, ",\"file\":");
+        rf_json_add_string(out, r->file);
+        rf_buf_addf(
+            out,
+            ",\"size\":%llu,\"carriedBytes\":%llu,\"images\":%llu,\"changed\":%llu,\"removed\":%llu,\"holes\":%llu}",
+            (unsigned long long)r->size, (unsigned long long)r->carried_bytes,
+            (unsigned long long)r->images, (unsigned long long)r->changed,
+            (unsigned long long)r->removed, (unsigned long long)r->holes);
+    }
+    rf_buf_add_str(out, "]}\n");
+}

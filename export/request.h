@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an export is asked to carry. Made by the program from its arguments or a policy file; only read here. */
+#ifndef RF_EXPORT_REQUEST_H
+#define RF_EXPORT_REQUEST_H
+
+#include "manifests/platform.h"
+#include "manifests/reference.h"
+#include "regclient/client.h"
+
+struct rf_export_item {
+    struct rf_ref source;  /* registry, ocidir or ocifile; whole_repository: without tag */
+    char *repository;      /* far side */
+    char *tag;             /* far side; NULL: as at the source */
+    bool whole_repository; /* every tag that `allow` lets through */
+    bool (*allow)(void *ctx, const char *tag); /* NULL: all */
+    void *allow_ctx;
+    struct rf_platform *platforms; /* of an index, only these children; n_platforms 0 = all */
+    size_t n_platforms;
+    bool prune; /* with platforms: a new index of them */
+    bool referrers, digest_tags;
+};
+
+struct rf_export_request {
+    const char *site;
+    const char *state_dir; /* of this site */
+    struct rf_export_item *items;
+    size_t n_items;
+    bool full;
+    const char *const *
+        bases; /* snapshot digests (or at least 8 hex digits of one) or bundle files; none: the last one exported */
+    size_t n_bases;
+    unsigned parallel; /* 0 = 4 */
+    bool replan;
+    struct rf_client *client;
+    void (*phase)(void *ctx, const char *what,
+                  uint64_t total_bytes); /* a new phase of the run; or NULL */
+    void (*progress)(void *ctx, uint64_t bytes);
+    void *progress_ctx;
+};
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/select.h"
+
+#include "base/cancel.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+
+void rf_selection_init(struct rf_selection *s, const struct rf_export_request *req,
+                       struct rf_export_state *state)
+{
+    memset(s, 0, sizeof(*s));
+    s->req = req;
+    s->state = state;
+    rf_locations_init(&s->locations, req->client, state);
+    rf_desired_init(&s->wanted);
+}
+
+void rf_selection_release(struct rf_selection *s)
+{
+    rf_locations_release(&s->locations);
+    free(s->picks);
+    rf_desired_release(&s->wanted);
+}
+
+void rf_pick_fail(struct rf_selection *s, size_t i, int code, const char *reason)
+{
+    s->picks[i].error_code = code;
+    s->picks[i].error = rf_strings_add(&s->wanted.strings, rf_slice_str(reason));
+}
+
+/* ---- lines ---- */
+
+static size_t add_pick(struct rf_selection *s, const struct rf_image *im,
+                       const struct rf_pick *pick)
+{
+    size_t i = rf_desired_add(&s->wanted, &s->wanted, im);
+    if (i >= s->cap_picks) {
+        s->cap_picks = s->cap_picks > 0 ? s->cap_picks * 2 : 64;
+        s->picks = rf_xreallocarray(s->picks, s->cap_picks, sizeof(*s->picks));
+    }
+    s->picks[i] = *pick;
+    return i;
+}
+
+static uint32_t intern(struct rf_selection *s, const char *text)
+{
+    return rf_strings_add(&s->wanted.strings, rf_slice_str(text != NULL ? text : ""));
+}
+
+static uint32_t source_text(struct rf_selection *s, const struct rf_location *l, const char *tag,
+                            const struct rf_digest *digest)
+{
+    char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_freep)
+    char *full = tag != NULL && tag[0] != '\0'
+                     ? rf_xasprintf("%s:%s", l->name, tag)
+                     : rf_xasprintf("%s@%s", l->name, rf_digest_text(digest, text));
+    return intern(s, full);
+}
+
+static void add_line(struct rf_selection *s, size_t item, uint32_t where, const char *source_tag,
+                     const char *far_tag)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    struct rf_image im = { .original = RF_NO_ID, .status = RF_IMAGE_NEW };
+    struct rf_pick pick = {
+        .item = (uint32_t)item, .where = where, .root = RF_NO_ID, .error = RF_NO_ID
+    };
+    im.repository = intern(s, it->repository);
+    im.tag = intern(s, far_tag);
+    im.media_type = intern(s, "");
+    if (rf_digest_is_set(&it->source.digest)) {
+        im.digest = it->source.digest;
+        source_tag = NULL;
+    }
+    pick.source_tag = intern(s, source_tag);
+    im.source = source_text(s, &s->locations.list[where], source_tag, &im.digest);
+    add_pick(s, &im, &pick);
+}
+
+static int expand_repository(struct rf_selection *s, size_t item, uint32_t where,
+                             struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    struct rf_location *l = &s->locations.list[where];
+    int rc = rf_location_tags(l, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < l->n_tags; i++) {
+        if (it->allow == NULL || it->allow(it->allow_ctx, l->tags[i]))
+            add_line(s, item, where, l->tags[i], l->tags[i]);
+    }
+    return 0;
+}
+
+static int expand_item(struct rf_selection *s, size_t item, struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    uint32_t where;
+    int rc = rf_locations_find(&s->locations, &it->source, &where, err);
+    if (rc < 0)
+        return rc;
+    if (it->whole_repository)
+        return expand_repository(s, item, where, err);
+    const char *tag = it->source.tag;
+    if (tag == NULL && !rf_digest_is_set(&it->source.digest))
+        tag = "latest";
+    add_line(s, item, where, tag, it->tag != NULL ? it->tag : tag);
+    return 0;
+}
+
+/* An item that cannot even be listed is a hole with its repository as name. */
+static int expand(struct rf_selection *s, struct rf_err *err)
+{
+    for (size_t i = 0; i < s->req->n_items; i++) {
+        struct rf_err why = RF_ERR_INIT;
+        int rc = expand_item(s, i, &why);
+        if (rc == 0)
+            continue;
+        if (rf_cancelled())
+            return rf_cancel_check(err);
+        const struct rf_export_item *it = &s->req->items[i];
+        struct rf_image im = { .original = RF_NO_ID };
+        struct rf_pick pick = {
+            .item = (uint32_t)i, .where = RF_NO_ID, .root = RF_NO_ID, .error = RF_NO_ID
+        };
+        im.repository = intern(s, it->repository);
+        im.tag = intern(s, it->tag != NULL ? it->tag : it->source.tag);
+        im.media_type = intern(s, "");
+        RF_CLEANUP(rf_freep) char *name = rf_ref_common_name(&it->source);
+        im.source = intern(s, it->source.scheme == RF_SCHEME_REGISTRY ? name : it->repository);
+        rf_pick_fail(s, add_pick(s, &im, &pick), -rc, why.msg);
+    }
+    return 0;
+}
+
+uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
+                                const struct rf_descriptor *desc)
+{
+    struct rf_pick pick = s->picks[of];
+    struct rf_image im = { .digest = desc->digest, .size = desc->size, .original = RF_NO_ID };
+    im.repository = s->wanted.images[of].repository;
+    im.tag = intern(s, tag);
+    for (size_t i = 0; i < s->wanted.n; i++) {
+        const struct rf_image *other = &s->wanted.images[i];
+        if (other->repository == im.repository && other->tag == im.tag &&
+            (tag != NULL || rf_digest_eq(&other->digest, &im.digest)))
+            return RF_NO_ID;
+    }
+    im.media_type = intern(s, desc->media_type);
+    im.source = source_text(s, &s->locations.list[pick.where], tag, &im.digest);
+    pick.root = RF_NO_ID;
+    pick.source_tag = intern(s, tag);
+    pick.unchanged = false;
+    pick.extra = true;
+    return (uint32_t)add_pick(s, &im, &pick);
+}
+
+/* ---- resolving ---- */
+
+int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
+                      const struct rf_digest *digest, uint64_t size, const char *media_type,
+                      struct rf_manifest **out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    struct rf_manifest_expect expect = { .digest = digest, .size = size };
+    struct rf_err ignored = RF_ERR_INIT;
+    if (media_type != NULL && media_type[0] != '\0')
+        expect.media_type = media_type;
+    rf_buf_init(&body, RF_MANIFEST_MAX);
+    if (rf_blob_store_load(state->cache, digest, &body, &ignored) == 0)
+        return rf_manifest_parse(rf_buf_slice(&body), &expect, out, err);
+    int rc = rf_place_get_manifest(at->place, at->repo, NULL, digest, &expect, out, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "%s", at->name);
+    rc = rf_blob_store_put_bytes(state->cache, digest, rf_buf_slice(&(*out)->body), err);
+    if (rc < 0)
+        rf_manifest_freep(out);
+    return rc;
+}
+
+struct answer {
+    struct rf_descriptor desc;
+    int code;
+    char *reason;
+};
+
+struct resolving {
+    struct rf_selection *s;
+    struct answer *answers;
+};
+
+/* HEAD says it all on most registries; where it does not, the manifest itself does. */
+static int resolve_one(struct resolving *r, size_t i, struct rf_descriptor *out, struct rf_err *err)
+{
+    const struct rf_selection *s = r->s;
+    const struct rf_pick *pick = &s->picks[i];
+    const struct rf_location *l = &s->locations.list[pick->where];
+    const char *tag = rf_desired_str(&s->wanted, pick->source_tag);
+    const struct rf_digest *digest = tag[0] == '\0' ? &s->wanted.images[i].digest : NULL;
+    int rc = rf_place_resolve(l->place, l->repo, digest == NULL ? tag : NULL, digest, out, err);
+    if (rc < 0 || (rf_media_kind(out->media_type) != RF_KIND_OTHER && out->size > 0))
+        return rc;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    struct rf_digest have = out->digest;
+    rc = rf_fetch_manifest(s->state, l, &have, 0, NULL, &m, err);
+    if (rc < 0)
+        return rc;
+    rf_descriptor_release(out);
+    rf_manifest_descriptor(m, out);
+    return 0;
+}
+
+static int resolve_job(void *ctx, size_t i, struct rf_err *err)
+{
+    struct resolving *r = ctx;
+    struct answer *a = &r->answers[i];
+    struct rf_err why = RF_ERR_INIT;
+    if (r->s->picks[i].error_code != 0)
+        return 0;
+    int rc = resolve_one(r, i, &a->desc, &why);
+    if (rc == 0 && rf_media_kind(a->desc.media_type) == RF_KIND_LEGACY)
+        rc = rf_fail(
+            &why, RFE_UNSUPPORTED,
+            "%s: the retired type %s cannot be carried; rebuild or convert the image at its source",
+            rf_desired_str(&r->s->wanted, r->s->wanted.images[i].source), a->desc.media_type);
+    if (rc < 0 && rf_cancelled())
+        return rf_cancel_check(err);
+    if (rc < 0) {
+        a->code = -rc;
+        a->reason = rf_xstrdup(why.msg);
+    }
+    return 0;
+}
+
+static int resolve(struct rf_selection *s, struct rf_err *err)
+{
+    size_t n = s->wanted.n;
+    struct resolving r = { .s = s, .answers = rf_xcalloc(n + 1, sizeof(*r.answers)) };
+    int rc = rf_parallel(s->req->parallel, n, resolve_job, &r, err);
+    for (size_t i = 0; i < n; i++) {
+        struct answer *a = &r.answers[i];
+        struct rf_image *im = &s->wanted.images[i];
+        if (a->code != 0) {
+            rf_pick_fail(s, i, a->code, a->reason);
+        } else if (s->picks[i].error_code == 0 && rc == 0) {
+            im->digest = a->desc.digest;
+            im->size = a->desc.size;
+            im->media_type = intern(s, a->desc.media_type);
+        }
+        rf_descriptor_release(&a->desc);
+        free(a->reason);
+    }
+    free(r.answers);
+    return rc;
+}
+
+/* ---- second mentions and conflicts ---- */
+
+static int compare_lines(const void *a, const void *b, void *ctx)
+{
+    const struct rf_selection *s = ctx;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const struct rf_image *i = &s->wanted.images[x], *j = &s->wanted.images[y];
+    if (i->repository != j->repository)
+        return i->repository < j->repository ? -1 : 1;
+    if (i->tag != j->tag)
+        return i->tag < j->tag ? -1 : 1;
+    int c =
+        rf_desired_str(&s->wanted, i->tag)[0] == '\0' ? rf_digest_cmp(&i->digest, &j->digest) : 0;
+    if (c == 0) /* those that could be had come first */
+        c = (s->picks[x].error_code != 0) - (s->picks[y].error_code != 0);
+    return c != 0 ? c : (x > y) - (x < y);
+}
+
+static bool same_line(const struct rf_selection *s, uint32_t x, uint32_t y)
+{
+    const struct rf_image *i = &s->wanted.images[x], *j = &s->wanted.images[y];
+    return i->repository == j->repository && i->tag == j->tag &&
+           (rf_desired_str(&s->wanted, i->tag)[0] != '\0' || rf_digest_eq(&i->digest, &j->digest));
+}
+
+static int drop_doubles(struct rf_selection *s, struct rf_err *err)
+{
+    size_t n = s->wanted.n;
+    RF_CLEANUP(rf_freep) uint32_t *order = rf_xcalloc(n + 1, sizeof(*order));
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint32_t)i;
+    if (n > 0)
+        qsort_r(order, n, sizeof(*order), compare_lines, s);
+    for (size_t i = 1, first = 0; i < n; i++) {
+        if (!same_line(s, order[first], order[i])) {
+            first = i;
+            continue;
+        }
+        const struct rf_image *a = &s->wanted.images[order[first]],
+                              *b = &s->wanted.images[order[i]];
+        if (s->picks[order[i]].error_code == 0 && !rf_digest_eq(&a->digest, &b->digest)) {
+            RF_CLEANUP(rf_buf_release) struct rf_buf name;
+            rf_buf_init(&name, 1024);
+            rf_image_name(&s->wanted, a, &name);
+            return rf_fail(
+                err, RFE_CONFLICT,
+                "%s and %s differ, but both are to become %s; give one of them another path (SOURCE=PATH[:TAG])",
+                rf_desired_str(&s->wanted, a->source), rf_desired_str(&s->wanted, b->source),
+                name.ptr);
+        }
+        s->picks[order[i]].dropped = true;
+    }
+    return 0;
+}
+
+int rf_select(struct rf_selection *s, struct rf_err *err)
+{
+    int rc = expand(s, err);
+    if (rc == 0)
+        rc = resolve(s, err);
+    return rc < 0 ? rc : drop_doubles(s, err);
+}

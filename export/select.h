@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Selecting: from the request's items to one line per tag or manifest, each with its digest now, or with the reason why it could
+ * not be had. First step of planning (export/plan.h).
+ */
+#ifndef RF_EXPORT_SELECT_H
+#define RF_EXPORT_SELECT_H
+
+#include "export/location.h"
+#include "export/request.h"
+#include "export/state.h"
+
+/* Beside each line of `wanted`, the same index. */
+struct rf_pick {
+    uint32_t item;  /* of the request */
+    uint32_t where; /* in locations */
+    uint32_t root;  /* node in the closure's graph, RF_NO_ID before or when the base knows it */
+    uint32_t source_tag; /* in wanted.strings; "" = by digest */
+    uint32_t error;      /* in wanted.strings: why it is a hole; RF_NO_ID = fine */
+    int error_code;
+    bool unchanged; /* the base has exactly this line */
+    bool dropped;   /* a second mention of the same */
+    bool extra;     /* a referrer or digest tag: platforms do not apply to it */
+};
+
+struct rf_selection {
+    const struct rf_export_request *req;
+    struct rf_export_state *state;
+    struct rf_desired wanted; /* unsorted: indices stay */
+    struct rf_pick *picks;
+    size_t cap_picks;
+    struct rf_locations locations;
+};
+void rf_selection_init(struct rf_selection *s, const struct rf_export_request *req,
+                       struct rf_export_state *state);
+void rf_selection_release(struct rf_selection *s);
+
+/* Expands the items, asks for each tag's digest, drops second mentions. -RFE_CONFLICT. What cannot be had is marked, not a failure. */
+RF_MUST_USE int rf_select(struct rf_selection *s, struct rf_err *err);
+/* Adds a line found later (a referrer: tag NULL; a digest tag). Returns its index, or RF_NO_ID when it is there already. */
+uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
+                                const struct rf_descriptor *desc);
+/* A manifest, from the cache or else the location, and into the cache. Thread-safe. expect as in rf_place_get_manifest. */
+RF_MUST_USE int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
+                                  const struct rf_digest *digest, uint64_t size,
+                                  const char *media_type, struct rf_manifest **out,
+                                  struct rf_err *err);
+void rf_pick_fail(struct rf_selection *s, size_t i, int code, const char *reason);
+
+#endif

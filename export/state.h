@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Export's memory of one site: a hint, never a fact. Losing it costs bytes, never correctness.
+ *
+ *     lock  history.json  bundles/<id>.json  snapshots/<snapshot>  cache/blobs/...   pending/{request,bundle.json,snapshot}
+ */
+#ifndef RF_EXPORT_STATE_H
+#define RF_EXPORT_STATE_H
+
+#include "layout/blob_store.h"
+#include "layout/snapshot.h"
+
+struct rf_export_record {
+    struct rf_digest id, snapshot, parent; /* parent not set: the first */
+    char chain[RF_CHAIN_HEX + 1];
+    uint64_t sequence, size, carried_bytes;
+    uint64_t images, changed, removed,
+        holes; /* lines wanted; of them new or changed; removed; not fetched */
+    bool full;
+    char *file; /* its name, without folder; "-" when it was streamed */
+    char *time; /* RFC 3339, when it was recorded */
+};
+
+struct rf_export_state {
+    char *dir, *site;
+    int lock;
+    struct rf_blob_store *cache;      /* manifests and configs */
+    struct rf_export_record *records; /* oldest first */
+    size_t n, cap;
+};
+/* Makes the folder when absent, takes the lock (-RFE_BUSY after wait_ms), reads the history. A damaged history is told and set aside. */
+RF_MUST_USE int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
+                                     struct rf_export_state **out, struct rf_err *err);
+/* Reads the history without lock or writing; an absent folder is an empty history. */
+RF_MUST_USE int rf_export_state_peek(const char *dir, const char *site,
+                                     struct rf_export_state **out, struct rf_err *err);
+void rf_export_state_free(struct rf_export_state *s);
+void rf_export_state_freep(struct rf_export_state **s);
+
+const struct rf_export_record *rf_export_state_last(const struct rf_export_state *s); /* or NULL */
+/* By the whole id, or a prefix of at least 8 hex digits, "sha256:" optional. -RFE_NOT_FOUND, -RFE_AMBIGUOUS. */
+RF_MUST_USE int rf_export_state_find(const struct rf_export_state *s, const char *id,
+                                     const struct rf_export_record **out, struct rf_err *err);
+/* The document of a recorded bundle, into the initialised *b. -RFE_NOT_FOUND. */
+RF_MUST_USE int rf_export_state_load_bundle(const struct rf_export_state *s,
+                                            const struct rf_digest *id, struct rf_bundle *b,
+                                            struct rf_err *err);
+/* Paths inside the folder; the caller frees. */
+char *rf_export_state_bundle_path(const struct rf_export_state *s, const struct rf_digest *id);
+char *rf_export_state_snapshot_path(const struct rf_export_state *s,
+                                    const struct rf_digest *snapshot);
+char *rf_export_state_pending_path(const struct rf_export_state *s, const char *name);
+
+/* Remembers a plan until its bundle is whole: the request it answers (an opaque key), the bundle, the snapshot. Durable. */
+RF_MUST_USE int rf_export_state_set_pending(struct rf_export_state *s, const char *key,
+                                            const struct rf_bundle *b,
+                                            const struct rf_snapshot *snap, struct rf_err *err);
+/* 1 and the plan when one is pending for `key` (loaded into the initialised *b and *snap), 0 when not. */
+RF_MUST_USE int rf_export_state_get_pending(struct rf_export_state *s, const char *key,
+                                            struct rf_bundle *b, struct rf_snapshot *snap,
+                                            struct rf_err *err);
+RF_MUST_USE int rf_export_state_clear_pending(struct rf_export_state *s, struct rf_err *err);
+/* The bundle is whole under its name: its document, snapshot and history line become durable, in this order. Twice is once. */
+RF_MUST_USE int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
+                                       const struct rf_snapshot *snap, uint64_t size,
+                                       const char *file, struct rf_err *err);
+
+/* Where sources of the form ocidir://NAME really are: bundles hold no local paths. Remembered per state folder. */
+RF_MUST_USE int rf_export_state_set_location(struct rf_export_state *s, const char *name,
+                                             const char *location, struct rf_err *err);
+/* The caller frees *out; NULL when not known. */
+RF_MUST_USE int rf_export_state_get_location(struct rf_export_state *s, const char *name,
+                                             char **out, struct rf_err *err);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/creds.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manifests/reference.h"
+#include "policy/expand.h"
+
+#define CREDS_MAX 10000
+
+/* A text in which templates are expanded; never shown in a message, it may be a password. */
+static int set_template(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                        void *field, struct rf_err *err)
+{
+    const char *text = NULL;
+    char **out = field, *expanded = NULL;
+    struct rf_err cause = RF_ERR_INIT;
+    int rc = rf_yaml_text(r->doc, value, r->key, &text, err);
+    if (rc < 0)
+        return rc;
+    if (rf_expand(text, NULL, 0, &expanded, &cause) < 0)
+        return rf_yaml_fail(r->doc, value, err, "%s: %s", r->key, cause.msg);
+    rf_wipe_freep(out);
+    *out = expanded;
+    return 0;
+}
+
+static int set_tls(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                   struct rf_err *err)
+{
+    static const char *const names[] = { "", "enabled", "insecure", "disabled" };
+    const char *text = NULL;
+    int rc = rf_yaml_text(r->doc, value, r->key, &text, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *(enum rf_tls *)field = (enum rf_tls)i;
+        return 0;
+    }
+    return rf_yaml_fail(r->doc, value, err, "%s: not enabled, insecure or disabled", r->key);
+}
+
+static int set_seconds(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                       void *field, struct rf_err *err)
+{
+    uint64_t ns = 0;
+    int rc = rf_yaml_duration(r->doc, value, r->key, &ns, err);
+    if (rc == 0)
+        *(uint64_t *)field = ns / 1000000000u;
+    return rc;
+}
+
+/* The setters below take the whole host. */
+
+static int set_mirrors(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                       void *field, struct rf_err *err)
+{
+    struct rf_host *h = field;
+    struct rf_yaml_list list = { 0 };
+    int rc = rf_yaml_set_list(r, value, &list, err);
+    if (rc < 0)
+        return rc;
+    struct rf_yaml_list old = { .items = h->mirrors, .n = h->n_mirrors };
+    rf_yaml_list_release(&old);
+    h->mirrors = list.items;
+    h->n_mirrors = list.n;
+    return 0;
+}
+
+static int set_repo_auth(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                         void *field, struct rf_err *err)
+{
+    struct rf_host *h = field;
+    int rc = rf_yaml_bool(r->doc, value, r->key, &h->repo_auth, err);
+    if (rc == 0)
+        h->repo_auth_set = true;
+    return rc;
+}
+
+static int set_api_opts(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                        void *field, struct rf_err *err)
+{
+    struct rf_host *h = field;
+    if (value->kind != RF_YAML_MAP)
+        return rf_yaml_fail(r->doc, value, err, "%s: a map is wanted", r->key);
+    RF_CLEANUP(rf_json_decrefp) json_t *opts = json_object();
+    for (uint32_t i = 0; i < value->n; i++) {
+        const char *text = NULL, *key = rf_yaml_key(value, i)->text;
+        int rc = rf_yaml_text(r->doc, rf_yaml_value(value, i), r->key, &text, err);
+        if (rc < 0)
+            return rc;
+        if (json_object_set_new(opts, key, json_string(text)) < 0)
+            return rf_yaml_fail(r->doc, rf_yaml_value(value, i), err, "%s: not UTF-8", r->key);
+        if (strcmp(key, "disableHead") == 0)
+            h->disable_head = strcmp(text, "true") == 0;
+    }
+    json_decref(h->api_opts);
+    h->api_opts = RF_STEAL(opts);
+    return 0;
+}
+
+static int set_scheme(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                      struct rf_err *err)
+{
+    struct rf_host *h = field;
+    const char *text = NULL;
+    int rc = rf_yaml_text(r->doc, value, r->key, &text, err);
+    if (rc < 0 || strcmp(text, "http") != 0)
+        return rc;
+    rf_log(RF_LOG_WARN, "Scheme is deprecated, use \"tls: disabled\" instead", "registry",
+           h->name != NULL ? h->name : "", NULL);
+    if (h->tls == RF_TLS_UNSET)
+        h->tls = RF_TLS_DISABLED;
+    return 0;
+}
+
+static const struct rf_yaml_field fields[] = {
+    { "registry", set_template, offsetof(struct rf_host, name), NULL },
+    { "hostname", rf_yaml_set_string, offsetof(struct rf_host, hostname), NULL },
+    { "user", set_template, offsetof(struct rf_host, user), NULL },
+    { "pass", set_template, offsetof(struct rf_host, pass), NULL },
+    { "token", set_template, offsetof(struct rf_host, token), NULL },
+    { "credHelper", rf_yaml_set_string, offsetof(struct rf_host, cred_helper), NULL },
+    { "credExpire", set_seconds, offsetof(struct rf_host, cred_expire_s), NULL },
+    { "credHost", rf_yaml_set_string, offsetof(struct rf_host, cred_host), NULL },
+    { "tls", set_tls, offsetof(struct rf_host, tls), NULL },
+    { "regcert", set_template, offsetof(struct rf_host, ca_pem), NULL },
+    { "clientCert", set_template, offsetof(struct rf_host, client_cert_pem), NULL },
+    { "clientKey", set_template, offsetof(struct rf_host, client_key_pem), NULL },
+    { "pathPrefix", rf_yaml_set_string, offsetof(struct rf_host, path_prefix), NULL },
+    { "mirrors", set_mirrors, 0, NULL },
+    { "priority", rf_yaml_set_count, offsetof(struct rf_host, priority), NULL },
+    { "repoAuth", set_repo_auth, 0, NULL },
+    { "api", NULL, 0, NULL }, /* deprecated upstream, without meaning */
+    { "apiOpts", set_api_opts, 0, NULL },
+    { "blobChunk", rf_yaml_set_i64, offsetof(struct rf_host, blob_chunk), NULL },
+    { "blobMax", rf_yaml_set_i64, offsetof(struct rf_host, blob_max), NULL },
+    { "reqPerSec", rf_yaml_set_double, offsetof(struct rf_host, req_per_sec), NULL },
+    { "reqConcurrent", rf_yaml_set_count, offsetof(struct rf_host, req_concurrent), NULL },
+    { "scheme", set_scheme, 0, NULL },
+};
+
+/* One name for the registry, checked: an entry that no reference can mean is a mistake. */
+static int check_name(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                      const char *path, struct rf_host *h, struct rf_err *err)
+{
+    if (h->name == NULL || h->name[0] == '\0')
+        return rf_yaml_fail(r->doc, node, err, "%s.registry: missing", path);
+    struct rf_err cause = RF_ERR_INIT;
+    char *name = NULL;
+    if (rf_ref_parse_registry(h->name, &name, &cause) < 0)
+        return rf_yaml_fail(r->doc, rf_yaml_get(node, "registry"), err, "%s.registry: %s", path,
+                            cause.msg);
+    free(h->name);
+    h->name = name;
+    return 0;
+}
+
+static int read_host(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                     const char *path, struct rf_host *h, struct rf_err *err)
+{
+    int rc = rf_yaml_read_map(r, node, path, fields, RF_ARRAY_LEN(fields), h, err);
+    return rc < 0 ? rc : check_name(r, node, path, h, err);
+}
+
+int rf_creds_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                 struct rf_err *err)
+{
+    if (value->kind != RF_YAML_LIST)
+        return rf_yaml_fail(r->doc, value, err, "%s: a list is wanted", r->key);
+    if (value->n > CREDS_MAX)
+        return rf_yaml_fail(r->doc, value, err, "%s: more than %d entries", r->key, CREDS_MAX);
+    RF_CLEANUP(rf_creds_release) struct rf_creds c = { 0 };
+    c.list = rf_xcalloc((size_t)value->n + 1, sizeof(*c.list));
+    for (uint32_t i = 0; i < value->n; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "%s[%u]", r->key, i);
+        rf_host_init(&c.list[c.n++]);
+        int rc = read_host(r, value->items[i], path, &c.list[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    struct rf_creds *out = field;
+    rf_creds_release(out);
+    *out = c;
+    c = (struct rf_creds){ 0 };
+    return 0;
+}
+
+void rf_creds_release(struct rf_creds *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        rf_host_release(&c->list[i]);
+    free(c->list);
+    *c = (struct rf_creds){ 0 };
+}
+
+int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts, struct rf_err *err)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        int rc = rf_hosts_merge(hosts, &c->list[i], err);
+        if (rc < 0)
+            return rf_wrap(err, rc, "creds of %s", c->list[i].name);
+    }
+    return 0;
+}

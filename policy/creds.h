@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list `creds` of a configuration file (inventory 2.4): settings of registries, for rf_hosts_merge. */
+#ifndef RF_POLICY_CREDS_H
+#define RF_POLICY_CREDS_H
+
+#include "policy/yaml.h"
+#include "regclient/hosts.h"
+
+struct rf_creds {
+    struct rf_host *list;
+    size_t n;
+};
+void rf_creds_release(struct rf_creds *c); /* wipes the secrets */
+/* A setter for a field of this type (`creds` of a table). Templates in texts are expanded. */
+rf_yaml_setter rf_creds_set;
+/* Merges them all, in order. */
+RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts, struct rf_err *err);
+
+#endif

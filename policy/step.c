@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/step.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "manifests/media_type.h"
+#include "policy/expand.h"
+#include "policy/target_path.h"
+
+#define LIST_MAX 10000
+#define RETRY_MIN_NS (300ull * 1000000000ull)
+
+/* ---- release ---- */
+
+static void name_rules_release(struct rf_name_rules *n)
+{
+    rf_yaml_list_release(&n->allow);
+    rf_yaml_list_release(&n->deny);
+    rf_yaml_list_release(&n->semver);
+}
+
+static void filters_release(struct rf_referrer_filter *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(list[i].artifact_type);
+        rf_yaml_list_release(&list[i].annotations);
+    }
+    free(list);
+}
+
+static void settings_release(struct rf_step_settings *s)
+{
+    filters_release(s->referrer_filters, s->n_referrer_filters);
+    free(s->referrer_source);
+    free(s->referrer_target);
+    free(s->backup);
+    free(s->schedule);
+    rf_yaml_list_release(&s->media_types);
+    *s = (struct rf_step_settings){ 0 };
+}
+
+void rf_step_release(struct rf_step *s)
+{
+    free(s->source);
+    free(s->target);
+    free(s->type_text);
+    name_rules_release(&s->tags);
+    name_rules_release(&s->repos);
+    for (size_t i = 0; i < s->n_tag_sets; i++)
+        name_rules_release(&s->tag_sets[i]);
+    free(s->tag_sets);
+    free(s->platform);
+    rf_yaml_list_release(&s->platforms);
+    settings_release(&s->s);
+    rf_ref_release(&s->source_ref);
+    rf_tag_filter_free(s->tag_filter);
+    rf_tag_filter_free(s->repo_filter);
+    *s = (struct rf_step){ 0 };
+}
+
+void rf_step_defaults_release(struct rf_step_defaults *d)
+{
+    settings_release(&d->s);
+    free(d->user_agent);
+    *d = (struct rf_step_defaults){ 0 };
+}
+
+/* ---- setters ---- */
+
+/* A list of regular expressions, each tried out. */
+static int set_patterns(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                        void *field, struct rf_err *err)
+{
+    int rc = rf_yaml_set_list(r, value, field, err);
+    if (rc < 0)
+        return rc;
+    const struct rf_yaml_list *list = field;
+    if (list->n > RF_TAG_FILTER_PATTERNS_MAX)
+        return rf_yaml_fail(r->doc, value, err, "%s: more than %d patterns", r->key,
+                            RF_TAG_FILTER_PATTERNS_MAX);
+    for (size_t i = 0; i < list->n; i++) {
+        struct rf_err cause = RF_ERR_INIT;
+        if (rf_tag_filter_check(list->items[i], &cause) < 0)
+            return rf_yaml_fail(r->doc, value->items[i], err, "%s: %s", r->key, cause.msg);
+    }
+    return 0;
+}
+
+static int not_yet(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                   struct rf_err *err)
+{
+    return rf_yaml_fail(r->doc, value, err, "%s: this program does not support it yet", r->key);
+}
+
+static int set_semver(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                      struct rf_err *err)
+{
+    if (r->strict)
+        return not_yet(r, value, err);
+    return rf_yaml_set_list(r, value, field, err);
+}
+
+static int set_tags(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                    struct rf_err *err)
+{
+    static const struct rf_yaml_field fields[] = {
+        { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
+        { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
+        { "semverRange", set_semver, offsetof(struct rf_name_rules, semver), NULL },
+    };
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+}
+
+static int set_repos(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                     struct rf_err *err)
+{
+    static const struct rf_yaml_field fields[] = {
+        { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
+        { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
+    };
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+}
+
+static int check_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                      struct rf_err *err)
+{
+    if (value->kind != RF_YAML_LIST)
+        return rf_yaml_fail(r->doc, value, err, "%s: a list is wanted", r->key);
+    if (value->n > LIST_MAX)
+        return rf_yaml_fail(r->doc, value, err, "%s: more than %d elements", r->key, LIST_MAX);
+    return 0;
+}
+
+/* Takes the whole step. */
+static int set_tag_sets(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                        void *field, struct rf_err *err)
+{
+    struct rf_step *s = field;
+    int rc = r->strict ? not_yet(r, value, err) : check_list(r, value, err);
+    if (rc < 0)
+        return rc;
+    s->tag_sets = rf_xcalloc((size_t)value->n + 1, sizeof(*s->tag_sets));
+    for (uint32_t i = 0; i < value->n; i++) {
+        char name[96];
+        snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        struct rf_yaml_reader inner = *r;
+        inner.key = name;
+        s->n_tag_sets++;
+        rc = set_tags(&inner, value->items[i], &s->tag_sets[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int set_annotations(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                           void *field, struct rf_err *err)
+{
+    struct rf_yaml_list *out = field;
+    if (value->kind != RF_YAML_MAP)
+        return rf_yaml_fail(r->doc, value, err, "%s: a map is wanted", r->key);
+    RF_CLEANUP(rf_yaml_list_release) struct rf_yaml_list list = { 0 };
+    list.items = rf_xcalloc(2 * (size_t)value->n + 1, sizeof(*list.items));
+    for (uint32_t i = 0; i < value->n; i++) {
+        const char *text = "";
+        const struct rf_yaml_node *v = rf_yaml_value(value, i);
+        int rc = rf_yaml_is_null(v) ? 0 : rf_yaml_text(r->doc, v, r->key, &text, err);
+        if (rc < 0)
+            return rc;
+        list.items[list.n++] = rf_xstrdup(rf_yaml_key(value, i)->text);
+        list.items[list.n++] = rf_xstrdup(text);
+    }
+    rf_yaml_list_release(out);
+    *out = list;
+    list = (struct rf_yaml_list){ 0 };
+    return 0;
+}
+
+/* Takes the settings. */
+static int set_referrer_filters(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                                void *field, struct rf_err *err)
+{
+    static const struct rf_yaml_field fields[] = {
+        { "artifactType", rf_yaml_set_string, offsetof(struct rf_referrer_filter, artifact_type),
+          NULL },
+        { "annotations", set_annotations, offsetof(struct rf_referrer_filter, annotations), NULL },
+    };
+    struct rf_step_settings *s = field;
+    int rc = check_list(r, value, err);
+    if (rc < 0)
+        return rc;
+    s->referrer_filters = rf_xcalloc((size_t)value->n + 1, sizeof(*s->referrer_filters));
+    for (uint32_t i = 0; i < value->n; i++) {
+        char name[96];
+        snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        s->n_referrer_filters++;
+        rc = rf_yaml_read_map(r, value->items[i], name, fields, RF_ARRAY_LEN(fields),
+                              &s->referrer_filters[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int set_ratelimit(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                         void *field, struct rf_err *err)
+{
+    static const struct rf_yaml_field fields[] = {
+        { "min", rf_yaml_set_i64, offsetof(struct rf_step_settings, ratelimit_min), NULL },
+        { "retry", rf_yaml_set_duration, offsetof(struct rf_step_settings, ratelimit_retry_ns),
+          NULL },
+    };
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+}
+
+static int set_hooks(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                     struct rf_err *err)
+{
+    (void)r;
+    (void)value;
+    (void)err;
+    *(bool *)field = true;
+    return 0;
+}
+
+#define SETTINGS(S)                                                                     \
+    { "digestTags", rf_yaml_set_tri, offsetof(S, s.digest_tags), NULL },                \
+        { "referrers", rf_yaml_set_tri, offsetof(S, s.referrers), NULL },               \
+        { "referrerFilters", set_referrer_filters, offsetof(S, s), NULL },              \
+        { "referrerSource", rf_yaml_set_string, offsetof(S, s.referrer_source), NULL }, \
+        { "referrerTarget", rf_yaml_set_string, offsetof(S, s.referrer_target), NULL }, \
+        { "referrerSlow", rf_yaml_set_tri, offsetof(S, s.referrer_slow), NULL },        \
+        { "fastCheck", rf_yaml_set_tri, offsetof(S, s.fast_check), NULL },              \
+        { "fastCopy", NULL, 0, "fastCheck" }, /* so the upstream site calls it */       \
+        { "forceRecursive", rf_yaml_set_tri, offsetof(S, s.force_recursive), NULL },    \
+        { "includeExternal", rf_yaml_set_tri, offsetof(S, s.include_external), NULL },  \
+        { "backup", rf_yaml_set_string, offsetof(S, s.backup), NULL },                  \
+        { "interval", rf_yaml_set_duration, offsetof(S, s.interval_ns), NULL },         \
+        { "schedule", rf_yaml_set_string, offsetof(S, s.schedule), NULL },              \
+        { "ratelimit", set_ratelimit, offsetof(S, s), NULL },                           \
+        { "mediaTypes", rf_yaml_set_list, offsetof(S, s.media_types), NULL },           \
+    {                                                                                   \
+        "hooks", set_hooks, offsetof(S, s.has_hooks), NULL                              \
+    }
+
+static const struct rf_yaml_field default_fields[] = {
+    SETTINGS(struct rf_step_defaults),
+    { "parallel", rf_yaml_set_count, offsetof(struct rf_step_defaults, parallel), NULL },
+    { "blobLimit", rf_yaml_set_i64, offsetof(struct rf_step_defaults, blob_limit), NULL },
+    { "cacheCount", rf_yaml_set_count, offsetof(struct rf_step_defaults, cache_count), NULL },
+    { "cacheTime", rf_yaml_set_duration, offsetof(struct rf_step_defaults, cache_time_ns), NULL },
+    { "skipDockerConfig", rf_yaml_set_tri, offsetof(struct rf_step_defaults, skip_docker_config),
+      NULL },
+    { "userAgent", rf_yaml_set_string, offsetof(struct rf_step_defaults, user_agent), NULL },
+    { "timeout", NULL, 0, NULL }, /* regbot's */
+};
+
+static const struct rf_yaml_field step_fields[] = {
+    SETTINGS(struct rf_step),
+    { "source", rf_yaml_set_string, offsetof(struct rf_step, source), NULL },
+    { "target", rf_yaml_set_string, offsetof(struct rf_step, target), NULL },
+    { "type", rf_yaml_set_string, offsetof(struct rf_step, type_text), NULL },
+    { "tags", set_tags, offsetof(struct rf_step, tags), NULL },
+    { "tagSets", set_tag_sets, 0, NULL },
+    { "repos", set_repos, offsetof(struct rf_step, repos), NULL },
+    { "platform", rf_yaml_set_string, offsetof(struct rf_step, platform), NULL },
+    { "platforms", rf_yaml_set_list, offsetof(struct rf_step, platforms), NULL },
+};
+
+int rf_step_defaults_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                         void *field, struct rf_err *err)
+{
+    return rf_yaml_read_map(r, value, r->key, default_fields, RF_ARRAY_LEN(default_fields), field,
+                            err);
+}
+
+/* ---- defaults ---- */
+
+static void take_tri(enum rf_tri *step, enum rf_tri dflt)
+{
+    if (*step == RF_TRI_UNSET)
+        *step = dflt == RF_TRI_UNSET ? RF_TRI_NO : dflt;
+}
+
+static void take_text(char **step, const char *dflt)
+{
+    if (*step != NULL && (*step)[0] != '\0')
+        return;
+    free(*step);
+    *step = dflt != NULL && dflt[0] != '\0' ? rf_xstrdup(dflt) : NULL;
+}
+
+static void take_filters(struct rf_step_settings *s, const struct rf_step_settings *d)
+{
+    if (s->n_referrer_filters > 0 || d->n_referrer_filters == 0)
+        return;
+    free(s->referrer_filters);
+    s->referrer_filters = rf_xcalloc(d->n_referrer_filters, sizeof(*s->referrer_filters));
+    for (size_t i = 0; i < d->n_referrer_filters; i++) {
+        struct rf_referrer_filter *to = &s->referrer_filters[s->n_referrer_filters++];
+        to->artifact_type = rf_xstrdup(d->referrer_filters[i].artifact_type);
+        rf_yaml_list_copy(&d->referrer_filters[i].annotations, &to->annotations);
+    }
+}
+
+static void take_media_types(struct rf_step_settings *s, const struct rf_step_settings *d)
+{
+    static const char *const usual[] = { RF_MT_DOCKER_MANIFEST, RF_MT_DOCKER_LIST,
+                                         RF_MT_OCI_MANIFEST, RF_MT_OCI_INDEX };
+    struct rf_yaml_list *list = &s->media_types;
+    if (list->n > 0)
+        return;
+    rf_yaml_list_release(list);
+    if (d->media_types.n > 0) {
+        rf_yaml_list_copy(&d->media_types, list);
+        return;
+    }
+    list->items = rf_xcalloc(RF_ARRAY_LEN(usual), sizeof(*list->items));
+    for (size_t i = 0; i < RF_ARRAY_LEN(usual); i++)
+        list->items[list->n++] = rf_xstrdup(usual[i]);
+}
+
+static void take_defaults(struct rf_step_settings *s, const struct rf_step_settings *d)
+{
+    take_tri(&s->digest_tags, d->digest_tags);
+    take_tri(&s->referrers, d->referrers);
+    take_tri(&s->referrer_slow, d->referrer_slow);
+    take_tri(&s->fast_check, d->fast_check);
+    take_tri(&s->force_recursive, d->force_recursive);
+    take_tri(&s->include_external, d->include_external);
+    take_filters(s, d);
+    take_text(&s->referrer_source, d->referrer_source);
+    take_text(&s->referrer_target, d->referrer_target);
+    take_text(&s->backup, d->backup);
+    take_text(&s->schedule, NULL);
+    /* When a step says itself when it runs, the default time does not add to it. */
+    if (s->interval_ns == 0 && s->schedule == NULL) {
+        s->interval_ns = d->interval_ns;
+        take_text(&s->schedule, d->schedule);
+    }
+    if (s->ratelimit_min == 0)
+        s->ratelimit_min = d->ratelimit_min;
+    if (s->ratelimit_retry_ns == 0)
+        s->ratelimit_retry_ns = d->ratelimit_retry_ns;
+    if (s->ratelimit_retry_ns < RETRY_MIN_NS)
+        s->ratelimit_retry_ns = RETRY_MIN_NS;
+    take_media_types(s, d);
+    s->has_hooks = s->has_hooks || d->has_hooks;
+}
+
+/* ---- templates ---- */
+
+/* Where the value of a key stands; the step itself when it came from the defaults. */
+static const struct rf_yaml_node *at(const struct rf_yaml_node *node, const char *key)
+{
+    const struct rf_yaml_node *value = rf_yaml_get(node, key);
+    return value != NULL ? value : node;
+}
+
+static int expand_texts(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                        const char *path, struct rf_step *s, struct rf_err *err)
+{
+    /* In this order, each seeing the ones before it expanded. */
+    const struct {
+        const char *key;
+        char **text;
+    } texts[] = { { "source", &s->source },
+                  { "referrerSource", &s->s.referrer_source },
+                  { "target", &s->target },
+                  { "referrerTarget", &s->s.referrer_target } };
+    for (size_t i = 0; i < RF_ARRAY_LEN(texts); i++) {
+        if (*texts[i].text == NULL || !rf_expand_needed(*texts[i].text))
+            continue;
+        const struct rf_expand_var vars[] = { { ".Sync.Source", s->source },
+                                              { ".Sync.Target", s->target },
+                                              { ".Sync.Type", s->type_text },
+                                              { ".Sync.ReferrerSource", s->s.referrer_source },
+                                              { ".Sync.ReferrerTarget", s->s.referrer_target },
+                                              { ".Sync.Platform", s->platform },
+                                              { ".Sync.Backup", s->s.backup },
+                                              { ".Sync.Schedule", s->s.schedule } };
+        char *expanded = NULL;
+        struct rf_err cause = RF_ERR_INIT;
+        if (rf_expand(*texts[i].text, vars, RF_ARRAY_LEN(vars), &expanded, &cause) < 0)
+            return rf_yaml_fail(r->doc, at(node, texts[i].key), err, "%s.%s: %s", path,
+                                texts[i].key, cause.msg);
+        free(*texts[i].text);
+        *texts[i].text = expanded;
+    }
+    return 0;
+}
+
+/* ---- what follows from the texts ---- */
+
+static enum rf_step_type type_of(const char *text)
+{
+    if (text == NULL)
+        return RF_STEP_UNKNOWN;
+    if (strcmp(text, "registry") == 0)
+        return RF_STEP_REGISTRY;
+    if (strcmp(text, "repository") == 0)
+        return RF_STEP_REPOSITORY;
+    return strcmp(text, "image") == 0 ? RF_STEP_IMAGE : RF_STEP_UNKNOWN;
+}
+
+static int parse_source(const struct rf_step *s, struct rf_ref *out, struct rf_err *err)
+{
+    if (s->type == RF_STEP_IMAGE)
+        return rf_ref_parse(s->source, out, err);
+    if (s->type == RF_STEP_REPOSITORY)
+        return rf_ref_parse_repo(s->source, out, err);
+    RF_CLEANUP(rf_freep) char *host = NULL;
+    return rf_ref_parse_registry(s->source, &host, err);
+}
+
+static int check_target(const struct rf_step *s, struct rf_err *err)
+{
+    RF_CLEANUP(rf_target_release) struct rf_target t = { 0 };
+    if (s->target != NULL && s->type == RF_STEP_REGISTRY)
+        return rf_target_of_registry(s->target, &t, err);
+    if (s->target != NULL)
+        return rf_target_of_text(s->target, &t, err);
+    /* Without a target the source's own path counts. */
+    return s->type == RF_STEP_REGISTRY ? 0 : rf_target_of_source(&s->source_ref, &t, err);
+}
+
+static int check_platforms(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                           const struct rf_step *s, struct rf_err *err)
+{
+    for (size_t i = 0; i <= s->platforms.n; i++) {
+        const char *text = i < s->platforms.n ? s->platforms.items[i] : s->platform;
+        const struct rf_yaml_node *where =
+            i < s->platforms.n ? at(node, "platforms")->items[i] : at(node, "platform");
+        RF_CLEANUP(rf_platform_release) struct rf_platform p = RF_PLATFORM_INIT;
+        struct rf_err cause = RF_ERR_INIT;
+        if (text != NULL && text[0] != '\0' && rf_platform_parse(text, &p, &cause) < 0)
+            return rf_yaml_fail(r->doc, where, err, "%s", cause.msg);
+    }
+    return 0;
+}
+
+static int check_step(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                      const char *path, struct rf_step *s, struct rf_err *err)
+{
+    struct rf_err cause = RF_ERR_INIT;
+    if (s->source == NULL || s->source[0] == '\0')
+        return rf_yaml_fail(r->doc, node, err, "%s.source: missing", path);
+    if (s->type == RF_STEP_UNKNOWN)
+        return rf_yaml_fail(r->doc, at(node, "type"), err,
+                            "%s.type: not one of image, repository, registry", path);
+    if (parse_source(s, &s->source_ref, &cause) < 0)
+        return rf_yaml_fail(r->doc, at(node, "source"), err, "%s.source: %s", path, cause.msg);
+    if (check_target(s, &cause) < 0)
+        return rf_yaml_fail(r->doc, at(node, "target"), err, "%s.target: %s", path, cause.msg);
+    return check_platforms(r, node, s, err);
+}
+
+static int finish(const struct rf_yaml_reader *r, const struct rf_yaml_node *node, const char *path,
+                  struct rf_step *s, struct rf_err *err)
+{
+    take_text(&s->source, NULL);
+    take_text(&s->target, NULL);
+    take_text(&s->platform, NULL);
+    int rc = expand_texts(r, node, path, s, err);
+    if (rc < 0)
+        return rc;
+    s->type = type_of(s->type_text);
+    if (r->strict)
+        rc = check_step(r, node, path, s, err);
+    else if (s->source != NULL && s->type != RF_STEP_UNKNOWN)
+        (void)(parse_source(s, &s->source_ref, NULL) < 0); /* told of when the step runs */
+    if (rc < 0)
+        return rc;
+    rc = rf_tag_filter_new(s->tags.allow.items, s->tags.allow.n, s->tags.deny.items, s->tags.deny.n,
+                           &s->tag_filter, err);
+    if (rc == 0)
+        rc = rf_tag_filter_new(s->repos.allow.items, s->repos.allow.n, s->repos.deny.items,
+                               s->repos.deny.n, &s->repo_filter, err);
+    return rc < 0 ? rf_yaml_wrap(r->doc, node, err) : 0;
+}
+
+int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node, const char *path,
+                 const struct rf_step_defaults *defaults, struct rf_step *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_step_release) struct rf_step s = { .line = node->line, .column = node->column };
+    int rc = rf_yaml_read_map(r, node, path, step_fields, RF_ARRAY_LEN(step_fields), &s, err);
+    if (rc < 0)
+        return rc;
+    take_defaults(&s.s, &defaults->s);
+    rc = finish(r, node, path, &s, err);
+    if (rc < 0)
+        return rc;
+    *out = s;
+    s = (struct rf_step){ 0 };
+    return 0;
+}

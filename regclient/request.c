@@ -246,7 +246,7 @@ static int ask_challenge(struct attempt *a, struct rf_err *err)
         rc = rf_auth_challenge(a->r->auth, a->call->url, &resp.headers, a->call->scope, a->sent,
                                err);
     else if (rc == 0)
-        rc = rf_remote_fail(a->call, a->resp, err);
+        rc = -RFE_DENIED; /* log_in() says the rest */
     rf_wipe_freep(&b.sent);
     rf_http_response_release(&resp);
     return rc;
@@ -265,7 +265,7 @@ static int log_in(struct attempt *a, struct rf_err *err)
     if (rc == -RFE_DENIED) {
         struct rf_err why = *err;
         rc = rf_remote_fail(a->call, a->resp, err);
-        return why.http_status == 401 && why.msg[0] == '\0' ? rc : rf_hint(err, rc, "%s", why.msg);
+        return why.msg[0] == '\0' ? rc : rf_hint(err, rc, "%s", why.msg);
     }
     return rc;
 }

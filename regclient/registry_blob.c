@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking for blobs and fetching them (end-2). */
+#include "base/mem.h"
+#include "base/text.h"
+#include "regclient/registry_private.h"
+
+#define PROBE_BYTES 4096u /* a blob up to this size is read whole when the registry ignores Range */
+#define EMPTY_ANSWERS_MAX 2u
+
+static int wrap_blob(struct rf_registry *g, const char *repo, const struct rf_digest *digest,
+                     int rc, struct rf_err *err)
+{
+    char text[RF_DIGEST_TEXT];
+    return rc < 0 ? rf_wrap(err, rc, "%s/%s: blob %s", g->base.name, repo,
+                            rf_digest_text(digest, text))
+                  : rc;
+}
+
+/* UINT64_MAX when it is not said. */
+static int content_length(const struct rf_headers *headers, uint64_t *out, struct rf_err *err)
+{
+    const char *value = rf_headers_get(headers, "content-length");
+    *out = UINT64_MAX;
+    if (value == NULL || rf_headers_get(headers, "transfer-encoding") != NULL)
+        return 0;
+    if (rf_parse_u64(rf_slice_str(value), UINT64_MAX - 1, out, NULL) < 0)
+        return rf_fail(err, RFE_PROTOCOL, "the Content-Length of the answer is wrong");
+    return 0;
+}
+
+/* ---- asking ---- */
+
+/* 1: it cannot be told this way. */
+static int probe_head(struct rf_registry *g, const struct rf_url *url, const char *scope,
+                      uint64_t size, struct rf_err *err)
+{
+    struct rf_call call = {
+        .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = url, .scope = scope, .any_status = true
+    };
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    int rc = rf_remote_call(g->remote, &call, &resp, err);
+    if (rc < 0)
+        return rc;
+    if (resp.status == 400 || resp.status == 405 || resp.status == 501)
+        return 1;
+    if (resp.status < 200 || resp.status > 299)
+        return rf_remote_fail(&call, &resp, err);
+    uint64_t length = UINT64_MAX;
+    rc = content_length(&resp.headers, &length, err);
+    /* Proxies that compress tell another length for HEAD than for GET. */
+    return rc == 0 && length != UINT64_MAX && length != size ? 1 : rc;
+}
+
+static int judge_part(const struct rf_http_response *resp, uint64_t size, struct rf_err *err)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    uint64_t total = UINT64_MAX;
+    int rc = rf_content_range(rf_headers_get(&resp->headers, "content-range"), &first, &last,
+                              &total, err);
+    if (rc < 0)
+        return rf_fail(err, RFE_PROTOCOL,
+                       "the answer is a part without a Content-Range that can be read");
+    if (first != 0 || last != 0)
+        return rf_fail(err, RFE_PROTOCOL, "the answer is not the part that was asked for");
+    if (total != UINT64_MAX && total != size)
+        return rf_fail(err, RFE_SIZE_MISMATCH, "want %llu bytes, the registry holds %llu",
+                       (unsigned long long)size, (unsigned long long)total);
+    return 0;
+}
+
+static int judge_probe(const struct rf_call *call, const struct rf_http_response *resp,
+                       uint64_t size, struct rf_err *err)
+{
+    uint64_t length = UINT64_MAX;
+    if (resp->status == 206)
+        return judge_part(resp, size, err);
+    if (resp->status == 416)
+        return rf_fail(err, RFE_SIZE_MISMATCH, "want %llu bytes, the registry holds none",
+                       (unsigned long long)size);
+    if (resp->status != 200)
+        return rf_remote_fail(call, resp, err);
+    int rc = content_length(&resp->headers, &length, err);
+    if (rc == 0 && length != UINT64_MAX && length != size)
+        rc = rf_fail(err, RFE_SIZE_MISMATCH, "want %llu bytes, the registry holds %llu",
+                     (unsigned long long)size, (unsigned long long)length);
+    return rc;
+}
+
+/*
+ * The first byte. A registry that lost a blob in a garbage collection may still announce it and then send nothing: after the second time,
+ * that is "not found" (reliability-security 3.0).
+ */
+static int probe_range(struct rf_registry *g, const struct rf_url *url, const char *scope,
+                       uint64_t size, struct rf_err *err)
+{
+    static const char *const headers[] = { "Range: bytes=0-0" };
+    struct rf_call call = {
+        .kind = RF_REQ_BLOB_PROBE, .method = RF_GET, .url = url, .scope = scope, .headers = headers
+    };
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    call.n_headers = 1;
+    call.any_status = true;
+    call.once = true;
+    call.cut_body = true;
+    call.body_max = PROBE_BYTES;
+    unsigned empty = 0;
+    for (unsigned tries = 1;; tries++) {
+        struct rf_err e = RF_ERR_INIT;
+        int rc = rf_remote_call(g->remote, &call, &resp, &e);
+        bool announced = resp.status == 200 || resp.status == 206;
+        if (rc == 0)
+            rc = judge_probe(&call, &resp, size, &e);
+        if (rc == 0 && announced && resp.body.len == 0)
+            rc = rf_fail(&e, RFE_UNREACHABLE, "the registry announces it and sends nothing");
+        if (rc == -RFE_UNREACHABLE && announced && resp.body.len == 0 &&
+            ++empty >= EMPTY_ANSWERS_MAX)
+            return rf_fail(err, RFE_NOT_FOUND, "the registry announces it and cannot read it");
+        if (rc == 0)
+            return 0;
+        if (rc == -RFE_CANCELLED || !rf_error_retryable(rc) || tries >= RF_TRIES_MAX) {
+            if (err != NULL)
+                *err = e;
+            return rc;
+        }
+        rc = rf_remote_pause(g->remote, tries, &e, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int rf_registry_probe_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                           uint64_t size, enum rf_probe how, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_registry_blob_url(g, repo, digest, &url, err);
+    if (rc < 0)
+        return rc;
+    /* No byte of an empty blob can be asked for. */
+    if (size == 0 || (how == RF_PROBE_HEAD && !rf_remote_host(g->remote)->disable_head)) {
+        rc = probe_head(g, &url, scope, size, err);
+        if (rc <= 0)
+            return wrap_blob(g, repo, digest, rc, err);
+    }
+    if (size == 0)
+        rc = rf_fail(err, RFE_UNSUPPORTED,
+                     "the registry does not tell whether it has the empty blob");
+    else
+        rc = probe_range(g, &url, scope, size, err);
+    return wrap_blob(g, repo, digest, rc, err);
+}
+
+int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                          uint64_t *size, char **media_type, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    int rc = rf_registry_blob_url(g, repo, digest, &url, err);
+    if (rc < 0)
+        return rc;
+    struct rf_call call = {
+        .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = &url, .scope = scope
+    };
+    uint64_t length = UINT64_MAX;
+    rc = rf_remote_call(g->remote, &call, &resp, err);
+    if (rc == 0)
+        rc = content_length(&resp.headers, &length, err);
+    if (rc == 0 && length == UINT64_MAX)
+        rc = rf_fail(err, RFE_PROTOCOL, "the registry does not tell its size");
+    if (rc < 0)
+        return wrap_blob(g, repo, digest, rc, err);
+    *size = length;
+    if (media_type != NULL)
+        *media_type = rf_xstrdup(rf_headers_get(&resp.headers, "content-type"));
+    return 0;
+}
+
+/* ---- fetching ---- */
+
+/* Passes bytes on to the caller's sink and knows where the blob stands, across answers. */
+struct pour {
+    struct rf_sink base;
+    struct rf_sink *to;
+    uint64_t pos, size;
+    uint64_t skip;     /* of this answer: bytes that the sink has already */
+    bool ranged;       /* this request asked for a part */
+    bool framed;       /* the answer says where it ends, so that a short one is no accident */
+    int odd, failed;   /* what is wrong with the answer; what the sink failed with */
+    struct rf_err why; /* of either */
+};
+
+static int pour_write(struct rf_sink *s, const void *data, size_t n, struct rf_err *err)
+{
+    struct pour *p = (struct pour *)s;
+    size_t skip = p->skip < n ? (size_t)p->skip : n;
+    size_t rest = n - skip;
+    if (rest > p->size - p->pos) {
+        p->odd = rf_fail(&p->why, RFE_SIZE_MISMATCH, "want %llu bytes, the registry sends more",
+                         (unsigned long long)p->size);
+        return rf_fail(err, RFE_SIZE_MISMATCH, "%s", p->why.msg);
+    }
+    if (rest > 0) {
+        int rc = rf_sink_write(p->to, (const char *)data + skip, rest, err);
+        if (rc == -RFE_AGAIN)
+            return rc; /* nothing of it is taken */
+        if (rc < 0) {
+            p->failed = rc;
+            p->why = *err;
+            return rc;
+        }
+    }
+    p->skip -= skip;
+    p->pos += rest;
+    return 0;
+}
+
+static void pour_free(struct rf_sink *s)
+{
+    (void)s;
+}
+
+static const struct rf_sink_ops pour_ops = { .write = pour_write, .free = pour_free };
+
+static bool accept_part(struct pour *p, const struct rf_headers *headers)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    uint64_t total = UINT64_MAX;
+    if (!p->ranged ||
+        rf_content_range(rf_headers_get(headers, "content-range"), &first, &last, &total, NULL) <
+            0 ||
+        first != p->pos || last >= p->size || (total != UINT64_MAX && total != p->size)) {
+        p->odd = rf_fail(&p->why, RFE_PROTOCOL,
+                         "the answer is not the part from byte %llu of %llu that was asked for",
+                         (unsigned long long)p->pos, (unsigned long long)p->size);
+        return false;
+    }
+    p->skip = 0;
+    return true;
+}
+
+/* In the I/O thread, before the first byte of the body. */
+static bool accept_answer(void *ctx, int status, const struct rf_headers *headers)
+{
+    struct pour *p = ctx;
+    uint64_t length = UINT64_MAX;
+    p->odd = content_length(headers, &length, &p->why);
+    p->framed = length != UINT64_MAX || rf_headers_get(headers, "transfer-encoding") != NULL;
+    if (p->odd < 0)
+        return false;
+    if (status == 206)
+        return accept_part(p, headers);
+    if (status != 200) {
+        p->odd = rf_fail(&p->why, RFE_PROTOCOL, "unexpected http status code [http %d]", status);
+        return false;
+    }
+    if (length != UINT64_MAX && length != p->size) {
+        p->odd = rf_fail(&p->why, RFE_SIZE_MISMATCH, "want %llu bytes, the registry sends %llu",
+                         (unsigned long long)p->size, (unsigned long long)length);
+        return false;
+    }
+    p->skip = p->pos; /* Range was not heeded: pass over what is there */
+    return true;
+}
+
+static int fetch_once(struct rf_registry *g, const struct rf_url *url, const char *scope,
+                      struct pour *p, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep)
+    char *range = rf_xasprintf("Range: bytes=%llu-", (unsigned long long)p->pos);
+    const char *headers[] = { range };
+    struct rf_call call = {
+        .kind = RF_REQ_BLOB_GET, .method = RF_GET, .url = url, .scope = scope, .headers = headers
+    };
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    p->ranged = p->pos > 0;
+    p->odd = 0;
+    call.n_headers = p->ranged ? 1 : 0;
+    call.sink = &p->base;
+    call.accept = accept_answer;
+    call.accept_ctx = p;
+    call.cut_body = true;
+    call.once = true;
+    int rc = rf_remote_call(g->remote, &call, &resp, err);
+    if (p->failed < 0 || p->odd < 0) {
+        if (err != NULL)
+            *err = p->why;
+        return p->failed < 0 ? p->failed : p->odd;
+    }
+    if (rc == 0 && p->pos < p->size)
+        rc = rf_fail(err, p->framed ? RFE_SIZE_MISMATCH : RFE_UNREACHABLE,
+                     "want %llu bytes, the registry sends %llu", (unsigned long long)p->size,
+                     (unsigned long long)p->pos);
+    return rc;
+}
+
+/* A part shorter than asked for is allowed (RFC 9110, 15.3.7): go on behind it as long as there is progress. */
+static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char *scope,
+                     struct pour *p, struct rf_err *err)
+{
+    unsigned tries = 0;
+    for (;;) {
+        struct rf_err e = RF_ERR_INIT;
+        uint64_t before = p->pos;
+        /* The sink remembers a failure for ever, ours must not outlive the answer that it is about. */
+        p->base.failed = 0;
+        int rc = fetch_once(g, url, scope, p, &e);
+        if (rc == 0)
+            return 0;
+        bool moved = p->pos > before;
+        bool short_part =
+            rc == -RFE_SIZE_MISMATCH && p->odd == 0 && p->failed == 0 && p->ranged && moved;
+        tries = moved ? 1 : tries + 1;
+        if (p->failed < 0 || tries >= RF_TRIES_MAX || (!rf_error_retryable(rc) && !short_part)) {
+            if (err != NULL)
+                *err = e;
+            return rc;
+        }
+        rc = short_part ? 0 : rf_remote_pause(g->remote, tries, &e, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* The empty blob: that it is there is all there is to fetch. */
+static int fetch_empty(struct rf_registry *g, const struct rf_url *url, const char *scope,
+                       struct rf_err *err)
+{
+    struct rf_call call = { .kind = RF_REQ_BLOB_GET, .method = RF_GET, .url = url, .scope = scope };
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    call.body_max = 1;
+    call.cut_body = true;
+    int rc = rf_remote_call(g->remote, &call, &resp, err);
+    if (rc == 0 && resp.body.len > 0)
+        rc = rf_fail(err, RFE_SIZE_MISMATCH, "want 0 bytes, the registry sends more");
+    return rc;
+}
+
+int rf_registry_get_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                         uint64_t size, uint64_t offset, struct rf_sink *sink, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    struct pour pour = { .base.ops = &pour_ops, .to = sink, .pos = offset, .size = size };
+    int rc = rf_registry_blob_url(g, repo, digest, &url, err);
+    if (rc < 0)
+        return rc;
+    if (size == 0)
+        rc = fetch_empty(g, &url, scope, err);
+    else if (offset < size) /* behind the last byte there is nothing to ask for */
+        rc = fetch_all(g, &url, scope, &pour, err);
+    return wrap_blob(g, repo, digest, rc, err);
+}

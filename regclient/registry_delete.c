@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deleting (end-9, end-10). */
+#include <sys/random.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "regclient/registry_private.h"
+
+/* Any 2xx is done. With `resp` the answer is the caller's to judge. */
+static int send_delete(struct rf_registry *g, const char *repo, const struct rf_url *url,
+                       enum rf_request_kind kind, struct rf_http_response *resp, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_DELETE);
+    RF_CLEANUP(rf_freep) char *push = rf_registry_scope(g, repo, RF_RIGHT_PUSH);
+    struct rf_call call = {
+        .kind = kind, .method = RF_DELETE, .url = url, .scope = scope, .any_status = true
+    };
+    struct rf_err e = RF_ERR_INIT;
+    int rc = rf_remote_call(g->remote, &call, resp, &e);
+    /* Some token services give nothing at all when "delete" is asked for, and let pushers delete. */
+    if (rc == -RFE_DENIED || (rc == 0 && (resp->status == 401 || resp->status == 403))) {
+        call.scope = push;
+        rc = rf_remote_call(g->remote, &call, resp, &e);
+    }
+    if (rc == 0 && (resp->status < 200 || resp->status > 299))
+        rc = rf_remote_fail(&call, resp, &e);
+    if (rc < 0 && err != NULL)
+        *err = e;
+    return rc;
+}
+
+int rf_registry_delete_manifest(struct rf_place *p, const char *repo,
+                                const struct rf_digest *digest, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    int rc = rf_registry_manifest_url(g, repo, NULL, digest, &url, err);
+    if (rc == 0)
+        rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s/%s@%s", p->name, repo, rf_digest_text(digest, text)) : 0;
+}
+
+int rf_registry_delete_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                            struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    int rc = rf_registry_blob_url(g, repo, digest, &url, err);
+    if (rc == 0)
+        rc = send_delete(g, repo, &url, RF_REQ_BLOB_DELETE, &resp, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s/%s: blob %s", p->name, repo, rf_digest_text(digest, text))
+                  : 0;
+}
+
+/* ---- tags ---- */
+
+/*
+ * A registry that deletes by digest only would take the image away from its other tags as well. So the tag is moved to a small image of its
+ * own, and that one is deleted (inventory 4.7). Whether the registry deletes at all is found out first, on the digest of the image that is
+ * not there yet; and should it refuse later all the same, the tag is put back.
+ */
+struct dummy {
+    struct rf_buf config;
+    struct rf_digest config_digest;
+    struct rf_manifest *manifest;
+};
+
+static void dummy_release(struct dummy *d)
+{
+    rf_buf_release(&d->config);
+    rf_manifest_freep(&d->manifest);
+}
+
+static const char layer_bytes[] = "{}";
+
+static int make_dummy(const char *tag, bool docker, struct dummy *d, struct rf_err *err)
+{
+    char date[32];
+    char text[RF_DIGEST_TEXT];
+    uint64_t unique = rf_now_ms();
+    struct rf_digest layer;
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    struct rf_manifest_expect expect = { .media_type =
+                                             docker ? RF_MT_DOCKER_MANIFEST : RF_MT_OCI_MANIFEST };
+    rf_buf_init(&body, 0);
+    rf_buf_init(&d->config, 0);
+    if (getrandom(&unique, sizeof(unique), GRND_NONBLOCK) < 0)
+        unique = rf_now_ms();
+    rf_buf_add_str(
+        &d->config,
+        "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Labels\":{\"delete-tag\":");
+    rf_json_add_string(&d->config, tag);
+    rf_buf_addf(&d->config, ",\"delete-date\":\"%s\",\"delete-id\":\"%016llx\"}},",
+                rf_text_time(time(NULL), date), (unsigned long long)unique);
+    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(layer_bytes), &layer);
+    rf_digest_text(&layer, text);
+    rf_buf_addf(&d->config, "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\"]}}", text);
+    rf_digest_of(RF_DIGEST_SHA256, rf_buf_slice(&d->config), &d->config_digest);
+    char config_text[RF_DIGEST_TEXT];
+    rf_buf_addf(
+        &body,
+        "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu},"
+        "\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}]}",
+        expect.media_type, docker ? RF_MT_DOCKER_CONFIG : RF_MT_OCI_CONFIG,
+        rf_digest_text(&d->config_digest, config_text), d->config.len,
+        docker ? RF_MT_DOCKER_LAYER_GZIP : RF_MT_OCI_LAYER_GZIP, text, sizeof(layer_bytes) - 1);
+    return rf_manifest_parse(rf_buf_slice(&body), &expect, &d->manifest, err);
+}
+
+static int put_bytes(struct rf_place *p, const char *repo, struct rf_slice bytes,
+                     struct rf_err *err)
+{
+    struct rf_digest digest;
+    rf_digest_of(RF_DIGEST_SHA256, bytes, &digest);
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_mem(bytes);
+    return rf_place_put_blob(p, repo, &digest, bytes.len, src, err);
+}
+
+static int move_and_delete(struct rf_place *p, const char *repo, const char *tag,
+                           const struct rf_manifest *old, struct dummy *d, struct rf_err *err)
+{
+    int rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
+    if (rc < 0 && rc != -RFE_NOT_FOUND)
+        return rc; /* no deleting here: nothing was changed */
+    rc = put_bytes(p, repo, rf_buf_slice(&d->config), err);
+    if (rc == 0)
+        rc = put_bytes(p, repo, rf_slice_str(layer_bytes), err);
+    if (rc == 0)
+        rc = rf_place_put_manifest(p, repo, tag, d->manifest, 0, err);
+    if (rc < 0)
+        return rc;
+    rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
+    if (rc < 0) {
+        struct rf_err e = RF_ERR_INIT;
+        if (rf_place_put_manifest(p, repo, tag, old, 0, &e) < 0)
+            return rf_hint(
+                err, rc, "the tag now points to an empty image, putting it back failed as well: %s",
+                e.msg);
+        return rf_hint(err, rc, "the tag was put back");
+    }
+    return 0;
+}
+
+int rf_registry_delete_tag(struct rf_place *p, const char *repo, const char *tag,
+                           struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *old = NULL;
+    RF_CLEANUP(dummy_release) struct dummy dummy = { 0 };
+    struct rf_err e = RF_ERR_INIT;
+    rf_http_response_init(&resp);
+    rf_buf_init(&dummy.config, 0);
+    int rc = rf_registry_manifest_url(g, repo, tag, NULL, &url, err);
+    if (rc < 0)
+        return rc;
+    rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, &e);
+    bool by_digest_only = rc == -RFE_FAILED || rc == -RFE_NOT_FOUND;
+    if (by_digest_only)
+        rc = rf_place_get_manifest(p, repo, tag, NULL, NULL, &old, &e);
+    if (by_digest_only && rc == 0)
+        rc = make_dummy(tag, rf_media_is_docker(old->media_type), &dummy, &e);
+    if (by_digest_only && rc == 0)
+        rc = move_and_delete(p, repo, tag, old, &dummy, &e);
+    if (rc < 0) {
+        if (err != NULL)
+            *err = e;
+        return rf_wrap(err, rc, "%s/%s:%s", p->name, repo, tag);
+    }
+    return 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of tags and repositories (end-8). */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "manifests/reference.h"
+#include "regclient/registry_private.h"
+
+#define NAMES_MAX 1000000u
+#define PAGE_SIZE 1000u /* more is an error at some registries */
+
+struct name_list {
+    struct rf_registry *g;
+    const char *key; /* "tags", "repositories" */
+    bool (*valid)(struct rf_slice name);
+    rf_place_tag_cb cb;
+    void *ctx;
+    size_t n;
+    bool told; /* of a name that was passed over */
+};
+
+static void tell_odd(struct name_list *l, const char *name)
+{
+    RF_CLEANUP(rf_freep) char *shown = rf_text_safe_dup(rf_slice_str(name), RF_REPOSITORY_MAX);
+    if (!l->told)
+        rf_log(RF_LOG_WARN, "Registry lists names that are not valid", "registry", l->g->base.name,
+               "list", l->key, "name", shown, NULL);
+    l->told = true;
+}
+
+static int on_page(void *ctx, const struct rf_http_response *resp, struct rf_err *err)
+{
+    struct name_list *l = ctx;
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
+    const json_t *names = NULL;
+    int rc = rf_json_parse(rf_buf_slice(&resp->body), RF_PAGE_BYTES_MAX, &doc, err);
+    if (rc == 0)
+        rc = rf_json_array(doc, l->key, "", RF_JSON_OPTIONAL, NAMES_MAX, &names, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "the answer");
+    size_t i;
+    const json_t *value;
+    json_array_foreach (names, i, value) {
+        const char *name = json_string_value(value);
+        if (name == NULL)
+            continue; /* some registries list null */
+        if (!l->valid(rf_slice_str(name))) {
+            tell_odd(l, name);
+            continue;
+        }
+        if (++l->n > NAMES_MAX)
+            return rf_fail(err, RFE_TOO_LARGE, "more than %u %s", NAMES_MAX, l->key);
+        rc = l->cb(l->ctx, name, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* 0 or the failure of the first page is what callers look at for a page size that is refused. */
+static int run_list(struct name_list *l, const struct rf_url *base, const char *scope,
+                    enum rf_request_kind kind, unsigned n, const char *last, bool all,
+                    struct rf_err *err)
+{
+    static const char *const headers[] = { "Accept: application/json" };
+    struct rf_call call = {
+        .kind = kind, .method = RF_GET, .scope = scope, .headers = headers, .n_headers = 1
+    };
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    char number[16];
+    rf_url_copy(base, &url);
+    snprintf(number, sizeof(number), "%u", n);
+    if (n > 0)
+        rf_url_add_query(&url, "n", number);
+    if (last != NULL)
+        rf_url_add_query(&url, "last", last);
+    if (all)
+        return rf_registry_pages(l->g, &call, &url, on_page, l, err);
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    call.url = &url;
+    call.body_max = RF_PAGE_BYTES_MAX;
+    int rc = rf_remote_call(l->g->remote, &call, &resp, err);
+    return rc < 0 ? rc : on_page(l, &resp, err);
+}
+
+static int list_all(struct name_list *l, const struct rf_url *url, const char *scope,
+                    enum rf_request_kind kind, struct rf_err *err)
+{
+    struct rf_err e = RF_ERR_INIT;
+    int rc = run_list(l, url, scope, kind, PAGE_SIZE, NULL, true, &e);
+    if (rc == -RFE_FAILED && e.http_status == 400 && l->n == 0)
+        return run_list(l, url, scope, kind, 0, NULL, true, err);
+    if (rc < 0 && err != NULL)
+        *err = e;
+    return rc;
+}
+
+int rf_registry_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb, void *ctx,
+                          struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    struct name_list l = { .g = g, .key = "tags", .valid = rf_tag_valid, .cb = cb, .ctx = ctx };
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_registry_url(g, repo, "tags/list", &url, err);
+    if (rc == 0)
+        rc = list_all(&l, &url, scope, RF_REQ_TAGS, err);
+    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", p->name, repo) : 0;
+}
+
+int rf_registry_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    struct name_list l = {
+        .g = g, .key = "repositories", .valid = rf_repository_valid, .cb = cb, .ctx = ctx
+    };
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_remote_api_url(g->remote, "/_catalog", &url, err);
+    if (rc == 0)
+        rc = list_all(&l, &url, "registry:catalog:*", RF_REQ_CATALOG, err);
+    return rc < 0 ? rf_wrap(err, rc, "repositories of %s", p->name) : 0;
+}
+
+int rf_registry_tags_page(struct rf_place *p, const char *repo, unsigned n, const char *last,
+                          rf_place_tag_cb cb, void *ctx, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    struct name_list l = { .g = g, .key = "tags", .valid = rf_tag_valid, .cb = cb, .ctx = ctx };
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_registry_url(g, repo, "tags/list", &url, err);
+    if (rc == 0)
+        rc = run_list(&l, &url, scope, RF_REQ_TAGS, n, last, false, err);
+    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", p->name, repo) : 0;
+}
+
+int rf_registry_repos_page(struct rf_place *p, unsigned n, const char *last, rf_place_tag_cb cb,
+                           void *ctx, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    struct name_list l = {
+        .g = g, .key = "repositories", .valid = rf_repository_valid, .cb = cb, .ctx = ctx
+    };
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_remote_api_url(g->remote, "/_catalog", &url, err);
+    if (rc == 0)
+        rc = run_list(&l, &url, "registry:catalog:*", RF_REQ_CATALOG, n, last, false, err);
+    return rc < 0 ? rf_wrap(err, rc, "repositories of %s", p->name) : 0;
+}

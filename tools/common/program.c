@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio_ext.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "regclient/hosts.h"
+#include "tools/common/exit_table.h"
+#include "tools/common/help.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* ---- before anything else ---- */
+
+void rf_program_hide(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--host=", 7) == 0)
+            rf_hosts_hide_flag(argv[i] + 7);
+        else if (strcmp(argv[i], "--host") == 0 && i + 1 < argc)
+            rf_hosts_hide_flag(argv[++i]);
+    }
+}
+
+static void free_words(char **words, int n)
+{
+    for (int i = 0; i < n; i++)
+        rf_wipe_freep(&words[i]);
+    free(words);
+}
+
+static char **copy_words(char **argv, int n)
+{
+    char **words = rf_xcalloc((size_t)n + 1, sizeof(char *));
+    for (int i = 0; i < n; i++)
+        words[i] = rf_xstrdup(argv[i]);
+    return words;
+}
+
+/* A file that we open must not become stdout because the caller had closed it. Writing to a closed stdout still fails. */
+static void open_standard_files(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(70);
+}
+
+/* Secrets are in this process: no core file, no debugger of the same user, nothing gained by what it starts. */
+static void harden(void)
+{
+    const struct rlimit none = { 0, 0 };
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef SANITIZED /* the leak checker looks into its own process */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/* ---- running ---- */
+
+static int exit_status(const struct rf_program *program, int rc)
+{
+    if (rc >= 0)
+        return 0;
+    return program->upstream_habits ? 1 : rf_error_exit_status(rc);
+}
+
+/* One line, whatever the message holds. */
+static void print_error(const struct rf_program *program, const struct rf_err *err)
+{
+    char safe[2 * sizeof(err->msg)];
+    (void)rf_text_safe_fixed(safe, sizeof(safe), rf_slice_str(err->msg));
+    if (safe[0] == '\0')
+        return;
+    if (program->upstream_habits)
+        (void)fprintf(stderr, "%s\n", safe);
+    else
+        (void)fprintf(stderr, "%s: %s\n", program->name, safe);
+}
+
+static void print(const struct rf_buf *text)
+{
+    (void)fwrite(text->ptr, 1, text->len, stdout);
+}
+
+static int run_version(const struct rf_env *env, void *ctx, int argc, char **argv,
+                       struct rf_err *err)
+{
+    (void)ctx;
+    (void)argc;
+    (void)argv;
+    (void)err;
+    if (rf_net_json(env->net))
+        (void)printf("{\"name\":\"%s\",\"version\":\"%s\"}\n", env->program->name, RF_VERSION);
+    else
+        (void)printf("%s %s\n", env->program->name, RF_VERSION);
+    return 0;
+}
+
+/* The program's own commands and `version`, unless it brings its own. `example` lives as long as the list. */
+static struct rf_cmd *with_version(const struct rf_program *program, const char *example, size_t *n)
+{
+    struct rf_cmd *all = rf_xcalloc(program->n_cmds + 1, sizeof(*all));
+    bool has_one = false;
+    for (size_t i = 0; i < program->n_cmds; i++) {
+        all[i] = program->cmds[i];
+        has_one = has_one || strcmp(all[i].name, "version") == 0;
+    }
+    all[program->n_cmds] = (struct rf_cmd){
+        .name = "version", .summary = "print the version", .examples = example, .run = run_version
+    };
+    *n = program->n_cmds + (has_one ? 0 : 1);
+    return all;
+}
+
+static int print_help(const struct rf_parsed *p)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    rf_help(p->program, p->cmd, p->path, &text);
+    print(&text);
+    return 0;
+}
+
+static int run_parsed(const struct rf_parsed *p, struct rf_err *err)
+{
+    if (p->kind == RF_PARSED_HELP)
+        return print_help(p);
+    int rc = rf_net_options_apply(&p->net, err);
+    if (rc < 0)
+        return rc;
+    struct rf_env env;
+    rf_parsed_env(p, &env);
+    return p->cmd->run(&env, p->ctx, p->n_args, p->args, err);
+}
+
+/* The hidden options for the build of docs stand alone. */
+static bool print_docs(const struct rf_program *program, int argc, char **argv)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0)
+        rf_program_dump_markdown(program, &text);
+    else if (argc == 2 && strcmp(argv[1], "--exit-statuses") == 0)
+        rf_exit_table_markdown(&text);
+    else
+        return false;
+    print(&text);
+    return true;
+}
+
+int rf_program_run(const struct rf_program *program, int argc, char **argv)
+{
+    struct rf_program whole = *program;
+    RF_CLEANUP(rf_freep) char *example = rf_xasprintf("%s version --output json\n", program->name);
+    RF_CLEANUP(rf_freep) struct rf_cmd *cmds = with_version(program, example, &whole.n_cmds);
+    whole.cmds = cmds;
+    if (print_docs(&whole, argc, argv))
+        return 0;
+    RF_CLEANUP(rf_parsed_release) struct rf_parsed parsed = RF_PARSED_INIT;
+    struct rf_err err = RF_ERR_INIT;
+    int first = argc > 0 ? 1 : 0;
+    int rc = rf_options_parse(&whole, argc - first, argv + first, &parsed, &err);
+    if (rc == 0)
+        rc = run_parsed(&parsed, &err);
+    if (rc < 0)
+        print_error(program, &err);
+    return exit_status(program, rc);
+}
+
+int rf_program_close_stdout(const char *name)
+{
+    bool wrote = __fpending(stdout) > 0;
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    failed = fflush(stdout) != 0 || failed;
+    int errnum = errno;
+    if (fclose(stdout) != 0 && !failed) {
+        /* Nothing was written to a stdout that is not there: fine. */
+        errnum = errno;
+        failed = wrote || errnum != EBADF;
+    }
+    if (!failed)
+        return 0;
+    if (errnum != EPIPE)
+        (void)fprintf(stderr, "%s: the result could not be written to stdout: %s\n", name,
+                      errnum != 0 ? strerrordesc_np(errnum) : "an earlier write failed");
+    return errnum == ENOSPC || errnum == EDQUOT ? rf_error_exit_status(RFE_NO_SPACE) : 1;
+}
+
+int rf_program_main(const struct rf_program *program, int argc, char **argv)
+{
+    char **words = copy_words(argv, argc);
+    rf_program_hide(argc, argv);
+    open_standard_files();
+    harden();
+    rf_cancel_on_signals();
+    json_object_seed(0); /* before any thread can race for it */
+    int status = rf_program_run(program, argc, words);
+    free_words(words, argc);
+    int at_end = rf_program_close_stdout(program->name);
+    if (status == 0 && at_end != 0)
+        status = program->upstream_habits ? 1 : at_end;
+    return status;
+}

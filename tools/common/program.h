@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every program's main does: hide secrets of the command line, harden the process, read the options, run the command, print one
+ * line of error, close stdout, end with the status of RF_ERROR_TABLE.
+ *
+ *     int main(int argc, char **argv) { return rf_program_main(&regexport, argc, argv); }
+ *
+ * All programs have `version`, `help`, --help, and hidden for the build of docs: --help-markdown and --exit-statuses.
+ */
+#ifndef RF_TOOLS_COMMON_PROGRAM_H
+#define RF_TOOLS_COMMON_PROGRAM_H
+
+#include "tools/common/options.h"
+
+int rf_program_main(const struct rf_program *program, int argc, char **argv);
+
+/* ---- for tests ---- */
+
+/* All but hardening, signals and the end of stdout: the exit status. */
+int rf_program_run(const struct rf_program *program, int argc, char **argv);
+/* Overwrites the secrets of --host in argv. */
+void rf_program_hide(int argc, char **argv);
+/* Flushes and closes stdout: 0, or the exit status for a result that was not written. A reader that has gone away is not worth a message. */
+int rf_program_close_stdout(const char *name);
+
+#endif

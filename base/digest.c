@@ -28,10 +28,10 @@ static const struct algo *find_algo(uint8_t algo)
 int rf_digest_parse_parts(struct rf_slice algo, struct rf_slice hex, struct rf_digest *out,
                           struct rf_err *err)
 {
-    for (uint8_t i = RF_DIGEST_SHA256; i <= RF_DIGEST_SHA512; i++) {
+    for (size_t i = RF_DIGEST_SHA256; i < RF_ARRAY_LEN(algos); i++) {
         if (!rf_slice_is(algo, algos[i].name))
             continue;
-        struct rf_digest d = { .algo = i, .len = algos[i].len };
+        struct rf_digest d = { .algo = (uint8_t)i, .len = algos[i].len };
         if (!rf_hex_decode(hex, d.bytes, d.len))
             return rf_fail(err, RFE_INVALID,
                            "malformed digest: %s needs %u lower-case hexadecimal digits",

@@ -53,8 +53,7 @@ static int accept_regular(int opened, const char *name, int *fd, uint64_t *size,
         return fail_open(err, errno, name);
     if (!S_ISREG(st.st_mode))
         return fail_open(err, ENXIO, name);
-    *fd = owned;
-    owned = -1;
+    *fd = rf_steal_fd(&owned);
     if (size != NULL)
         *size = (uint64_t)st.st_size;
     return 0;
@@ -532,8 +531,7 @@ int rf_lock_file(const char *path, bool exclusive, unsigned wait_ms, int *fd, st
         }
         if (flock(lock, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) {
             if (is_still_there(lock, path)) {
-                *fd = lock;
-                lock = -1;
+                *fd = rf_steal_fd(&lock);
                 return 0;
             }
             rf_closep(&lock);

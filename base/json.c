@@ -107,7 +107,7 @@ static int find_member(const json_t *obj, const char *key, const char *path, enu
 int rf_json_string(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
                    const char **out, struct rf_err *err)
 {
-    const json_t *v;
+    const json_t *v = NULL;
     int rc = find_member(obj, key, path, need, &v, err);
     if (rc < 0)
         return rc;
@@ -127,7 +127,7 @@ int rf_json_string(const json_t *obj, const char *key, const char *path, enum rf
 int rf_json_u64(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
                 uint64_t *out, struct rf_err *err)
 {
-    const json_t *v;
+    const json_t *v = NULL;
     int rc = find_member(obj, key, path, need, &v, err);
     if (rc < 0)
         return rc;
@@ -146,7 +146,7 @@ int rf_json_u64(const json_t *obj, const char *key, const char *path, enum rf_js
 int rf_json_bool(const json_t *obj, const char *key, const char *path, bool dflt, bool *out,
                  struct rf_err *err)
 {
-    const json_t *v;
+    const json_t *v = NULL;
     int rc = find_member(obj, key, path, RF_JSON_OPTIONAL, &v, err);
     if (rc < 0)
         return rc;
@@ -159,7 +159,7 @@ int rf_json_bool(const json_t *obj, const char *key, const char *path, bool dflt
 int rf_json_object(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
                    const json_t **out, struct rf_err *err)
 {
-    const json_t *v;
+    const json_t *v = NULL;
     int rc = find_member(obj, key, path, need, &v, err);
     if (rc < 0)
         return rc;
@@ -169,10 +169,11 @@ int rf_json_object(const json_t *obj, const char *key, const char *path, enum rf
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a cap belongs to every array that is read */
 int rf_json_array(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
                   size_t max_len, const json_t **out, struct rf_err *err)
 {
-    const json_t *v;
+    const json_t *v = NULL;
     int rc = find_member(obj, key, path, need, &v, err);
     if (rc < 0)
         return rc;

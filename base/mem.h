@@ -40,6 +40,14 @@ void *rf_grow(void *array, size_t len, size_t *cap, size_t size);
 void rf_freep(void *pp);
 void rf_closep(int *fd);
 
+/* Yields the descriptor and sets the variable to -1: RF_STEAL for descriptors. */
+static inline int rf_steal_fd(int *fd)
+{
+    int stolen = *fd;
+    *fd = -1;
+    return stolen;
+}
+
 /* Overwrites a secret before its memory is given back. */
 void rf_wipe(void *p, size_t n);
 void rf_wipe_freep(char **s);

@@ -213,7 +213,7 @@ static int run(struct child *c, struct rf_buf *out, unsigned timeout_ms, struct 
 {
     uint64_t start_ms = rf_now_ms();
     for (;;) {
-        bool dry;
+        bool dry = true;
         look_for_end(c);
         bool ended = c->pid == 0;
         int rc = move_bytes(c, out, ended ? 0 : POLL_MS, &dry, err);

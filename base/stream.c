@@ -173,9 +173,11 @@ static ssize_t fd_read(struct rf_source *s, void *p, size_t n, struct rf_err *er
     } while (got < 0 && errno == EINTR);
     if (got < 0)
         return rf_fail_errno(err, errno, "read");
-    if (got == 0)
-        return rf_fail(err, RFE_SIZE_MISMATCH, "the file ends at %llu, want %llu more bytes",
-                       (unsigned long long)(f->offset + f->pos), (unsigned long long)left);
+    if (got == 0) {
+        unsigned long long end = f->offset + f->pos, more = left;
+        return rf_fail(err, RFE_SIZE_MISMATCH, "the file ends at %llu, want %llu more bytes", end,
+                       more);
+    }
     f->pos += (uint64_t)got;
     return got;
 }

@@ -205,7 +205,9 @@ static char short_escape(uint32_t cp)
     static const char letters[] = "abtnvfr";
     if (cp >= 7 && cp <= 13)
         return letters[cp - 7];
-    return cp == '"' || cp == '\\' ? (char)cp : 0;
+    if (cp == '"')
+        return '"';
+    return cp == '\\' ? '\\' : '\0';
 }
 
 void rf_text_quote(struct rf_buf *out, struct rf_slice s)
@@ -239,11 +241,12 @@ void rf_hex_encode(const uint8_t *bytes, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-static int hex_value(char c)
+/* 16 for what is no lower-case digit. */
+static unsigned hex_value(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        return (unsigned)(c - '0');
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
 }
 
 bool rf_hex_decode(struct rf_slice hex, uint8_t *bytes, size_t n)
@@ -251,7 +254,7 @@ bool rf_hex_decode(struct rf_slice hex, uint8_t *bytes, size_t n)
     if (hex.len / 2 != n || hex.len % 2 != 0)
         return false;
     for (size_t i = 0; i < hex.len; i++)
-        if (hex_value(hex.ptr[i]) < 0)
+        if (hex_value(hex.ptr[i]) > 15)
             return false;
     for (size_t i = 0; i < n; i++)
         bytes[i] = (uint8_t)(hex_value(hex.ptr[2 * i]) << 4 | hex_value(hex.ptr[2 * i + 1]));

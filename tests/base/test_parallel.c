@@ -38,6 +38,9 @@ static int count_call(void *ctx, size_t i, struct rf_err *err)
         (void)usleep(500);
     if (i == c->cancel_at)
         rf_cancel_set(RFE_CANCELLED);
+    /* Those behind it wait, so that none begins before. */
+    while (i > c->cancel_at && !rf_cancelled())
+        (void)usleep(1000);
     (void)atomic_fetch_sub(&c->running, 1);
     if (i >= c->fail_at)
         return rf_fail(err, RFE_DENIED, "item %zu", i);
@@ -152,7 +155,7 @@ START_TEST(cancelling_stops_new_work)
     ck_assert_int_le(atomic_load(&c->total), 60);
     rf_cancel_reset();
     /* Nothing was left undone: a success. */
-    c->cancel_at = 9;
+    c->cancel_at = 9; /* the last */
     ck_assert_int_eq(rf_parallel(1, 10, count_call, c, NULL), 0);
     rf_cancel_reset();
     /* A failure counts more than the cancelling. */

@@ -32,7 +32,9 @@ static ssize_t script_read(struct rf_source *s, void *p, size_t n, struct rf_err
 {
     struct script *c = (struct script *)s;
     c->reads++;
-    char what = *c->plan != '\0' ? *c->plan++ : 'r';
+    char what = 'r';
+    if (*c->plan != '\0')
+        what = *c->plan++;
     if (what == 'a')
         return rf_fail(err, RFE_AGAIN, "would block");
     if (what == 'f')
@@ -250,12 +252,13 @@ END_TEST
 
 START_TEST(checked_source_rewinds)
 {
-    RF_CLEANUP(rf_source_freep) struct rf_source *s = checked("abcdef", "abcdef", 6, 2, "");
+    const char *text = "abcdef";
+    RF_CLEANUP(rf_source_freep) struct rf_source *s = checked(text, text, 6, 2, "");
     char out[32];
     for (uint64_t at = 0; at <= 6; at++) {
         ck_assert_int_eq(rf_source_seek(s, at, NULL), 0);
         ck_assert_int_eq(read_all(s, 4, out, sizeof(out), NULL), (ssize_t)(6 - at));
-        ck_assert_str_eq(out, &"abcdef"[at]);
+        ck_assert_str_eq(out, text + at);
         /* In the middle of something, too. */
         ck_assert_int_eq(rf_source_seek(s, at, NULL), 0);
         (void)!rf_source_read(s, out, 1, NULL);

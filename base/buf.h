@@ -39,8 +39,9 @@ struct rf_buf {
 
 /* A buffer that holds at most `max` bytes; 0 means 64 MiB. */
 void rf_buf_init(struct rf_buf *b, size_t max);
-void rf_buf_release(struct rf_buf *b); /* also for RF_CLEANUP; leaves an empty, usable buffer of the same cap */
-void rf_buf_clear(struct rf_buf *b);   /* len 0 and rc 0; memory kept */
+void rf_buf_release(
+    struct rf_buf *b); /* also for RF_CLEANUP; leaves an empty, usable buffer of the same cap */
+void rf_buf_clear(struct rf_buf *b); /* len 0 and rc 0; memory kept */
 void rf_buf_add(struct rf_buf *b, const void *p, size_t n);
 void rf_buf_add_str(struct rf_buf *b, const char *s);
 void rf_buf_add_char(struct rf_buf *b, char c);

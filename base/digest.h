@@ -22,8 +22,10 @@ struct rf_digest {
 /* "sha256:<64 lower-case hex>" or "sha512:<128>", nothing else. -RFE_INVALID. */
 RF_MUST_USE int rf_digest_parse(struct rf_slice text, struct rf_digest *out, struct rf_err *err);
 /* Algorithm and hex apart, as in blobs/<algo>/<hex>. -RFE_INVALID. */
-RF_MUST_USE int rf_digest_parse_parts(struct rf_slice algo, struct rf_slice hex, struct rf_digest *out, struct rf_err *err);
-const char *rf_digest_text(const struct rf_digest *d, char out[RF_DIGEST_TEXT]); /* returns out; "" when not set */
+RF_MUST_USE int rf_digest_parse_parts(struct rf_slice algo, struct rf_slice hex,
+                                      struct rf_digest *out, struct rf_err *err);
+const char *rf_digest_text(const struct rf_digest *d,
+                           char out[RF_DIGEST_TEXT]); /* returns out; "" when not set */
 const char *rf_digest_hex(const struct rf_digest *d, char out[RF_DIGEST_TEXT]);
 const char *rf_digest_algo_name(uint8_t algo); /* "sha256", "sha512" */
 bool rf_digest_is_set(const struct rf_digest *d);
@@ -37,7 +39,8 @@ struct rf_hasher *rf_hasher_new(uint8_t algo); /* RF_BUG on an unknown algorithm
 void rf_hasher_free(struct rf_hasher *h);
 void rf_hasher_freep(struct rf_hasher **h);
 void rf_hasher_update(struct rf_hasher *h, const void *p, size_t n);
-void rf_hasher_final(struct rf_hasher *h, struct rf_digest *out); /* the hasher is spent afterwards; only free it */
+void rf_hasher_final(struct rf_hasher *h,
+                     struct rf_digest *out); /* the hasher is spent afterwards; only free it */
 struct rf_hasher *rf_hasher_copy(const struct rf_hasher *h);
 uint64_t rf_hasher_count(const struct rf_hasher *h); /* bytes hashed so far */
 

@@ -66,7 +66,10 @@ struct rf_err {
     uint32_t retry_after; /* seconds the registry asks to wait, 0 = it does not say */
     char msg[1024];       /* context first, cause last; one line; foreign text already escaped */
 };
-#define RF_ERR_INIT { 0 }
+#define RF_ERR_INIT \
+    {               \
+        0           \
+    }
 
 /* Sets *err and returns -code. Control bytes in the formatted text become \xNN. */
 int rf_fail(struct rf_err *err, int code, const char *fmt, ...) RF_PRINTF(3, 4);
@@ -83,15 +86,16 @@ const char *rf_error_text(int code);
 int rf_error_exit_status(int code);
 bool rf_error_retryable(int code);
 /* Row i of the table for documentation; false past the end. */
-bool rf_error_row(size_t i, const char **name, int *exit_status, bool *retryable, const char **text);
+bool rf_error_row(size_t i, const char **name, int *exit_status, bool *retryable,
+                  const char **text);
 
 /* A programming error: prints place and text, then abort(). Stays on in release. */
 _Noreturn void rf_bug(const char *file, int line, const char *fmt, ...) RF_PRINTF(3, 4);
 #define RF_BUG(...) rf_bug(__FILE__, __LINE__, __VA_ARGS__)
-#define RF_CHECK(cond)                                                                             \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            RF_BUG("check failed: %s", #cond);                                                     \
+#define RF_CHECK(cond)                         \
+    do {                                       \
+        if (!(cond))                           \
+            RF_BUG("check failed: %s", #cond); \
     } while (0)
 
 #endif

@@ -19,15 +19,18 @@ void rf_json_decrefp(json_t **j); /* for RF_CLEANUP */
 
 enum rf_json_need { RF_JSON_OPTIONAL, RF_JSON_REQUIRED };
 /* Member `key` of `obj`. Absent or null and OPTIONAL: returns 0, output NULL (or 0). `path` is where obj stands, "" at the top. */
-RF_MUST_USE int rf_json_string(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
-                               const char **out, struct rf_err *err); /* borrowed; a NUL inside is refused */
-RF_MUST_USE int rf_json_u64(const json_t *obj, const char *key, const char *path, enum rf_json_need need, uint64_t *out,
-                            struct rf_err *err);
-RF_MUST_USE int rf_json_bool(const json_t *obj, const char *key, const char *path, bool dflt, bool *out, struct rf_err *err);
-RF_MUST_USE int rf_json_object(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
-                               const json_t **out, struct rf_err *err);
-RF_MUST_USE int rf_json_array(const json_t *obj, const char *key, const char *path, enum rf_json_need need, size_t max_len,
-                              const json_t **out, struct rf_err *err);
+RF_MUST_USE int rf_json_string(const json_t *obj, const char *key, const char *path,
+                               enum rf_json_need need, const char **out,
+                               struct rf_err *err); /* borrowed; a NUL inside is refused */
+RF_MUST_USE int rf_json_u64(const json_t *obj, const char *key, const char *path,
+                            enum rf_json_need need, uint64_t *out, struct rf_err *err);
+RF_MUST_USE int rf_json_bool(const json_t *obj, const char *key, const char *path, bool dflt,
+                             bool *out, struct rf_err *err);
+RF_MUST_USE int rf_json_object(const json_t *obj, const char *key, const char *path,
+                               enum rf_json_need need, const json_t **out, struct rf_err *err);
+RF_MUST_USE int rf_json_array(const json_t *obj, const char *key, const char *path,
+                              enum rf_json_need need, size_t max_len, const json_t **out,
+                              struct rf_err *err);
 
 /* Appends a JSON string with quotes; bytes must be UTF-8. Escapes only what JSON demands. */
 void rf_json_add_string(struct rf_buf *out, const char *s);

@@ -9,7 +9,13 @@
 
 #include "base/error.h"
 
-enum rf_log_level { RF_LOG_TRACE = -8, RF_LOG_DEBUG = -4, RF_LOG_INFO = 0, RF_LOG_WARN = 4, RF_LOG_ERROR = 8 };
+enum rf_log_level {
+    RF_LOG_TRACE = -8,
+    RF_LOG_DEBUG = -4,
+    RF_LOG_INFO = 0,
+    RF_LOG_WARN = 4,
+    RF_LOG_ERROR = 8
+};
 
 /* "debug", "INFO", "warn+2", exact "trace"; the default is WARN. The error text is Go's. -RFE_USAGE. */
 RF_MUST_USE int rf_log_set_level(const char *text, struct rf_err *err);

@@ -17,18 +17,18 @@
 
 #define RF_CLEANUP(fn) __attribute__((cleanup(fn)))
 /* Yields the pointer and sets the variable to NULL. */
-#define RF_STEAL(p)                                                                                \
-    __extension__({                                                                                \
-        __typeof__(p) rf_stolen_ = (p);                                                            \
-        (p) = NULL;                                                                                \
-        rf_stolen_;                                                                                \
+#define RF_STEAL(p)                     \
+    __extension__({                     \
+        __typeof__(p) rf_stolen_ = (p); \
+        (p) = NULL;                     \
+        rf_stolen_;                     \
     })
 #define RF_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 void *rf_xmalloc(size_t size);
-void *rf_xcalloc(size_t n, size_t size);                 /* zeroed; overflow ends the process */
-void *rf_xreallocarray(void *p, size_t n, size_t size);  /* overflow ends the process */
-char *rf_xstrdup(const char *s);                         /* NULL gives NULL */
+void *rf_xcalloc(size_t n, size_t size);                /* zeroed; overflow ends the process */
+void *rf_xreallocarray(void *p, size_t n, size_t size); /* overflow ends the process */
+char *rf_xstrdup(const char *s);                        /* NULL gives NULL */
 char *rf_xstrndup(const char *s, size_t n);
 char *rf_xasprintf(const char *fmt, ...) RF_PRINTF(1, 2);
 char *rf_xvasprintf(const char *fmt, va_list ap) RF_PRINTF(1, 0);

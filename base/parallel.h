@@ -13,7 +13,8 @@
  * started; the failure with the lowest index among those seen is returned. fn runs without any lock held; what it
  * shares must be locked by the caller. Threads have 256 KiB of stack.
  */
-RF_MUST_USE int rf_parallel(unsigned threads, size_t n, int (*fn)(void *ctx, size_t i, struct rf_err *err), void *ctx,
+RF_MUST_USE int rf_parallel(unsigned threads, size_t n,
+                            int (*fn)(void *ctx, size_t i, struct rf_err *err), void *ctx,
                             struct rf_err *err);
 
 /* A thread of ours: 256 KiB of stack, and signals go to other threads. 0 or an errno, as pthread_create. */

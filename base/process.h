@@ -10,7 +10,7 @@
  * passed over. Killed after timeout_ms. *status is its exit status. -RFE_NOT_FOUND: no such program; -RFE_TOO_LARGE;
  * -ETIMEDOUT.
  */
-RF_MUST_USE int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *out, unsigned timeout_ms,
-                               int *status, struct rf_err *err);
+RF_MUST_USE int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *out,
+                               unsigned timeout_ms, int *status, struct rf_err *err);
 
 #endif

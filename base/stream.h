@@ -31,7 +31,8 @@ struct rf_source {
     int failed; /* the first failure, 0 = none; -RFE_AGAIN does not count */
 };
 RF_MUST_USE ssize_t rf_source_read(struct rf_source *s, void *p, size_t n, struct rf_err *err);
-RF_MUST_USE int rf_source_seek(struct rf_source *s, uint64_t offset, struct rf_err *err); /* -RFE_UNSUPPORTED */
+RF_MUST_USE int rf_source_seek(struct rf_source *s, uint64_t offset,
+                               struct rf_err *err); /* -RFE_UNSUPPORTED */
 bool rf_source_can_seek(const struct rf_source *s);
 void rf_source_free(struct rf_source *s); /* accepts NULL */
 void rf_source_freep(struct rf_source **s);
@@ -39,7 +40,7 @@ void rf_source_freep(struct rf_source **s);
 struct rf_sink;
 struct rf_sink_ops {
     int (*write)(struct rf_sink *, const void *, size_t, struct rf_err *); /* all or failure */
-    int (*commit)(struct rf_sink *, struct rf_err *);                      /* at most once, last; NULL: nothing to do */
+    int (*commit)(struct rf_sink *, struct rf_err *); /* at most once, last; NULL: nothing to do */
     void (*free)(struct rf_sink *);
 };
 struct rf_sink {
@@ -66,7 +67,8 @@ struct rf_source *rf_source_fd_owned(int fd, uint64_t offset, uint64_t size);
  * -RFE_SIZE_MISMATCH). `inner` belongs to it from now on. Can seek if inner can (hashing starts over: seeking to 0
  * starts afresh, another offset re-reads the bytes before it).
  */
-struct rf_source *rf_source_verify(struct rf_source *inner, const struct rf_digest *want, uint64_t size);
+struct rf_source *rf_source_verify(struct rf_source *inner, const struct rf_digest *want,
+                                   uint64_t size);
 
 /* Appends to a buffer of the caller's, bounded by its cap. */
 struct rf_sink *rf_sink_buf(struct rf_buf *buf);
@@ -81,10 +83,11 @@ struct rf_sink *rf_sink_fd_at(int fd, uint64_t offset, uint64_t size);
  * digest `want`; more than `size` bytes fail at once. `inner` stays the caller's when `own` is false.
  * `start` may carry the hash of a prefix that is already at its place (taken over), else NULL.
  */
-struct rf_sink *rf_sink_verify(struct rf_sink *inner, bool own, const struct rf_digest *want, uint64_t size,
-                               struct rf_hasher *start);
+struct rf_sink *rf_sink_verify(struct rf_sink *inner, bool own, const struct rf_digest *want,
+                               uint64_t size, struct rf_hasher *start);
 
 /* Pumps until the end of `src`; does not commit. Returns 0 and the count in *n (may be NULL). Stops when cancelled. */
-RF_MUST_USE int rf_stream_copy(struct rf_source *src, struct rf_sink *sink, uint64_t *n, struct rf_err *err);
+RF_MUST_USE int rf_stream_copy(struct rf_source *src, struct rf_sink *sink, uint64_t *n,
+                               struct rf_err *err);
 
 #endif

@@ -616,6 +616,54 @@ START_TEST(the_poor_system_is_poor)
 }
 END_TEST
 
+/* The folder will be opened as 63 and the file as 64: so flushing one of them can be told to fail. */
+static void fail_fsync(uint32_t which)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd < 62)
+        continue;
+    ck_assert_int_eq(fd, 62);
+    deny(SYS_fsync, 0, which, EIO);
+}
+
+START_TEST(nothing_takes_its_name_before_it_is_on_disk)
+{
+    dir_write("f", "old");
+    fail_fsync(64);
+    ck_assert_int_eq(rf_file_write("f", rf_slice_str("new"), 0644, NULL), -EIO);
+    ck_assert(dir_has("f", "old"));
+    struct rf_sink *s = begin("g", false, "new");
+    ck_assert_int_eq(rf_sink_commit(s, NULL), -EIO);
+    rf_sink_free(s);
+    ck_assert_uint_eq(dir_count("."), 1);
+}
+END_TEST
+
+START_TEST(nothing_is_done_before_its_name_is_on_disk)
+{
+    fail_fsync(63);
+    ck_assert_int_eq(rf_file_write("f", rf_slice_str("new"), 0644, NULL), -EIO);
+    struct rf_sink *s = begin("g", false, "new");
+    ck_assert_int_eq(rf_sink_commit(s, NULL), -EIO);
+    rf_sink_free(s);
+    /* Also when it was there already: another process may just have made it. */
+    s = begin("g", false, "new");
+    ck_assert_int_eq(rf_sink_commit(s, NULL), -EIO);
+    rf_sink_free(s);
+    ck_assert_int_eq(rf_mkdirs("d", 0755, NULL), -EIO);
+    ck_assert_int_eq(rf_rename_new("f", "h", NULL), -EIO);
+}
+END_TEST
+
+START_TEST(folders_that_cannot_be_flushed_are_fine)
+{
+    fail_fsync(1024);
+    deny(SYS_fsync, 0, 63, EINVAL);
+    ck_assert_int_eq(rf_file_write("f", rf_slice_str("new"), 0644, NULL), 0);
+    ck_assert(dir_has("f", "new"));
+}
+END_TEST
+
 static void add_poor(Suite *s, const char *name, void (*setup)(void))
 {
     TCase *tc = tcase_create(name);
@@ -663,6 +711,12 @@ Suite *rf_file_suite(void)
     tcase_add_test(tc, waiting_gets_the_lock);
     tcase_add_test(tc, a_removed_lock_file_is_made_anew);
     tcase_add_test(tc, waiting_ends_when_cancelled);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("flush");
+    tcase_add_checked_fixture(tc, dir_setup, dir_teardown);
+    tcase_add_test(tc, nothing_takes_its_name_before_it_is_on_disk);
+    tcase_add_test(tc, nothing_is_done_before_its_name_is_on_disk);
+    tcase_add_test(tc, folders_that_cannot_be_flushed_are_fine);
     suite_add_tcase(s, tc);
     add_poor(s, "poor", poor_setup);
     add_poor(s, "poorest", poorest_setup);

@@ -133,7 +133,7 @@ int rf_oci_edit_add_referrer(struct rf_oci_edit *e, const struct rf_manifest *m,
     if (rc < 0 || has)
         return rc;
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
-    rf_manifest_descriptor(m, &d);
+    rf_oci_referrer_descriptor(m, &d);
     rf_index_builder_add(&b, &d);
     return write_fallback(e, tag, &b, err);
 }

@@ -409,6 +409,13 @@ int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_di
 
 /* ---- referrers ---- */
 
+void rf_oci_referrer_descriptor(const struct rf_manifest *m, struct rf_descriptor *out)
+{
+    rf_manifest_descriptor(m, out);
+    if (out->annotations == NULL)
+        out->annotations = json_incref(m->annotations);
+}
+
 /* The manifest of an entry; *out stays NULL, and all is well, when it is not here or no manifest. */
 static int load_entry(const struct rf_oci_entry *e, rf_oci_load load, void *ctx,
                       struct rf_manifest **out, struct rf_err *err)
@@ -442,7 +449,7 @@ static int load_subject(struct rf_oci_index *ix, size_t i, rf_oci_load load, voi
     h->subjects = rf_grow(h->subjects, h->n_subjects, &h->cap_subjects, sizeof(*h->subjects));
     struct subject *s = &h->subjects[h->n_subjects++];
     *s = (struct subject){ .of = m->subject.digest, .entry = i };
-    rf_manifest_descriptor(m, &s->desc);
+    rf_oci_referrer_descriptor(m, &s->desc);
     return 0;
 }
 

@@ -64,6 +64,8 @@ RF_MUST_USE int rf_oci_index_remove_tag(const struct rf_oci_index *ix, const cha
 RF_MUST_USE int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_digest *d, struct rf_oci_index **out,
                                            struct rf_err *err);
 
+/* How a list of referrers shows m: with artifact type and annotations (distribution-spec, "Listing Referrers"). *out: the caller releases. */
+void rf_oci_referrer_descriptor(const struct rf_manifest *m, struct rf_descriptor *out);
 /* Reads a manifest of the layout that an entry names. Branch on -RFE_NOT_FOUND. */
 typedef int (*rf_oci_load)(void *ctx, const struct rf_digest *d, const struct rf_manifest_expect *expect, struct rf_manifest **out,
                            struct rf_err *err);

@@ -150,9 +150,18 @@ static const char *kind_fault(struct archive_entry *e)
     }
 }
 
+/* Some readers take a folder's size for bytes to pass over, others do not: the field must say nothing. */
+static bool size_is_zero(const unsigned char *block)
+{
+    for (size_t i = 124; i < 136; i++)
+        if (block[i] != '0' && block[i] != ' ' && block[i] != '\0')
+            return false;
+    return true;
+}
+
 /*
- * The block before the data must be a tar header of its own right, with its checksum, and of a plain file or folder. That proves the data
- * offset, and refuses sparse members whose map lies between header and data.
+ * The block before the data must be a tar header of its own right, with its checksum, and of a plain file or folder. That proves
+ * the data offset, and refuses sparse members whose map lies between header and data.
  */
 static int check_header(struct scan *s, const char *member, bool folder, struct rf_err *err)
 {
@@ -172,6 +181,8 @@ static int check_header(struct scan *s, const char *member, bool folder, struct 
     bool plain = type == '0' || type == '\0' || (folder ? type == '5' : type == '7');
     if (sum != stated || !plain)
         return fail_member(s, member, err, "is not stored as a plain file or folder");
+    if (folder && !size_is_zero(block))
+        return fail_member(s, member, err, "is a folder with content");
     return 0;
 }
 
@@ -207,11 +218,8 @@ static int scan_entry(struct scan *s, struct archive_entry *e, struct rf_err *er
     bool root = folder && (plain[0] == '\0' || strcmp(plain, ".") == 0);
     if (fault == NULL && !root)
         fault = name_fault(plain, strlen(plain));
-    if (fault == NULL && (!archive_entry_size_is_set(e) || archive_entry_size(e) < 0))
+    if (fault == NULL && !folder && (!archive_entry_size_is_set(e) || archive_entry_size(e) < 0))
         fault = "has no size";
-    /* Some readers take a folder's size for bytes to pass over, others do not. */
-    if (fault == NULL && folder && archive_entry_size(e) != 0)
-        fault = "is a folder with content";
     if (fault != NULL)
         return fail_member(s, name, err, fault);
     s->end = (uint64_t)archive_filter_bytes(s->archive, 0);

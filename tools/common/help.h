@@ -8,7 +8,8 @@
 #define RF_HELP_COLUMNS 80
 
 /* The help of a command, or of the program when cmd is NULL; `path` is how it is called ("regexport create"). */
-void rf_help(const struct rf_program *program, const struct rf_cmd *cmd, const char *path, struct rf_buf *out);
+void rf_help(const struct rf_program *program, const struct rf_cmd *cmd, const char *path,
+             struct rf_buf *out);
 /* The reference part of the program's page in docs/: every command with its options, then those of all commands, as Markdown. */
 void rf_program_dump_markdown(const struct rf_program *program, struct rf_buf *out);
 /*

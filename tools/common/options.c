@@ -97,6 +97,15 @@ static int see_help(const struct rf_parsed *p, int rc, struct rf_err *err)
     return p->program->upstream_habits ? rc : rf_hint(err, rc, "see %s --help", p->path);
 }
 
+/* The same behind a name that nearly was one. */
+static int meant(const struct rf_parsed *p, const char *dashes, const char *name, int rc,
+                 struct rf_err *err)
+{
+    if (name == NULL || p->program->upstream_habits)
+        return see_help(p, rc, err);
+    return rf_hint(err, rc, "did you mean \"%s%s\"? see %s --help", dashes, name, p->path);
+}
+
 static int unknown_flag(const struct rf_parsed *p, struct rf_slice name, struct rf_err *err)
 {
     size_t best = 99;
@@ -107,9 +116,7 @@ static int unknown_flag(const struct rf_parsed *p, struct rf_slice name, struct 
             near = o->name;
     }
     int rc = rf_fail(err, RFE_USAGE, "unknown flag: --%.*s", (int)name.len, name.ptr);
-    if (near != NULL && !p->program->upstream_habits)
-        (void)rf_hint(err, rc, "did you mean --%s?", near);
-    return see_help(p, rc, err);
+    return meant(p, "--", near, rc, err);
 }
 
 static void flag_text(const struct rf_opt *o, struct rf_buf *out)
@@ -168,8 +175,17 @@ static int parse_choice(const char *choices, const char *text, struct rf_err *er
             return 0;
         at += n;
         if (*at == '\0')
-            return rf_fail(err, RFE_INVALID, "choose one of %s", choices);
+            break;
     }
+    RF_CLEANUP(rf_buf_release) struct rf_buf list;
+    rf_buf_init(&list, 0);
+    for (const char *at = choices; *at != '\0'; at++) {
+        if (*at == '|')
+            rf_buf_add_str(&list, ", ");
+        else
+            rf_buf_add_char(&list, *at);
+    }
+    return rf_fail(err, RFE_INVALID, "choose one of %s", list.ptr);
 }
 
 static int parse_count(const char *text, uint64_t *out, struct rf_err *err)
@@ -315,9 +331,7 @@ static int unknown_command(const struct rf_parsed *p, const char *word, struct r
         if (!list[i].hidden && is_near(rf_slice_str(word), list[i].name, &best))
             near = list[i].name;
     int rc = rf_fail(err, RFE_USAGE, "unknown command \"%.100s\" for \"%s\"", word, p->path);
-    if (near != NULL && !p->program->upstream_habits)
-        (void)rf_hint(err, rc, "did you mean %s?", near);
-    return see_help(p, rc, err);
+    return meant(p, "", near, rc, err);
 }
 
 static bool is_leaf(const struct rf_parsed *p)

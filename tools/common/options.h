@@ -36,9 +36,10 @@ struct rf_opt {
     char letter;      /* 0: none */
     enum rf_opt_kind kind;
     size_t offset;
-    const char *value; /* what stands for the value in help: "DIR"; the choices of a CHOICE; NULL for flags */
-    const char *help;  /* starts in lower case, ends without a full stop */
-    const char *dflt;  /* default, as one would type it; NULL: zero */
+    const char *
+        value; /* what stands for the value in help: "DIR"; the choices of a CHOICE; NULL for flags */
+    const char *help; /* starts in lower case, ends without a full stop */
+    const char *dflt; /* default, as one would type it; NULL: zero */
     unsigned flags;
 };
 
@@ -56,21 +57,23 @@ struct rf_env {
     const struct rf_cmd *cmd;
     const char *path;                 /* "regexport create" */
     const struct rf_net_options *net; /* the options that all programs have */
-    const void *own;                  /* the program's own global options (program->opts), or NULL */
-    const bool *given;                /* private to rf_opt_given */
+    const void *own;   /* the program's own global options (program->opts), or NULL */
+    const bool *given; /* private to rf_opt_given */
 };
 
 struct rf_cmd {
     const char *name;
-    const char *aliases;     /* "layer,blobs" or NULL */
-    const char *synopsis;    /* the arguments: "IMAGE..." or NULL */
-    const char *summary;     /* one line: starts in lower case, ends without a full stop */
-    const char *description; /* paragraphs separated by an empty line, wrapped for the terminal; or NULL */
-    const char *examples;    /* lines as they are, "# ..." explains; needed for every command that runs */
+    const char *aliases;  /* "layer,blobs" or NULL */
+    const char *synopsis; /* the arguments: "IMAGE..." or NULL */
+    const char *summary;  /* one line: starts in lower case, ends without a full stop */
+    const char
+        *description; /* paragraphs separated by an empty line, wrapped for the terminal; or NULL */
+    const char
+        *examples; /* lines as they are, "# ..." explains; needed for every command that runs */
     const struct rf_opt *opts;
     size_t n_opts;
     size_t ctx_size;
-    int min_args, max_args;  /* RF_ARGS_ANY: no upper limit */
+    int min_args, max_args; /* RF_ARGS_ANY: no upper limit */
     bool hidden;
     const struct rf_cmd *children; /* a group, when it has some */
     size_t n_children;
@@ -85,7 +88,8 @@ struct rf_program {
     const struct rf_opt *opts; /* global options of its own, beside rf_net_opts */
     size_t n_opts;
     size_t opts_size;
-    bool upstream_habits; /* regctl, regsync, regbot: exit status 0 or 1 only, no program name before errors, help for a group without command */
+    bool
+        upstream_habits; /* regctl, regsync, regbot: exit status 0 or 1 only, no program name before errors, help for a group without command */
 };
 
 /* Whether the option was on the command line (a default does not count). RF_BUG for a name that the command does not know. */
@@ -105,14 +109,19 @@ struct rf_parsed {
     int n_args;
     bool *given; /* by position in the lists of rows: own of the command, of the program, of all */
 };
-#define RF_PARSED_INIT { 0 }
+#define RF_PARSED_INIT \
+    {                  \
+        0              \
+    }
 /* argv without the program's name; its strings must outlive *out. -RFE_USAGE with the next step in the message. */
-RF_MUST_USE int rf_options_parse(const struct rf_program *program, int argc, char **argv, struct rf_parsed *out, struct rf_err *err);
+RF_MUST_USE int rf_options_parse(const struct rf_program *program, int argc, char **argv,
+                                 struct rf_parsed *out, struct rf_err *err);
 void rf_parsed_release(struct rf_parsed *p); /* wipes the texts of lists */
 void rf_parsed_env(const struct rf_parsed *p, struct rf_env *env);
 
 /* All rows that a command (NULL: the program) knows, in order: its own, the program's, those of all programs. */
 size_t rf_options_count(const struct rf_program *program, const struct rf_cmd *cmd);
-const struct rf_opt *rf_options_row(const struct rf_program *program, const struct rf_cmd *cmd, size_t i);
+const struct rf_opt *rf_options_row(const struct rf_program *program, const struct rf_cmd *cmd,
+                                    size_t i);
 
 #endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common/program.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "tests/support/data_files.h"
+#include "tests/tools/helper_program.h"
+
+struct outcome {
+    int status; /* exit status; -1: ended by a signal */
+    char *out, *err;
+};
+
+static char *read_fd(int fd)
+{
+    struct rf_buf b;
+    char chunk[4096];
+    rf_buf_init(&b, 0);
+    (void)lseek(fd, 0, SEEK_SET);
+    for (ssize_t n; (n = read(fd, chunk, sizeof(chunk))) > 0;)
+        rf_buf_add(&b, chunk, (size_t)n);
+    return rf_buf_take(&b, NULL);
+}
+
+static int temp_file(void)
+{
+    char name[] = "/tmp/rf-test-XXXXXX";
+    int fd = mkstemp(name);
+    ck_assert_int_ge(fd, 0);
+    (void)unlink(name);
+    return fd;
+}
+
+/* Runs the whole main in a child, its stdout going to `stdout_fd` (-1: kept and given in `out`, -2: closed). */
+static struct outcome run(const struct rf_program *program, int stdout_fd, const char *const *argv)
+{
+    int out = temp_file(), err = temp_file(), status;
+    char *copy[32];
+    int argc = 0;
+    for (; argv[argc] != NULL; argc++)
+        copy[argc] = rf_xstrdup(argv[argc]);
+    copy[argc] = NULL;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)dup2(err, 2);
+        if (stdout_fd == -2)
+            (void)close(1);
+        else
+            (void)dup2(stdout_fd >= 0 ? stdout_fd : out, 1);
+        exit(rf_program_main(program, argc, copy));
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    struct outcome o = { WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_fd(out), read_fd(err) };
+    (void)close(out);
+    (void)close(err);
+    for (int i = 0; i < argc; i++)
+        free(copy[i]);
+    return o;
+}
+
+#define RUN(program, ...) run(program, -1, (const char *const[]){ "sample", __VA_ARGS__, NULL })
+
+START_TEST(results)
+{
+    struct outcome o = RUN(&sample, "version");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_str_eq(o.out, "sample " RF_VERSION "\n");
+    ck_assert_str_eq(o.err, "");
+    o = RUN(&sample, "version", "--output", "json");
+    ck_assert_str_eq(o.out, "{\"name\":\"sample\",\"version\":\"" RF_VERSION "\"}\n");
+    o = RUN(&sample, "--help");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_ptr_nonnull(strstr(o.out, "version"));
+    o = RUN(&sample, "create", "x");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_str_eq(o.err, "");
+}
+END_TEST
+
+START_TEST(errors)
+{
+    struct outcome o = RUN(&sample, "nosuch");
+    ck_assert_int_eq(o.status, 2);
+    ck_assert_str_eq(o.out, "");
+    ck_assert_str_eq(o.err,
+                     "sample: unknown command \"nosuch\" for \"sample\"; see sample --help\n");
+    o = RUN(&sample_upstream, "nosuch");
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_eq(o.err, "unknown command \"nosuch\" for \"sample\"\n");
+    o = RUN(&sample, "create", "-v", "loud");
+    ck_assert_int_eq(o.status, 2);
+    ck_assert_ptr_nonnull(strstr(o.err, "loud"));
+    /* One line, whatever is in it. */
+    o = RUN(&sample, "no\nsuch\033[31m");
+    ck_assert_str_eq(
+        o.err,
+        "sample: unknown command \"no\\x0asuch\\x1b[31m\" for \"sample\"; see sample --help\n");
+}
+END_TEST
+
+static const struct {
+    int code, status;
+} statuses[] = { { RFE_FAILED, 1 },       { RFE_USAGE, 2 },   { RFE_CONFIG, 2 },
+                 { RFE_PARTIAL, 3 },      { RFE_DAMAGED, 4 }, { RFE_REFUSED, 6 },
+                 { RFE_NO_SPACE, 7 },     { RFE_BUSY, 8 },    { RFE_CANCELLED, 130 },
+                 { RFE_TERMINATED, 143 }, { ENOENT, 1 },      { ENOSPC, 7 } };
+
+START_TEST(exit_statuses)
+{
+    sample_returns = statuses[_i].code;
+    struct outcome o = RUN(&sample, "create");
+    ck_assert_int_eq(o.status, statuses[_i].status);
+    ck_assert_str_eq(o.err, "sample: it did not\\x0awork\n");
+    o = RUN(&sample_upstream, "create");
+    ck_assert_int_eq(o.status, 1);
+}
+END_TEST
+
+START_TEST(stdout_that_fails)
+{
+    int full = open("/dev/full", O_WRONLY);
+    ck_assert_int_ge(full, 0);
+    struct outcome o = run(&sample, full, (const char *const[]){ "sample", "--help", NULL });
+    ck_assert_int_eq(o.status, 7);
+    ck_assert_ptr_nonnull(strstr(o.err, "could not be written to stdout: No space left on device"));
+    /* Nothing to say, nothing lost. */
+    o = run(&sample, full, (const char *const[]){ "sample", "create", NULL });
+    ck_assert_int_eq(o.status, 0);
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    (void)close(ends[0]);
+    o = run(&sample, ends[1], (const char *const[]){ "sample", "--help", NULL });
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_eq(o.err, "");
+    o = run(&sample, -2, (const char *const[]){ "sample", "create", NULL });
+    ck_assert_int_eq(o.status, 0);
+    o = run(&sample, -2, (const char *const[]){ "sample", "--help", NULL });
+    ck_assert_int_ne(o.status, 0);
+}
+END_TEST
+
+START_TEST(secrets_leave_argv)
+{
+    char a[] = "sample", b[] = "--host", c[] = "reg=x,user=u,pass=secret",
+         d[] = "--host=reg=y,token=\"t,k\",tls=disabled", e[] = "pass=open", f[] = "--host";
+    char *argv[] = { a, b, c, d, e, f, NULL };
+    rf_program_hide(6, argv);
+    ck_assert_str_eq(c, "reg=x,user=u,pass=******");
+    ck_assert_str_eq(d, "--host=reg=y,token=*****,tls=disabled");
+    ck_assert_str_eq(e, "pass=open");
+    ck_assert_str_eq(f, "--host");
+}
+END_TEST
+
+/* The program still sees what it was given. */
+START_TEST(secrets_reach_the_command)
+{
+    char a[] = "sample", b[] = "create", c[] = "--host", d[] = "reg=x,pass=secret";
+    char *argv[] = { a, b, c, d, NULL };
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int rc = rf_program_main(&sample, 4, argv);
+        bool ok = rc == 0 && strstr(sample_seen, "hosts=[reg=x,pass=secret]") != NULL &&
+                  strcmp(d, "reg=x,pass=******") == 0;
+        struct rlimit core;
+        ok = ok && getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0 &&
+             prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* What is between the two comments of a page in docs/. */
+static char *docs_part(const char *name, const char *title)
+{
+    RF_CLEANUP(rf_freep) char *file = rf_xasprintf("../../docs/%s", name);
+    RF_CLEANUP(rf_freep) char *path = test_data_path(file);
+    RF_CLEANUP(rf_freep)
+    char *begin = rf_xasprintf("<!-- %s: begin -->\n", title),
+         *end = rf_xasprintf("<!-- %s: end -->", title);
+    size_t len;
+    RF_CLEANUP(rf_freep) char *text = test_read_file(path, &len);
+    char *from = text != NULL ? strstr(text, begin) : NULL;
+    if (from == NULL)
+        return NULL;
+    from += strlen(begin);
+    const char *to = strstr(from, end);
+    return to != NULL ? rf_xstrndup(from, (size_t)(to - from)) : NULL;
+}
+
+START_TEST(docs_list_the_exit_statuses)
+{
+    struct outcome o = RUN(&sample, "--exit-statuses");
+    ck_assert_int_eq(o.status, 0);
+    char *page = docs_part("exit-statuses.md", "exit statuses");
+    ck_assert_msg(page != NULL, "docs/exit-statuses.md has no such part");
+    ck_assert_msg(strcmp(page, o.out) == 0,
+                  "docs/exit-statuses.md is not what --exit-statuses prints; it should hold:\n%s",
+                  o.out);
+}
+END_TEST
+
+static const char *const programs[] = { "regexport", "regimport" };
+
+/* The page of a program that is built has the option lists of its tables. */
+START_TEST(docs_list_the_options)
+{
+    const char *bin = getenv("RF_BIN");
+    RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s/%s", bin != NULL ? bin : ".", programs[_i]);
+    RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s.md", programs[_i]);
+    char *page = docs_part(name, "commands");
+    if (access(path, X_OK) != 0 || page == NULL)
+        return;
+    RF_CLEANUP(rf_freep) char *command = rf_xasprintf("%s --help-markdown", path);
+    int out = temp_file(), status;
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)dup2(out, 1);
+        execl(path, path, "--help-markdown", (char *)NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    char *have = read_fd(out);
+    ck_assert_msg(strcmp(page, have) == 0, "docs/%s does not hold what %s prints", name, command);
+}
+END_TEST
+
+Suite *rf_program_suite(void);
+Suite *rf_program_suite(void)
+{
+    Suite *s = suite_create("program");
+    TCase *t = tcase_create("program");
+    tcase_add_test(t, results);
+    tcase_add_test(t, errors);
+    tcase_add_loop_test(t, exit_statuses, 0, (int)RF_ARRAY_LEN(statuses));
+    tcase_add_test(t, stdout_that_fails);
+    tcase_add_test(t, secrets_leave_argv);
+    tcase_add_test(t, secrets_reach_the_command);
+    tcase_add_test(t, docs_list_the_exit_statuses);
+    tcase_add_loop_test(t, docs_list_the_options, 0, (int)RF_ARRAY_LEN(programs));
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -73,7 +73,7 @@ static void option_tail(const struct rf_opt *o, struct rf_buf *out)
 {
     rf_buf_add_str(out, o->help);
     if (o->dflt != NULL)
-        rf_buf_addf(out, " (%s)", o->dflt);
+        rf_buf_addf(out, " (default %s)", o->dflt);
     if ((o->flags & RF_OPT_REQUIRED) != 0)
         rf_buf_add_str(out, " (required)");
 }
@@ -239,7 +239,7 @@ static void markdown_options(const struct rf_opt *opts, size_t n, bool *titled, 
         if (!is_shown(&opts[i]))
             continue;
         if (!*titled)
-            rf_buf_add_str(out, "\n| option | meaning (default) |\n|---|---|\n");
+            rf_buf_add_str(out, "\n| option | meaning |\n|---|---|\n");
         *titled = true;
         markdown_option(&opts[i], out);
     }

@@ -89,6 +89,15 @@ bool rf_error_retryable(int code);
 bool rf_error_row(size_t i, const char **name, int *exit_status, bool *retryable,
                   const char **text);
 
+/* The static analyzer sees one file at a time: here it learns that what fails gives a negative number. */
+#if defined(__clang_analyzer__) && !defined(RF_ERROR_DEFINES)
+#define rf_fail(err, code, ...) ((void)(rf_fail)((err), (code), __VA_ARGS__), -(code))
+#define rf_fail_errno(err, errnum, ...) \
+    ((void)(rf_fail_errno)((err), (errnum), __VA_ARGS__), (errnum) > 0 ? -(errnum) : -1)
+#define rf_wrap(err, rc, ...) ((void)(rf_wrap)((err), (rc), __VA_ARGS__), (rc))
+#define rf_hint(err, rc, ...) ((void)(rf_hint)((err), (rc), __VA_ARGS__), (rc))
+#endif
+
 /* A programming error: prints place and text, then abort(). Stays on in release. */
 _Noreturn void rf_bug(const char *file, int line, const char *fmt, ...) RF_PRINTF(3, 4);
 #define RF_BUG(...) rf_bug(__FILE__, __LINE__, __VA_ARGS__)

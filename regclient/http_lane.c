@@ -5,10 +5,10 @@
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "regclient/http_private.h"
 
-#define THREAD_STACK (256u << 10)
 #define TRUST_MAX (8u << 20)
 #define CHECK_MS 1000u
 #define SLOW_BYTES 1024u /* per second is too little, over ... */
@@ -263,11 +263,7 @@ static int make_trust(struct rf_http_lane *lane, struct rf_err *err)
 
 static int start_thread(struct rf_http_lane *lane, struct rf_err *err)
 {
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, THREAD_STACK);
-    int rc = pthread_create(&lane->thread, &attr, run, lane);
-    pthread_attr_destroy(&attr);
+    int rc = rf_thread_start(&lane->thread, run, lane);
     return rc == 0 ? 0 : rf_fail_errno(err, rc, "no thread for transfers");
 }
 

@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "regclient/copy.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+
+#define THREADS_DEFAULT 4u
+#define REPAIR_ROUNDS 3u
+
+/* A manifest to put under a tag of its own: a digest tag. */
+struct extra {
+    char *tag; /* NULL: a referrer */
+    uint32_t node;
+};
+
+struct copier {
+    struct rf_place *src, *dst;
+    const char *src_repo, *dst_repo, *dst_tag;
+    const struct rf_copy_options *opts;
+    struct rf_copy_result *result;
+    bool same_repo;
+    unsigned threads;
+    struct rf_graph graph;
+    uint32_t root;
+    struct rf_digest have;      /* what the destination has under the tag, or not set */
+    struct rf_manifest *pruned; /* what is put instead of the root, or NULL */
+    struct extra *extras;
+    size_t n_extras, cap_extras;
+    pthread_mutex_t lock;      /* guards `kept`, `found` and the counters of `result` */
+    struct rf_manifest **kept; /* by node */
+    size_t n_kept;
+    struct rf_descriptor *found; /* referrers of one round */
+    size_t n_found, cap_found;
+    uint32_t asked;              /* nodes below this number were asked for their referrers */
+    uint32_t *blobs, *manifests; /* what is to be there: nodes, manifests children first */
+    size_t n_blobs, n_manifests;
+    uint8_t *seen;   /* by node */
+    uint32_t *level; /* by node: 1 + the highest level of its children */
+    size_t at_level;
+};
+
+static bool ends_it(int rc)
+{
+    return rc == -RFE_CANCELLED || rc == -RFE_TERMINATED;
+}
+
+static void copier_release(struct copier *c)
+{
+    for (size_t i = 0; i < c->n_kept; i++)
+        rf_manifest_free(c->kept[i]);
+    for (size_t i = 0; i < c->n_found; i++)
+        rf_descriptor_release(&c->found[i]);
+    for (size_t i = 0; i < c->n_extras; i++)
+        free(c->extras[i].tag);
+    rf_manifest_free(c->pruned);
+    free(c->kept);
+    free(c->found);
+    free(c->extras);
+    free(c->blobs);
+    free(c->manifests);
+    free(c->seen);
+    free(c->level);
+    rf_graph_release(&c->graph);
+    pthread_mutex_destroy(&c->lock);
+}
+
+/* ---- walking the source ---- */
+
+static void keep(struct copier *c, uint32_t node, struct rf_manifest *m)
+{
+    pthread_mutex_lock(&c->lock);
+    if (node >= c->n_kept) {
+        size_t n = (size_t)node + 64;
+        c->kept = rf_xreallocarray(c->kept, n, sizeof(*c->kept));
+        for (size_t i = c->n_kept; i < n; i++)
+            c->kept[i] = NULL;
+        c->n_kept = n;
+    }
+    rf_manifest_free(c->kept[node]);
+    c->kept[node] = m;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static struct rf_manifest *kept(struct copier *c, uint32_t node)
+{
+    pthread_mutex_lock(&c->lock);
+    struct rf_manifest *m = node < c->n_kept ? c->kept[node] : NULL;
+    pthread_mutex_unlock(&c->lock);
+    return m;
+}
+
+struct children {
+    struct copier *c;
+    const struct rf_manifest *index;
+    const size_t *chosen;
+    bool *there;
+};
+
+static int ask_child(void *ctx, size_t i, struct rf_err *err)
+{
+    struct children *k = ctx;
+    const struct rf_descriptor *d = &k->index->entries[k->chosen[i]];
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor got = RF_DESCRIPTOR_INIT;
+    if (!rf_media_is_manifest(d->media_type))
+        return 0;
+    struct rf_err e = RF_ERR_INIT;
+    int rc = rf_place_resolve(k->c->dst, k->c->dst_repo, NULL, &d->digest, &got, &e);
+    k->there[i] = rc == 0;
+    if (ends_it(rc) && err != NULL)
+        *err = e;
+    return ends_it(rc) ? rc : 0;
+}
+
+/*
+ * Children that the destination has are not fetched: a pull limit counts each of them. Not so when their referrers or tags are wanted, or by
+ * force.
+ */
+static int leave_out_present(struct copier *c, const struct rf_manifest *index, size_t *chosen,
+                             size_t *n, struct rf_err *err)
+{
+    if (c->opts->force || c->opts->referrers || c->opts->digest_tags || *n == 0)
+        return 0;
+    RF_CLEANUP(rf_freep) bool *there = rf_xcalloc(*n, sizeof(*there));
+    struct children k = { .c = c, .index = index, .chosen = chosen, .there = there };
+    int rc = rf_parallel(c->threads, *n, ask_child, &k, err);
+    size_t left = 0;
+    for (size_t i = 0; rc == 0 && i < *n; i++)
+        if (!there[i])
+            chosen[left++] = chosen[i];
+    if (rc == 0)
+        *n = left;
+    return rc;
+}
+
+static int choose(struct copier *c, uint32_t node, const struct rf_manifest *m, size_t **out,
+                  size_t *n, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(m->n_entries + 1, sizeof(*chosen));
+    size_t count = m->n_entries;
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = i;
+    if (c->opts->n_platforms > 0 && node == c->root) {
+        int rc = rf_manifest_select(m, c->opts->platforms, c->opts->n_platforms, chosen, err);
+        if (rc < 0)
+            return rc;
+        count = (size_t)rc;
+        if (c->opts->prune) {
+            rc = rf_manifest_prune(m, chosen, count, &c->pruned, err);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    int rc = leave_out_present(c, m, chosen, &count, err);
+    if (rc < 0)
+        return rc;
+    *out = RF_STEAL(chosen);
+    *n = count;
+    return 0;
+}
+
+/* The walk frees what it gets, and the bytes are needed once more for putting: the second reading of them is for the walk. */
+static int fetch(void *ctx, const struct rf_graph *g, uint32_t node, struct rf_manifest **out,
+                 size_t **chosen, size_t *n_chosen, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    const struct rf_node *n = &g->nodes[node];
+    const char *type = rf_graph_media_type(g, node);
+    struct rf_manifest_expect expect = { .digest = &n->digest,
+                                         .size = n->size,
+                                         .media_type = type[0] != '\0' ? type : NULL };
+    struct rf_manifest *m = kept(c, node);
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *copy = NULL;
+    int rc = 0;
+    if (m == NULL) {
+        rc = rf_place_get_manifest(c->src, c->src_repo, NULL, &n->digest, &expect, &m, err);
+        if (rc < 0)
+            return rc;
+        keep(c, node, m);
+    }
+    expect.content_type = m->media_type;
+    rc = rf_manifest_parse(rf_buf_slice(&m->body), &expect, &copy, err);
+    if (rc == 0 && m->kind == RF_KIND_INDEX)
+        rc = choose(c, node, m, chosen, n_chosen, err);
+    if (rc < 0)
+        return rc;
+    *out = RF_STEAL(copy);
+    return 0;
+}
+
+/* ---- referrers and digest tags ---- */
+
+static int on_found(void *ctx, const struct rf_descriptor *desc, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    (void)err;
+    pthread_mutex_lock(&c->lock);
+    c->found = rf_grow(c->found, c->n_found, &c->cap_found, sizeof(*c->found));
+    rf_descriptor_copy(desc, &c->found[c->n_found++]);
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+static int ask_referrers(void *ctx, size_t i, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    const struct rf_node *n = &c->graph.nodes[c->asked + i];
+    if (!rf_node_is_manifest(n))
+        return 0;
+    return rf_place_referrers(c->src, c->src_repo, &n->digest, NULL, on_found, c, err);
+}
+
+static int by_digest(const void *a, const void *b)
+{
+    return rf_digest_cmp(&((const struct rf_descriptor *)a)->digest,
+                         &((const struct rf_descriptor *)b)->digest);
+}
+
+static void add_extra(struct copier *c, char *tag, uint32_t node)
+{
+    c->extras = rf_grow(c->extras, c->n_extras, &c->cap_extras, sizeof(*c->extras));
+    c->extras[c->n_extras++] = (struct extra){ .tag = tag, .node = node };
+}
+
+static int enter_found(struct copier *c, struct rf_err *err)
+{
+    int rc = 0;
+    if (c->n_found > 1)
+        qsort(c->found, c->n_found, sizeof(*c->found), by_digest);
+    for (size_t i = 0; i < c->n_found; i++) {
+        struct rf_descriptor *d = &c->found[i];
+        uint32_t node = RF_NO_ID;
+        if (rc == 0 && rf_graph_find(&c->graph, &d->digest) == RF_NO_ID) {
+            rc = rf_graph_add_root(&c->graph, d, 0, &node, err);
+            if (rc == 0)
+                add_extra(c, NULL, node);
+        }
+        rf_descriptor_release(d);
+    }
+    c->n_found = 0;
+    return rc;
+}
+
+/* Referrers of everything in the graph, and of what that brings, until nothing new comes. */
+static int walk_referrers(struct copier *c, struct rf_err *err)
+{
+    while (c->asked < c->graph.n_nodes) {
+        uint32_t before = c->asked;
+        uint32_t n = (uint32_t)c->graph.n_nodes;
+        int rc = rf_parallel(c->threads, n - before, ask_referrers, c, err);
+        if (rc == 0)
+            rc = enter_found(c, err);
+        if (rc == 0)
+            rc = rf_graph_walk(&c->graph, c->threads, err);
+        if (rc < 0)
+            return rc;
+        c->asked = n;
+    }
+    return 0;
+}
+
+struct tag_list {
+    struct copier *c;
+    char **tags;
+    size_t n, cap;
+};
+
+static int on_tag(void *ctx, const char *tag, struct rf_err *err)
+{
+    struct tag_list *l = ctx;
+    struct rf_digest digest;
+    char fallback[RF_DIGEST_TEXT];
+    (void)err;
+    if (!rf_digest_tag_parse(tag, &digest) || rf_graph_find(&l->c->graph, &digest) == RF_NO_ID)
+        return 0;
+    rf_fallback_tag(&digest, fallback);
+    if (l->c->opts->referrers && strcmp(tag, fallback) == 0)
+        return 0; /* the destination keeps such lists itself */
+    l->tags = rf_grow(l->tags, l->n, &l->cap, sizeof(*l->tags));
+    l->tags[l->n++] = rf_xstrdup(tag);
+    return 0;
+}
+
+static int enter_tag(struct copier *c, char **tag, struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    uint32_t node = RF_NO_ID;
+    int rc = rf_place_resolve(c->src, c->src_repo, *tag, NULL, &d, err);
+    if (rc == -RFE_NOT_FOUND)
+        return 0; /* gone since it was listed */
+    if (rc == 0)
+        rc = rf_graph_add_root(&c->graph, &d, 0, &node, err);
+    if (rc == 0)
+        add_extra(c, RF_STEAL(*tag), node);
+    return rc;
+}
+
+static int walk_digest_tags(struct copier *c, struct rf_err *err)
+{
+    struct tag_list l = { .c = c };
+    int rc = rf_place_list_tags(c->src, c->src_repo, on_tag, &l, err);
+    for (size_t i = 0; i < l.n; i++) {
+        if (rc == 0)
+            rc = enter_tag(c, &l.tags[i], err);
+        free(l.tags[i]);
+    }
+    free(l.tags);
+    return rc < 0 ? rc : rf_graph_walk(&c->graph, c->threads, err);
+}
+
+/* ---- what has to be at the destination ---- */
+
+static int visit(void *ctx, uint32_t node, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    const struct rf_node *n = &c->graph.nodes[node];
+    (void)err;
+    if (c->seen[node] != 0)
+        return 0;
+    c->seen[node] = 1;
+    for (uint32_t i = 0; i < n->n_edges; i++) {
+        uint32_t child = c->graph.edges[n->first_edge + i];
+        if (c->level[child] >= c->level[node])
+            c->level[node] = c->level[child] + 1;
+    }
+    if (rf_node_is_manifest(n))
+        c->manifests[c->n_manifests++] = node;
+    else if (!n->external || c->opts->include_external)
+        c->blobs[c->n_blobs++] = node;
+    return 0;
+}
+
+static int list_nodes(struct copier *c, struct rf_err *err)
+{
+    size_t n = c->graph.n_nodes;
+    c->seen = rf_xcalloc(n, sizeof(*c->seen));
+    c->level = rf_xcalloc(n, sizeof(*c->level));
+    c->blobs = rf_xcalloc(n, sizeof(*c->blobs));
+    c->manifests = rf_xcalloc(n, sizeof(*c->manifests));
+    int rc = rf_graph_check(&c->graph, c->root, err);
+    if (rc == 0)
+        rc = rf_graph_closure(&c->graph, c->root, visit, c, err);
+    for (size_t i = 0; rc == 0 && i < c->n_extras; i++) {
+        rc = rf_graph_check(&c->graph, c->extras[i].node, err);
+        if (rc == 0)
+            rc = rf_graph_closure(&c->graph, c->extras[i].node, visit, c, err);
+    }
+    return rc;
+}
+
+/* ---- blobs ---- */
+
+static int copy_one(struct copier *c, const struct rf_digest *digest, uint64_t size,
+                    enum rf_probe how, struct rf_err *err)
+{
+    struct rf_copy_blob_options o = { .probe = how,
+                                      .progress = c->opts->progress,
+                                      .progress_ctx = c->opts->progress_ctx };
+    enum rf_blob_outcome outcome = RF_BLOB_THERE;
+    int rc =
+        rf_copy_blob(c->src, c->src_repo, c->dst, c->dst_repo, digest, size, &o, &outcome, err);
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&c->lock);
+    c->result->blobs_there += outcome == RF_BLOB_THERE;
+    c->result->blobs_mounted += outcome == RF_BLOB_MOUNTED;
+    c->result->blobs_moved += outcome == RF_BLOB_MOVED;
+    c->result->bytes_moved += outcome == RF_BLOB_MOVED ? size : 0;
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+static int copy_blob_node(void *ctx, size_t i, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    const struct rf_node *n = &c->graph.nodes[c->blobs[i]];
+    return copy_one(c, &n->digest, n->size, RF_PROBE_HEAD, err);
+}
+
+/* ---- manifests ---- */
+
+/* The registry lacks what it said it had, or lost it since: look again by reading, and move what is gone. */
+static int restore_blobs(struct copier *c, const struct rf_manifest *m, struct rf_err *err)
+{
+    int rc = 0;
+    if (m->kind != RF_KIND_IMAGE)
+        return -RFE_GROUND_MISSING;
+    if (m->config.size > 0 || rf_digest_is_set(&m->config.digest))
+        rc = copy_one(c, &m->config.digest, m->config.size, RF_PROBE_RANGE, err);
+    for (size_t i = 0; rc == 0 && i < m->n_entries; i++) {
+        const struct rf_descriptor *d = &m->entries[i];
+        if (d->n_urls == 0 || c->opts->include_external)
+            rc = copy_one(c, &d->digest, d->size, RF_PROBE_RANGE, err);
+    }
+    return rc;
+}
+
+static int put(struct copier *c, const char *tag, const struct rf_manifest *m, unsigned flags,
+               struct rf_err *err)
+{
+    if (c->opts->verify)
+        flags |= RF_PUT_READ_BACK;
+    int rc = rf_place_put_manifest(c->dst, c->dst_repo, tag, m, flags, err);
+    for (unsigned round = 0; rc == -RFE_GROUND_MISSING && !c->same_repo && round < REPAIR_ROUNDS;
+         round++) {
+        struct rf_err why = RF_ERR_INIT;
+        int restored = restore_blobs(c, m, &why);
+        if (restored == -RFE_GROUND_MISSING)
+            break;
+        if (restored < 0) {
+            if (err != NULL)
+                *err = why;
+            return restored;
+        }
+        rc = rf_place_put_manifest(c->dst, c->dst_repo, tag, m, flags, err);
+    }
+    if (rc == -RFE_GROUND_MISSING && m->kind == RF_KIND_INDEX && c->opts->n_platforms > 0 &&
+        !c->opts->prune)
+        return rf_hint(
+            err, rc,
+            "the destination takes no index without all of its images; a pruned index would do");
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&c->lock);
+    c->result->manifests_put++;
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+/* All manifests of one level: their children are there by now. The root comes last, by put_root(). */
+static int put_level(void *ctx, size_t i, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    uint32_t node = c->manifests[i];
+    if (node == c->root || c->level[node] != c->at_level)
+        return 0;
+    return put(c, NULL, kept(c, node), RF_PUT_CHILD, err);
+}
+
+static int put_extra_tags(struct copier *c, struct rf_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->n_extras; i++)
+        if (c->extras[i].tag != NULL)
+            rc = put(c, c->extras[i].tag, kept(c, c->extras[i].node), 0, err);
+    return rc;
+}
+
+static const struct rf_manifest *root_manifest(struct copier *c)
+{
+    return c->pruned != NULL ? c->pruned : kept(c, c->root);
+}
+
+static int put_all(struct copier *c, struct rf_err *err)
+{
+    size_t top = 0;
+    int rc = rf_parallel(c->threads, c->n_blobs, copy_blob_node, c, err);
+    for (size_t i = 0; i < c->n_manifests; i++)
+        if (c->level[c->manifests[i]] > top)
+            top = c->level[c->manifests[i]];
+    for (c->at_level = 0; rc == 0 && c->at_level <= top; c->at_level++)
+        rc = rf_parallel(c->threads, c->n_manifests, put_level, c, err);
+    if (rc == 0)
+        rc = put_extra_tags(c, err);
+    return rc < 0 ? rc : put(c, c->dst_tag, root_manifest(c), 0, err);
+}
+
+/* ---- the whole ---- */
+
+/* -RFE_NOT_FOUND when there is nothing. Only what keeps us from the destination at all is a failure here. */
+static int ask_destination(struct copier *c, const struct rf_digest *digest, struct rf_digest *out,
+                           struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    struct rf_err e = RF_ERR_INIT;
+    int rc = rf_place_resolve(c->dst, c->dst_repo, c->dst_tag, c->dst_tag == NULL ? digest : NULL,
+                              &d, &e);
+    if (rc == 0) {
+        *out = d.digest;
+        return 0;
+    }
+    if (ends_it(rc) || (e.http_status == 0 && (rc == -RFE_UNREACHABLE || rc == -RFE_TLS))) {
+        if (err != NULL)
+            *err = e;
+        return rf_wrap(err, rc, "failed to access target registry");
+    }
+    return -RFE_NOT_FOUND;
+}
+
+/* HEAD, and GET where HEAD finds nothing: some registries answer HEAD with 404 for what they have. */
+static int ask_source(struct copier *c, const char *tag, const struct rf_digest *digest,
+                      struct rf_descriptor *out, struct rf_manifest **m, struct rf_err *err)
+{
+    struct rf_err e = RF_ERR_INIT;
+    int rc = rf_place_resolve(c->src, c->src_repo, digest == NULL ? tag : NULL, digest, out, &e);
+    if (rc == -RFE_NOT_FOUND && (c->src->flags & RF_PLACE_LOCAL) == 0) {
+        rc = rf_place_get_manifest(c->src, c->src_repo, digest == NULL ? tag : NULL, digest, NULL,
+                                   m, &e);
+        if (rc == 0)
+            rf_manifest_descriptor(*m, out);
+    }
+    if (rc < 0 && err != NULL)
+        *err = e;
+    return rc;
+}
+
+static int load_root(struct copier *c, struct rf_descriptor *desc, struct rf_manifest **first,
+                     struct rf_err *err)
+{
+    struct rf_manifest_expect expect = { .media_type = desc->media_type, .size = desc->size };
+    if (*first == NULL) {
+        int rc =
+            rf_place_get_manifest(c->src, c->src_repo, NULL, &desc->digest, &expect, first, err);
+        if (rc < 0)
+            return rc;
+    }
+    /* The root as it is, not as headers or another document described it. */
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor real = RF_DESCRIPTOR_INIT;
+    rf_manifest_descriptor(*first, &real);
+    int rc = rf_graph_add_root(&c->graph, &real, 0, &c->root, err);
+    if (rc == 0)
+        keep(c, c->root, RF_STEAL(*first));
+    return rc;
+}
+
+static bool wants_more(const struct rf_copy_options *o)
+{
+    return o->force || o->referrers || o->digest_tags;
+}
+
+static int copy_graph(struct copier *c, struct rf_err *err)
+{
+    int rc = rf_graph_walk(&c->graph, c->threads, err);
+    if (rc == 0)
+        rc = rf_graph_check(&c->graph, c->root, err);
+    if (rc == 0 && c->pruned != NULL && !wants_more(c->opts) &&
+        rf_digest_eq(&c->have, &c->pruned->digest))
+        return 0; /* which index it will be shows only now */
+    if (rc == 0 && c->opts->referrers)
+        rc = walk_referrers(c, err);
+    if (rc == 0 && c->opts->digest_tags)
+        rc = walk_digest_tags(c, err);
+    if (rc == 0 && c->opts->digest_tags && c->opts->referrers)
+        rc = walk_referrers(c, err);
+    if (rc == 0)
+        rc = list_nodes(c, err);
+    return rc < 0 ? rc : put_all(c, err);
+}
+
+static int run(struct copier *c, const char *src_tag, const struct rf_digest *src_digest,
+               struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *first = NULL;
+    bool prune = c->opts->prune && c->opts->n_platforms > 0;
+    bool plain = !wants_more(c->opts) && !prune;
+    bool ask = c->dst_tag != NULL || src_digest != NULL;
+    int there = ask ? ask_destination(c, src_digest, &c->have, err) : -RFE_NOT_FOUND;
+    if (there < 0 && there != -RFE_NOT_FOUND)
+        return there;
+    if (src_digest != NULL && plain && rf_digest_eq(&c->have, src_digest)) {
+        c->result->digest = c->have;
+        return 0;
+    }
+    int rc = ask_source(c, src_tag, src_digest, &desc, &first, err);
+    if (rc < 0)
+        return rc;
+    c->result->digest = desc.digest;
+    if (plain && rf_digest_eq(&c->have, &desc.digest))
+        return 0;
+    rc = load_root(c, &desc, &first, err);
+    if (rc < 0)
+        return rc;
+    /* Inside one repository all but the tag is there. */
+    rc = c->same_repo && !prune ? put(c, c->dst_tag, kept(c, c->root), 0, err) : copy_graph(c, err);
+    if (rc == 0)
+        c->result->digest = root_manifest(c)->digest;
+    return rc;
+}
+
+int rf_copy_image(struct rf_place *src, const char *src_repo, const char *src_tag,
+                  const struct rf_digest *src_digest, struct rf_place *dst, const char *dst_repo,
+                  const char *dst_tag, const struct rf_copy_options *opts,
+                  struct rf_copy_result *out, struct rf_err *err)
+{
+    static const struct rf_copy_options plain = { 0 };
+    struct rf_copy_result result = { 0 };
+    struct copier c = { .src = src,
+                        .dst = dst,
+                        .src_repo = src_repo,
+                        .dst_repo = dst_repo,
+                        .dst_tag = dst_tag,
+                        .opts = opts != NULL ? opts : &plain,
+                        .result = &result };
+    c.same_repo = src == dst && strcmp(src_repo, dst_repo) == 0;
+    c.threads = c.opts->threads != 0 ? c.opts->threads : THREADS_DEFAULT;
+    pthread_mutex_init(&c.lock, NULL);
+    rf_graph_init(&c.graph, fetch, &c);
+    struct rf_err e = RF_ERR_INIT;
+    int rc = run(&c, src_tag, src_digest, &e);
+    copier_release(&c);
+    if (rc < 0) {
+        if (err != NULL)
+            *err = e;
+        return rc;
+    }
+    if (out != NULL)
+        *out = result;
+    return 0;
+}

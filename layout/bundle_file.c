@@ -391,6 +391,18 @@ int rf_bundle_file_verify_blob(struct rf_bundle_file *f, size_t i,
     return rc < 0 ? damaged(err, f, rc, &why) : 0;
 }
 
+int rf_bundle_file_verify_header(struct rf_bundle_file *f, size_t i, struct rf_err *err)
+{
+    const struct rf_bundle_blob *blob = &f->doc.blobs[i];
+    char name[RF_DIGEST_TEXT + 8];
+    struct rf_err why = RF_ERR_INIT;
+    rf_bundle_blob_name(&blob->digest, name);
+    int rc = expect_header(f, f->frame.blob_at[i], name, blob->size, &why);
+    if (rc == 0)
+        rc = expect_padding(f, f->frame.blob_at[i], blob->size, name, &why);
+    return rc < 0 ? damaged(err, f, rc, &why) : 0;
+}
+
 int rf_bundle_file_verify_end(struct rf_bundle_file *f, struct rf_err *err)
 {
     struct rf_err why = RF_ERR_INIT;

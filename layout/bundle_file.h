@@ -37,6 +37,9 @@ RF_MUST_USE int rf_bundle_file_verify(struct rf_bundle_file *f,
 RF_MUST_USE int rf_bundle_file_verify_blob(struct rf_bundle_file *f, size_t i,
                                            void (*progress)(void *ctx, uint64_t bytes), void *ctx,
                                            struct rf_err *err);
+/* Header and padding of carried blob i alone, for one whose content is hashed on its way elsewhere. */
+RF_MUST_USE int rf_bundle_file_verify_header(struct rf_bundle_file *f, size_t i,
+                                             struct rf_err *err);
 /* The end blocks, and that the file has not changed since it was opened. */
 RF_MUST_USE int rf_bundle_file_verify_end(struct rf_bundle_file *f, struct rf_err *err);
 

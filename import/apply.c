@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/apply.h"
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "regclient/copy.h"
+
+#define REPAIR_ROUNDS 3
+
+static const char *repo_name(const struct rf_import_run *r, uint32_t number)
+{
+    return rf_desired_str(&r->doc->desired, r->doc->repositories[number]);
+}
+
+/* ---- blobs ---- */
+
+static void count_outcome(struct rf_import_run *r, enum rf_blob_outcome outcome, uint64_t size)
+{
+    struct rf_import_counts *c = &r->counts;
+    pthread_mutex_lock(&r->lock);
+    c->blobs_there += outcome == RF_BLOB_THERE;
+    c->blobs_mounted += outcome == RF_BLOB_MOUNTED;
+    c->blobs_uploaded += outcome == RF_BLOB_MOVED;
+    c->bytes_uploaded += outcome == RF_BLOB_MOVED ? size : 0;
+    pthread_mutex_unlock(&r->lock);
+}
+
+/*
+ * One blob into one repository. `have` is a repository of the destination that is known to hold it: mounted from there, or moved from there
+ * when it is not in the bundle.
+ */
+static int place_in(struct rf_import_run *r, uint32_t blob, const char *repo, const char *have,
+                    enum rf_blob_outcome *outcome, struct rf_err *err)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[blob];
+    bool carried = b->travel == RF_TRAVEL_CARRIED;
+    const char *from[] = { have };
+    struct rf_copy_blob_options opts = { .probe = RF_PROBE_RANGE,
+                                         .mount_from = from,
+                                         .n_mount_from = have != NULL ? 1 : 0,
+                                         .progress = r->req->progress,
+                                         .progress_ctx = r->req->progress_ctx };
+    if (carried)
+        return rf_copy_blob(rf_bundle_file_place(r->file), "", r->req->to, repo, &b->digest,
+                            b->size, &opts, outcome, err);
+    return rf_copy_blob(r->req->to, have, r->req->to, repo, &b->digest, b->size, &opts, outcome,
+                        err);
+}
+
+/* Into every repository that needs it; the first holds it for the others. */
+static int place_blob(struct rf_import_run *r, uint32_t blob, bool *moved, struct rf_err *err)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[blob];
+    RF_CLEANUP(rf_freep)
+    char *have = r->found[blob] != RF_NO_ID ? rf_run_repo(r, repo_name(r, r->found[blob])) : NULL;
+    for (uint32_t i = 0; i < b->n_repos; i++) {
+        uint32_t number = r->doc->lists[b->first_repo + i];
+        enum rf_blob_outcome outcome = RF_BLOB_THERE;
+        RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
+        if (number != r->found[blob]) {
+            int rc = place_in(r, blob, repo, have, &outcome, err);
+            if (rc < 0) {
+                char text[RF_DIGEST_TEXT];
+                return rf_wrap(err, rc, "%s: blob %s", repo, rf_digest_text(&b->digest, text));
+            }
+        }
+        count_outcome(r, outcome, b->size);
+        *moved = *moved || outcome == RF_BLOB_MOVED;
+        if (have == NULL)
+            have = RF_STEAL(repo);
+    }
+    return 0;
+}
+
+struct blob_jobs {
+    struct rf_import_run *r;
+    uint32_t *list;
+    size_t n;
+};
+
+/* With --stream the blob is proven here: on its way into an upload, or by reading it when no upload does. */
+static int blob_job(void *ctx, size_t k, struct rf_err *err)
+{
+    struct blob_jobs *jobs = ctx;
+    struct rf_import_run *r = jobs->r;
+    uint32_t blob = jobs->list[k];
+    bool carried = r->doc->blobs[blob].travel == RF_TRAVEL_CARRIED, moved = false;
+    bool prove = r->req->stream && carried;
+    int rc = prove ? rf_bundle_file_verify_header(r->file, blob, err) : 0;
+    if (rc == 0)
+        rc = place_blob(r, blob, &moved, err);
+    if (rc == 0 && prove && !moved)
+        rc = rf_bundle_file_verify_blob(r->file, blob, r->req->progress, r->req->progress_ctx, err);
+    if (rc == 0 && !r->req->stream && carried && !moved && r->req->progress != NULL)
+        r->req->progress(r->req->progress_ctx, r->doc->blobs[blob].size);
+    if (rc == -RFE_DIGEST_MISMATCH && carried)
+        rc = rf_fail(err, RFE_DAMAGED, "%s: it was damaged or changed after it was verified",
+                     rf_bundle_file_place(r->file)->name);
+    return rc;
+}
+
+int rf_apply_blobs(struct rf_import_run *r, struct rf_err *err)
+{
+    struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
+    for (size_t i = 0; i < r->doc->n_blobs; i++)
+        if (r->doc->blobs[i].kind != RF_BLOB_MANIFEST)
+            jobs.list[jobs.n++] = (uint32_t)i;
+    int rc = rf_parallel(r->req->parallel, jobs.n, blob_job, &jobs, err);
+    free(jobs.list);
+    if (rc == 0 && r->req->stream)
+        rc = rf_bundle_file_verify_end(r->file, err);
+    return rc;
+}
+
+/* ---- manifests ---- */
+
+struct manifest_job {
+    uint32_t blob, repo;
+};
+
+struct manifest_jobs {
+    struct rf_import_run *r;
+    struct manifest_job *list;
+    size_t n, cap;
+};
+
+/* An untagged line of its own: a layout lists it in index.json. */
+static bool is_untagged_line(const struct rf_import_run *r, const struct manifest_job *job)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[job->blob];
+    return rf_desired_find(&r->doc->desired, repo_name(r, job->repo), "", &b->digest) != NULL;
+}
+
+/* The registry lost a blob since it said that it has it (a garbage collection): put all of the manifest's blobs there again. */
+static int repair_blobs(struct rf_import_run *r, const struct rf_manifest *m, struct rf_err *err)
+{
+    for (size_t i = 0; i <= m->n_entries; i++) {
+        const struct rf_descriptor *d = i < m->n_entries ? &m->entries[i] : &m->config;
+        bool moved;
+        if (!rf_digest_is_set(&d->digest))
+            continue;
+        const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &d->digest);
+        if (b == NULL || b->kind == RF_BLOB_MANIFEST || b->travel != RF_TRAVEL_CARRIED)
+            continue;
+        int rc = place_blob(r, (uint32_t)(b - r->doc->blobs), &moved, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int put_manifest(struct rf_import_run *r, const struct manifest_job *job, const char *repo,
+                        struct rf_err *err)
+{
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    unsigned flags = RF_PUT_READ_BACK | (is_untagged_line(r, job) ? 0 : RF_PUT_CHILD);
+    int rc = rf_run_manifest(r, job->blob, &m, err);
+    for (int round = 0; rc == 0; round++) {
+        struct rf_err why = RF_ERR_INIT;
+        rc = rf_place_put_manifest(r->req->to, repo, NULL, m, flags, &why);
+        if (rc == 0)
+            return 0;
+        if (round + 1 == REPAIR_ROUNDS || rf_run_ends(rc) || m->kind != RF_KIND_IMAGE)
+            return rf_fail(err, -rc, "%s", why.msg);
+        rc = repair_blobs(r, m, err);
+    }
+    return rc;
+}
+
+static int manifest_there(struct rf_import_run *r, const struct manifest_job *job, const char *repo)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[job->blob];
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    struct rf_manifest_expect expect = { .size = b->size };
+    struct rf_err unused = RF_ERR_INIT;
+    if (job->repo == r->found[job->blob])
+        return true;
+    if (is_untagged_line(r, job) && (r->req->to->flags & RF_PLACE_LOCAL) != 0)
+        return false; /* a layout's file may be there without its line in index.json */
+    return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, &m, &unused) == 0;
+}
+
+static int manifest_job(void *ctx, size_t k, struct rf_err *err)
+{
+    struct manifest_jobs *jobs = ctx;
+    struct rf_import_run *r = jobs->r;
+    const struct manifest_job *job = &jobs->list[k];
+    struct rf_err why = RF_ERR_INIT;
+    RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, job->repo));
+    if (manifest_there(r, job, repo)) {
+        rf_run_count(r, &r->counts.manifests_there, 1);
+        return 0;
+    }
+    int rc = put_manifest(r, job, repo, &why);
+    if (rc == 0) {
+        rf_run_count(r, &r->counts.manifests_put, 1);
+        return 0;
+    }
+    char text[RF_DIGEST_TEXT];
+    rf_wrap(&why, rc, "%s: manifest %s", repo,
+            rf_digest_text(&r->doc->blobs[job->blob].digest, text));
+    if (rf_cancelled())
+        return rf_cancel_check(err);
+    if (rf_run_ends(rc))
+        return rf_fail(err, -rc, "%s", why.msg);
+    pthread_mutex_lock(&r->lock);
+    if (r->failed[job->blob] == NULL)
+        r->failed[job->blob] = rf_xstrdup(why.msg);
+    pthread_mutex_unlock(&r->lock);
+    return 0;
+}
+
+static void add_level(struct manifest_jobs *jobs, const uint8_t *levels, uint8_t level)
+{
+    const struct rf_bundle *doc = jobs->r->doc;
+    jobs->n = 0;
+    for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
+        if (levels[i] != level || jobs->r->failed[i] != NULL)
+            continue;
+        for (uint32_t k = 0; k < doc->blobs[i].n_repos; k++) {
+            jobs->list = rf_grow(jobs->list, jobs->n, &jobs->cap, sizeof(*jobs->list));
+            jobs->list[jobs->n++] =
+                (struct manifest_job){ (uint32_t)i, doc->lists[doc->blobs[i].first_repo + k] };
+        }
+    }
+}
+
+/* What stands above a refused manifest is not even tried. */
+static void fail_parents(struct rf_import_run *r)
+{
+    for (int round = 0; round <= RF_INDEX_DEPTH_MAX; round++)
+        for (size_t i = 0; i < r->content.n_edges; i++) {
+            const struct rf_content_edge *e = &r->content.edges[i];
+            if (r->failed[e->child] != NULL && r->failed[e->parent] == NULL)
+                r->failed[e->parent] = rf_xstrdup(r->failed[e->child]);
+        }
+}
+
+static void refuse_images(struct rf_import_run *r)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    for (size_t i = 0; i < d->n; i++) {
+        if (!rf_image_travels(&d->images[i]) || r->refused[i] != NULL)
+            continue;
+        const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &d->images[i].digest);
+        const char *reason = r->failed[b - r->doc->blobs];
+        if (reason == NULL)
+            continue;
+        r->refused[i] =
+            d->images[i].n_children > 0
+                ? rf_xasprintf(
+                      "%s; the destination does not take an index without all of its children: export with --sparse prune",
+                      reason)
+                : rf_xstrdup(reason);
+    }
+}
+
+int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
+{
+    struct manifest_jobs jobs = { .r = r };
+    uint8_t highest;
+    RF_CLEANUP(rf_freep) uint8_t *levels = rf_content_levels(&r->content, &highest);
+    int rc = 0;
+    for (unsigned level = 0; rc == 0 && level <= highest; level++) {
+        add_level(&jobs, levels, (uint8_t)level);
+        rc = rf_parallel(r->req->parallel, jobs.n, manifest_job, &jobs, err);
+        fail_parents(r);
+    }
+    free(jobs.list);
+    refuse_images(r);
+    return rc;
+}
+
+/* ---- tags ---- */
+
+struct tag_jobs {
+    struct rf_import_run *r;
+    struct rf_old_tag *old; /* per image line with a tag */
+    uint32_t *images;
+    char **repos;
+    size_t n;
+};
+
+static void tag_jobs_release(struct tag_jobs *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->repos[i]);
+    free(t->repos);
+    free(t->old);
+    free(t->images);
+}
+
+static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    t->r = r;
+    t->old = rf_xcalloc(d->n + 1, sizeof(*t->old));
+    t->images = rf_xcalloc(d->n + 1, sizeof(*t->images));
+    t->repos = rf_xcalloc(d->n + 1, sizeof(*t->repos));
+    for (size_t i = 0; i < d->n; i++) {
+        const struct rf_image *im = &d->images[i];
+        const char *tag = rf_desired_str(d, im->tag);
+        if (!rf_image_is_wanted(im) || tag[0] == '\0' || r->refused[i] != NULL)
+            continue;
+        t->repos[t->n] = rf_run_repo(r, rf_desired_str(d, im->repository));
+        t->old[t->n] =
+            (struct rf_old_tag){ .repository = t->repos[t->n], .tag = tag, .becomes = im->digest };
+        t->images[t->n++] = (uint32_t)i;
+    }
+}
+
+static int old_tag_job(void *ctx, size_t k, struct rf_err *err)
+{
+    struct tag_jobs *t = ctx;
+    struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
+    int rc = rf_place_resolve(t->r->req->to, t->repos[k], t->old[k].tag, NULL, &desc, err);
+    if (rc == 0)
+        t->old[k].was = desc.digest;
+    rf_descriptor_release(&desc);
+    /* some registries answer 401 or 403 for a repository that is not there yet; writing will tell */
+    return rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0 : rc;
+}
+
+static int tag_manifest(struct rf_import_run *r, const struct rf_image *im, const char *repo,
+                        struct rf_manifest **out, struct rf_err *err)
+{
+    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
+    if (b != NULL && b->travel == RF_TRAVEL_CARRIED)
+        return rf_run_manifest(r, (uint32_t)(b - r->doc->blobs), out, err);
+    return rf_place_get_manifest(r->req->to, repo, NULL, &im->digest, NULL, out, err);
+}
+
+static int set_tag_job(void *ctx, size_t k, struct rf_err *err)
+{
+    struct tag_jobs *t = ctx;
+    struct rf_import_run *r = t->r;
+    const struct rf_image *im = &r->doc->desired.images[t->images[k]];
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    struct rf_err why = RF_ERR_INIT;
+    if (rf_digest_eq(&t->old[k].was, &im->digest)) {
+        rf_run_count(r, &r->counts.tags_right, 1);
+        return 0;
+    }
+    int rc = tag_manifest(r, im, t->repos[k], &m, &why);
+    if (rc == 0)
+        rc = rf_place_put_manifest(r->req->to, t->repos[k], t->old[k].tag, m, RF_PUT_READ_BACK,
+                                   &why);
+    if (rc == 0) {
+        rf_run_count(r, &r->counts.tags_set, 1);
+        return 0;
+    }
+    rf_wrap(&why, rc, "%s:%s", t->repos[k], t->old[k].tag);
+    if (rf_cancelled())
+        return rf_cancel_check(err);
+    if (rf_run_ends(rc))
+        return rf_fail(err, -rc, "%s", why.msg);
+    pthread_mutex_lock(&r->lock);
+    r->refused[t->images[k]] = rf_xstrdup(why.msg);
+    pthread_mutex_unlock(&r->lock);
+    return 0;
+}
+
+static int save_old_tags(const struct tag_jobs *t, struct rf_import_state *state,
+                         struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) struct rf_old_tag *moving = rf_xcalloc(t->n + 1, sizeof(*moving));
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (!rf_digest_eq(&t->old[i].was, &t->old[i].becomes))
+            moving[n++] = t->old[i];
+    if (n == 0 || state == NULL)
+        return 0;
+    return rf_import_state_save_tags(state, t->r->doc, t->r->req->to_name, moving, n, err);
+}
+
+int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state, struct rf_err *err)
+{
+    RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
+    collect_tags(r, &t);
+    int rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
+    if (rc == 0)
+        rc = save_old_tags(&t, state, err);
+    return rc < 0 ? rc : rf_parallel(r->req->parallel, t.n, set_tag_job, &t, err);
+}
+
+/* ---- a plan's look ahead ---- */
+
+static int forecast_job(void *ctx, size_t k, struct rf_err *err)
+{
+    struct blob_jobs *jobs = ctx;
+    struct rf_import_run *r = jobs->r;
+    const struct rf_bundle_blob *b = &r->doc->blobs[jobs->list[k]];
+    bool have = false;
+    for (uint32_t i = 0; i < b->n_repos; i++) {
+        uint32_t number = r->doc->lists[b->first_repo + i];
+        RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
+        int rc =
+            number == r->found[jobs->list[k]]
+                ? 0
+                : rf_place_probe_blob(r->req->to, repo, &b->digest, b->size, RF_PROBE_RANGE, err);
+        if (rc < 0 && rc != -RFE_NOT_FOUND && rc != -RFE_DENIED)
+            return rc;
+        enum rf_blob_outcome outcome = rc == 0                                  ? RF_BLOB_THERE
+                                       : have || b->travel == RF_TRAVEL_ASSUMED ? RF_BLOB_MOUNTED
+                                                                                : RF_BLOB_MOVED;
+        count_outcome(r, outcome, b->size);
+        have = true;
+    }
+    return 0;
+}
+
+int rf_apply_forecast(struct rf_import_run *r, struct rf_err *err)
+{
+    struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
+    RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
+    for (size_t i = 0; i < r->doc->n_blobs; i++)
+        if (r->doc->blobs[i].kind != RF_BLOB_MANIFEST)
+            jobs.list[jobs.n++] = (uint32_t)i;
+    int rc = rf_parallel(r->req->parallel, jobs.n, forecast_job, &jobs, err);
+    free(jobs.list);
+    collect_tags(r, &t);
+    if (rc == 0)
+        rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
+    for (size_t i = 0; rc == 0 && i < t.n; i++) {
+        bool right = rf_digest_eq(&t.old[i].was, &t.old[i].becomes);
+        r->counts.tags_right += right;
+        r->counts.tags_set += !right;
+    }
+    return rc;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a bundle holds and what was done with it, for people and for scripts. */
+#include "import/import.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+static void put_image(const struct rf_import_run *r, size_t i, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    const struct rf_image *im = &d->images[i];
+    char text[RF_DIGEST_TEXT];
+    rf_buf_addf(out, "%-9s ", rf_image_status_name(im->status));
+    rf_image_name(d, im, out);
+    if (rf_desired_str(d, im->tag)[0] != '\0')
+        rf_buf_addf(out, " %s", rf_digest_text(&im->digest, text));
+    if (im->n_children > 0)
+        rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
+    rf_buf_add_str(out, " from ");
+    rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), 400);
+    rf_buf_add_char(out, '\n');
+}
+
+static void put_holes(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    for (size_t i = 0; i < r->doc->n_holes; i++) {
+        const struct rf_hole *h = &r->doc->holes[i];
+        const char *tag = rf_desired_str(d, h->tag);
+        rf_buf_add_str(out, "hole      ");
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, h->repository)), 400);
+        if (tag[0] != '\0') {
+            rf_buf_add_char(out, ':');
+            rf_text_safe(out, rf_slice_str(tag), 200);
+        }
+        rf_buf_add_str(out, ": ");
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, h->reason)), 1024);
+        rf_buf_add_char(out, '\n');
+    }
+}
+
+static void put_missing(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    char text[RF_DIGEST_TEXT];
+    for (size_t i = 0; i < r->n_missing; i++) {
+        const struct rf_missing *m = &r->missing[i];
+        if (i == 0 || m->image != r->missing[i - 1].image) {
+            rf_buf_add_str(out, "missing   for ");
+            rf_image_name(d, &d->images[m->image], out);
+            rf_buf_add_str(out, ":\n");
+        }
+        rf_buf_addf(out, "          %s %s, %llu bytes\n", m->manifest ? "manifest" : "blob",
+                    rf_digest_text(&m->digest, text), (unsigned long long)m->size);
+    }
+}
+
+static void put_refused(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    for (size_t i = 0; i < d->n; i++) {
+        if (r->refused[i] == NULL)
+            continue;
+        rf_buf_add_str(out, "refused   ");
+        rf_image_name(d, &d->images[i], out);
+        rf_buf_addf(out, ": %s\n", r->refused[i]);
+    }
+}
+
+static void put_head(const struct rf_import_result *res, struct rf_buf *out)
+{
+    const struct rf_import_run *r = &res->run;
+    const struct rf_bundle *b = r->doc;
+    char text[RF_DIGEST_TEXT], size[16];
+    uint64_t n[RF_IMAGE_HELD + 1] = { 0 };
+    for (size_t i = 0; i < b->desired.n; i++)
+        n[b->desired.images[i].status]++;
+    rf_buf_addf(out, "bundle    %s, made by %s\n", rf_digest_text(&b->id, text), b->tool);
+    rf_buf_addf(out, "site      %s, bundle %llu of chain %s%s\n", b->site,
+                (unsigned long long)b->sequence, b->chain, b->n_bases == 0 ? ", full" : "");
+    for (size_t i = 0; i < b->n_bases; i++)
+        rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
+    rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
+    rf_buf_addf(
+        out,
+        "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes\n",
+        (unsigned long long)n[RF_IMAGE_NEW], (unsigned long long)n[RF_IMAGE_CHANGED],
+        (unsigned long long)n[RF_IMAGE_UNCHANGED], (unsigned long long)n[RF_IMAGE_REMOVED],
+        (unsigned long long)n[RF_IMAGE_HELD], b->n_holes);
+    rf_buf_addf(out, "carried   %zu blobs, %s\n", rf_bundle_carried_count(b),
+                rf_text_size(rf_bundle_carried_bytes(b), size));
+    if (rf_bundle_file_signatures(r->file) == 0)
+        rf_buf_add_str(out, "signed    no\n");
+    else
+        rf_buf_addf(out, "signed    %zu signatures, not checked by this version\n",
+                    rf_bundle_file_signatures(r->file));
+}
+
+static void put_done(const struct rf_import_result *res, struct rf_buf *out)
+{
+    const struct rf_import_counts *c = &res->run.counts;
+    char size[16];
+    bool plan = res->stage == RF_IMPORT_PLANNED;
+    if (res->run.repeated)
+        rf_buf_addf(
+            out,
+            "again     this bundle was applied to %s before; everything was checked once more\n",
+            res->run.req->to_name);
+    rf_buf_addf(out, "%s   %llu blobs, %s; %llu mounted, %llu already there\n",
+                plan ? "to send" : "sent   ", (unsigned long long)c->blobs_uploaded,
+                rf_text_size(c->bytes_uploaded, size), (unsigned long long)c->blobs_mounted,
+                (unsigned long long)c->blobs_there);
+    if (!plan)
+        rf_buf_addf(out, "manifests %llu written and read back, %llu already there\n",
+                    (unsigned long long)c->manifests_put, (unsigned long long)c->manifests_there);
+    rf_buf_addf(out, "tags      %llu %s, %llu right already\n", (unsigned long long)c->tags_set,
+                plan ? "to set" : "set and read back", (unsigned long long)c->tags_right);
+}
+
+void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *out)
+{
+    const struct rf_import_run *r = &res->run;
+    const struct rf_desired *d = &r->doc->desired;
+    bool list_all = res->stage == RF_IMPORT_OPENED && r->n_missing == 0;
+    for (size_t i = 0; i < d->n; i++)
+        if (list_all ||
+            (res->stage == RF_IMPORT_PLANNED && d->images[i].status != RF_IMAGE_UNCHANGED))
+            put_image(r, i, out);
+    put_holes(r, out);
+    put_missing(r, out);
+    put_refused(r, out);
+    put_head(res, out);
+    if (res->stage == RF_IMPORT_VERIFIED && r->n_missing == 0)
+        rf_buf_add_str(out, "verified  every byte\n");
+    if (res->stage >= RF_IMPORT_PLANNED)
+        put_done(res, out);
+}
+
+static const char *const stage_names[] = { "opened", "verified", "groundChecked", "planned",
+                                           "applied" };
+
+static void put_json_lists(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    char text[RF_DIGEST_TEXT];
+    rf_buf_add_str(out, ",\"images\":[");
+    for (size_t i = 0; i < d->n; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        rf_image_json(d, &d->images[i], true, out);
+    }
+    rf_buf_add_str(out, "],\"missing\":[");
+    for (size_t i = 0; i < r->n_missing; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
+        rf_image_name(d, &d->images[r->missing[i].image], out);
+        rf_buf_addf(out, "\",\"digest\":\"%s\",\"size\":%llu,\"kind\":\"%s\"}",
+                    rf_digest_text(&r->missing[i].digest, text),
+                    (unsigned long long)r->missing[i].size,
+                    r->missing[i].manifest ? "manifest" : "blob");
+    }
+    rf_buf_add_str(out, "],\"refused\":[");
+    for (size_t i = 0, n = 0; i < d->n; i++) {
+        if (r->refused[i] == NULL)
+            continue;
+        rf_buf_add_str(out, n++ > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
+        rf_image_name(d, &d->images[i], out);
+        rf_buf_add_str(out, "\",\"reason\":");
+        rf_json_add_string(out, r->refused[i]);
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_char(out, ']');
+}
+
+static void put_json_holes(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    rf_buf_add_str(out, ",\"holes\":[");
+    for (size_t i = 0; i < r->doc->n_holes; i++) {
+        const struct rf_hole *h = &r->doc->holes[i];
+        const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
+        static const char *const keys[] = { "repository", "tag", "source", "reason" };
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
+            rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
+            rf_json_add_string(out, rf_desired_str(d, ids[k]));
+        }
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_char(out, ']');
+}
+
+void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *out)
+{
+    const struct rf_import_run *r = &res->run;
+    const struct rf_bundle *b = r->doc;
+    const struct rf_import_counts *c = &r->counts;
+    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT], text[RF_DIGEST_TEXT];
+    rf_buf_add_str(out, "{\"file\":");
+    rf_json_add_string(out, res->path);
+    rf_buf_addf(
+        out,
+        ",\"stage\":\"%s\",\"id\":\"%s\",\"site\":\"%s\",\"chain\":\"%s\",\"sequence\":%llu,\"snapshot\":\"%s\",\"full\":%s",
+        stage_names[res->stage], rf_digest_text(&b->id, id), b->site, b->chain,
+        (unsigned long long)b->sequence, rf_digest_text(&b->snapshot, snapshot),
+        b->n_bases == 0 ? "true" : "false");
+    rf_buf_add_str(out, ",\"bases\":[");
+    for (size_t i = 0; i < b->n_bases; i++)
+        rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
+    rf_buf_addf(out, "],\"signatures\":%zu,\"carriedBlobs\":%zu,\"carriedBytes\":%llu",
+                rf_bundle_file_signatures(r->file), rf_bundle_carried_count(b),
+                (unsigned long long)rf_bundle_carried_bytes(b));
+    rf_buf_addf(
+        out,
+        ",\"repeated\":%s,\"blobsSent\":%llu,\"bytesSent\":%llu,\"blobsMounted\":%llu,\"blobsThere\":%llu",
+        r->repeated ? "true" : "false", (unsigned long long)c->blobs_uploaded,
+        (unsigned long long)c->bytes_uploaded, (unsigned long long)c->blobs_mounted,
+        (unsigned long long)c->blobs_there);
+    rf_buf_addf(
+        out, ",\"manifestsPut\":%llu,\"manifestsThere\":%llu,\"tagsSet\":%llu,\"tagsRight\":%llu",
+        (unsigned long long)c->manifests_put, (unsigned long long)c->manifests_there,
+        (unsigned long long)c->tags_set, (unsigned long long)c->tags_right);
+    put_json_holes(r, out);
+    put_json_lists(r, out);
+    rf_buf_add_str(out, "}\n");
+}

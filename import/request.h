@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an import is asked to do. Made by the program; only read here. */
+#ifndef RF_IMPORT_REQUEST_H
+#define RF_IMPORT_REQUEST_H
+
+#include "layout/bundle_file.h"
+#include "regclient/client.h"
+
+enum rf_import_check { RF_CHECK_BLOBS, RF_CHECK_MANIFESTS };
+
+struct rf_import_request {
+    struct rf_place *to;   /* the destination; NULL for looking at the bundle alone */
+    const char *to_name;   /* as given: "registry.example/mirror", for messages and the record */
+    const char *prefix;    /* before every repository, without "/" at the ends; "" = none */
+    const char *state_dir; /* of the site; NULL: no state is kept */
+    const char *site;      /* the bundle must be of this one; NULL: any */
+    bool allow_unsigned, allow_older, stream;
+    enum rf_import_check check; /* how far images that did not change are checked */
+    unsigned parallel;          /* 0 = 4 */
+    void (*phase)(void *ctx, const char *what, uint64_t total_bytes);
+    void (*progress)(void *ctx, uint64_t bytes);
+    void *progress_ctx;
+};
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/run.h"
+
+#include "base/mem.h"
+
+void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
+                 struct rf_bundle_file *file)
+{
+    memset(r, 0, sizeof(*r));
+    r->req = req;
+    r->file = file;
+    r->doc = rf_bundle_file_doc(file);
+    rf_content_init(&r->content, file);
+    pthread_mutex_init(&r->lock, NULL);
+    r->found = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*r->found));
+    for (size_t i = 0; i < r->doc->n_blobs; i++)
+        r->found[i] = RF_NO_ID;
+    r->failed = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*r->failed));
+    r->refused = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->refused));
+    r->roots = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->roots));
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        r->roots[i] = RF_NO_ID;
+}
+
+void rf_run_release(struct rf_import_run *r)
+{
+    if (r->doc != NULL) {
+        for (size_t i = 0; i < r->doc->n_blobs; i++)
+            free(r->failed[i]);
+        for (size_t i = 0; i < r->doc->desired.n; i++)
+            free(r->refused[i]);
+    }
+    free(r->failed);
+    free(r->refused);
+    free(r->found);
+    free(r->roots);
+    free(r->missing);
+    rf_graph_release(&r->ground);
+    rf_content_release(&r->content);
+    rf_bundle_file_free(r->file);
+    pthread_mutex_destroy(&r->lock);
+}
+
+char *rf_run_repo(const struct rf_import_run *r, const char *repository)
+{
+    if (r->req->prefix[0] == '\0')
+        return rf_xstrdup(repository);
+    return rf_xasprintf("%s/%s", r->req->prefix, repository);
+}
+
+int rf_run_manifest(struct rf_import_run *r, uint32_t blob, struct rf_manifest **out,
+                    struct rf_err *err)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[blob];
+    if (b->travel == RF_TRAVEL_CARRIED)
+        return rf_place_get_manifest(rf_bundle_file_place(r->file), "", NULL, &b->digest, NULL, out,
+                                     err);
+    RF_CHECK(r->found[blob] != RF_NO_ID);
+    RF_CLEANUP(rf_freep)
+    char *repo =
+        rf_run_repo(r, rf_desired_str(&r->doc->desired, r->doc->repositories[r->found[blob]]));
+    struct rf_manifest_expect expect = { .size = b->size,
+                                         .media_type =
+                                             rf_desired_str(&r->doc->desired, b->media_type) };
+    return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, out, err);
+}
+
+void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n)
+{
+    pthread_mutex_lock(&r->lock);
+    *counter += n;
+    pthread_mutex_unlock(&r->lock);
+}
+
+bool rf_run_ends(int rc)
+{
+    switch (-rc) {
+    case RFE_INVALID:
+    case RFE_AMBIGUOUS:
+    case RFE_UNSUPPORTED:
+    case RFE_NOT_FOUND:
+    case RFE_FAILED:
+    case RFE_EXISTS:
+    case RFE_TOO_LARGE:
+    case RFE_REFUSED:
+    case RFE_PROTOCOL:
+        return false;
+    default:
+        return true;
+    }
+}
+
+size_t rf_run_refused(const struct rf_import_run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        n += r->refused[i] != NULL;
+    return n;
+}

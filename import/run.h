@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the steps of one import share: the bundle, the destination, what was found there, what was done. */
+#ifndef RF_IMPORT_RUN_H
+#define RF_IMPORT_RUN_H
+
+#include "import/content.h"
+#include "import/request.h"
+#include "layout/graph.h"
+
+#include <pthread.h>
+
+struct rf_missing {
+    uint32_t image;          /* in desired.images */
+    struct rf_digest digest; /* what is missing for it */
+    uint64_t size;
+    bool manifest;
+};
+
+struct rf_import_counts {
+    uint64_t blobs_uploaded, blobs_mounted, blobs_there, bytes_uploaded;
+    uint64_t manifests_put, manifests_there, tags_set, tags_right;
+    uint64_t probes; /* places where assumed or unchanged content was found */
+};
+
+struct rf_import_run {
+    const struct rf_import_request *req;
+    struct rf_bundle_file *file;
+    const struct rf_bundle *doc;
+    struct rf_content content;
+    uint32_t *
+        found; /* per blob: the repository (of doc->repositories) where assumed ground was found, or RF_NO_ID */
+    struct rf_graph ground; /* images that did not change, as the destination has them */
+    uint32_t *roots;        /* per image: its node in `ground`, or RF_NO_ID */
+    struct rf_missing *missing;
+    size_t n_missing, cap_missing;
+    char **refused; /* per image: why it was refused, or NULL */
+    char **failed;  /* per blob (a manifest): why the destination refused it, or NULL */
+    struct rf_import_counts counts;
+    pthread_mutex_t lock; /* guards counts, content.edges, failed, refused, missing */
+    bool repeated;        /* this bundle was applied here before */
+};
+/* `file` becomes the run's. */
+void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
+                 struct rf_bundle_file *file);
+void rf_run_release(struct rf_import_run *r);
+/* The destination's repository for one of the bundle; the caller frees. */
+char *rf_run_repo(const struct rf_import_run *r, const char *repository);
+/* Manifest number `blob`: from the bundle, or from where the ground was found. */
+RF_MUST_USE int rf_run_manifest(struct rf_import_run *r, uint32_t blob, struct rf_manifest **out,
+                                struct rf_err *err);
+void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n);
+/* A failure of this code is about the destination as a whole, not about one image: it ends the run. */
+bool rf_run_ends(int rc);
+size_t rf_run_refused(const struct rf_import_run *r);
+
+#endif

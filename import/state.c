@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/state.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <time.h>
+
+#define STATE_MAX (64u << 20)
+
+void rf_import_state_free(struct rf_import_state *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->records[i].to);
+        free(s->records[i].time);
+    }
+    free(s->records);
+    rf_closep(&s->lock);
+    free(s->dir);
+    free(s);
+}
+
+void rf_import_state_freep(struct rf_import_state **s)
+{
+    rf_import_state_free(*s);
+    *s = NULL;
+}
+
+static int get_digest(const json_t *v, const char *key, struct rf_digest *out, struct rf_err *err)
+{
+    const char *text;
+    int rc = rf_json_string(v, key, "", RF_JSON_REQUIRED, &text, err);
+    return rc < 0 ? rc : rf_digest_parse(rf_slice_str(text), out, err);
+}
+
+static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err *err)
+{
+    struct rf_import_record r = { 0 };
+    const char *chain, *to, *time_text;
+    int rc = get_digest(v, "id", &r.id, err);
+    if (rc == 0)
+        rc = get_digest(v, "snapshot", &r.snapshot, err);
+    if (rc == 0)
+        rc = rf_json_u64(v, "sequence", "", RF_JSON_REQUIRED, &r.sequence, err);
+    if (rc == 0)
+        rc = rf_json_bool(v, "partial", "", false, &r.partial, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "chain", "", RF_JSON_REQUIRED, &chain, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "to", "", RF_JSON_REQUIRED, &to, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "time", "", RF_JSON_REQUIRED, &time_text, err);
+    if (rc < 0)
+        return rc;
+    if (strlen(chain) != RF_CHAIN_HEX)
+        return rf_fail(err, RFE_INVALID, "chain: not 32 hexadecimal digits");
+    memcpy(r.chain, chain, RF_CHAIN_HEX + 1);
+    r.to = rf_xstrdup(to);
+    r.time = rf_xstrdup(time_text);
+    s->records = rf_grow(s->records, s->n, &s->cap, sizeof(*s->records));
+    s->records[s->n++] = r;
+    return 0;
+}
+
+static int parse_records(struct rf_import_state *s, struct rf_slice bytes, struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
+    const json_t *list;
+    uint64_t version;
+    int rc = rf_json_parse(bytes, STATE_MAX, &doc, err);
+    if (rc == 0)
+        rc = rf_json_u64(doc, "appliedVersion", "", RF_JSON_REQUIRED, &version, err);
+    if (rc == 0 && version != 1)
+        rc = rf_fail(err, RFE_INVALID, "version %llu is not known", (unsigned long long)version);
+    if (rc == 0)
+        rc = rf_json_array(doc, "bundles", "", RF_JSON_REQUIRED, 1000000, &list, err);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
+        rc = get_record(s, json_array_get(list, i), err);
+    return rc;
+}
+
+static char *applied_path(const struct rf_import_state *s)
+{
+    return rf_path_join(s->dir, "applied.json");
+}
+
+static int load(struct rf_import_state *s, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = applied_path(s);
+    RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
+    rf_buf_init(&bytes, STATE_MAX);
+    int rc = rf_file_read(path, &bytes, err);
+    if (rc == -RFE_NOT_FOUND)
+        return 0;
+    if (rc == 0)
+        rc = parse_records(s, rf_buf_slice(&bytes), err);
+    if (rc < 0)
+        return rf_hint(err, rf_wrap(err, rc, "%s", path),
+                       "move the file away to go on without the record of earlier imports");
+    return 0;
+}
+
+int rf_import_state_open(const char *dir, struct rf_import_state **out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *s = rf_xcalloc(1, sizeof(*s));
+    s->dir = rf_xstrdup(dir);
+    s->lock = -1;
+    RF_CLEANUP(rf_freep) char *tags = rf_path_join(dir, "tags");
+    RF_CLEANUP(rf_freep) char *lock = rf_path_join(dir, "lock");
+    int rc = rf_mkdirs(tags, 0700, err);
+    if (rc == 0)
+        rc = rf_lock_file(lock, true, 0, &s->lock, err);
+    if (rc == -RFE_BUSY)
+        return rf_hint(err, rc, "another import of this site is running; wait for it");
+    if (rc == 0)
+        rc = load(s, err);
+    if (rc < 0)
+        return rc;
+    *out = RF_STEAL(s);
+    return 0;
+}
+
+const struct rf_import_record *rf_import_state_last(const struct rf_import_state *s, const char *to)
+{
+    for (size_t i = s->n; i-- > 0;)
+        if (strcmp(s->records[i].to, to) == 0)
+            return &s->records[i];
+    return NULL;
+}
+
+static int store(struct rf_import_state *s, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = applied_path(s);
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
+    rf_buf_init(&out, STATE_MAX);
+    rf_buf_add_str(&out, "{\"appliedVersion\":1,\"bundles\":[");
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rf_import_record *r = &s->records[i];
+        rf_buf_addf(
+            &out,
+            "%s\n{\"id\":\"%s\",\"snapshot\":\"%s\",\"chain\":\"%s\",\"sequence\":%llu,\"partial\":%s,\"to\":",
+            i > 0 ? "," : "", rf_digest_text(&r->id, id), rf_digest_text(&r->snapshot, snapshot),
+            r->chain, (unsigned long long)r->sequence, r->partial ? "true" : "false");
+        rf_json_add_string(&out, r->to);
+        rf_buf_addf(&out, ",\"time\":\"%s\"}", r->time);
+    }
+    rf_buf_add_str(&out, "\n]}\n");
+    if (out.rc < 0)
+        return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, STATE_MAX);
+    return rf_file_write(path, rf_buf_slice(&out), 0600, err);
+}
+
+int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
+                           bool partial, struct rf_err *err)
+{
+    char now[32];
+    struct rf_import_record r = {
+        .id = b->id, .snapshot = b->snapshot, .sequence = b->sequence, .partial = partial
+    };
+    memcpy(r.chain, b->chain, sizeof(r.chain));
+    r.to = rf_xstrdup(to);
+    r.time = rf_xstrdup(rf_text_time(time(NULL), now));
+    s->records = rf_grow(s->records, s->n, &s->cap, sizeof(*s->records));
+    s->records[s->n++] = r;
+    return store(s, err);
+}
+
+/* ---- tags/<bundle>-<place>.json ---- */
+
+static char *tags_path(const struct rf_import_state *s, const struct rf_bundle *b, const char *to)
+{
+    char id[RF_DIGEST_TEXT], place[RF_DIGEST_TEXT];
+    struct rf_digest d;
+    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(to), &d);
+    return rf_xasprintf("%s/tags/%s-%.12s.json", s->dir, rf_digest_hex(&b->id, id),
+                        rf_digest_hex(&d, place));
+}
+
+/* What an interrupted run of the same bundle saved first is what a roll-back wants. */
+static void load_saved(const char *path, json_t **out)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
+    json_t *doc = NULL;
+    rf_buf_init(&bytes, STATE_MAX);
+    if (rf_file_read(path, &bytes, NULL) == 0 &&
+        rf_json_parse(rf_buf_slice(&bytes), STATE_MAX, &doc, NULL) == 0)
+        *out = doc;
+}
+
+static const json_t *saved_tag(const json_t *saved, const char *name)
+{
+    return json_object_get(json_object_get(saved, "tags"), name);
+}
+
+int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
+                              const struct rf_old_tag *tags, size_t n, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = tags_path(s, b, to);
+    RF_CLEANUP(rf_json_decrefp) json_t *saved = NULL;
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    char was[RF_DIGEST_TEXT], becomes[RF_DIGEST_TEXT];
+    rf_buf_init(&out, STATE_MAX);
+    load_saved(path, &saved);
+    rf_buf_addf(&out, "{\"tagsVersion\":1,\"bundle\":\"%s\",\"to\":", rf_digest_text(&b->id, was));
+    rf_json_add_string(&out, to);
+    rf_buf_add_str(&out, ",\"tags\":{");
+    for (size_t i = 0; i < n; i++) {
+        RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s:%s", tags[i].repository, tags[i].tag);
+        const json_t *first = saved_tag(saved, name);
+        const char *old = json_string_value(json_object_get(first, "was"));
+        if (old == NULL && (first == NULL || !json_is_null(json_object_get(first, "was"))))
+            old = rf_digest_is_set(&tags[i].was) ? rf_digest_text(&tags[i].was, was) : NULL;
+        rf_buf_addf(&out, "%s\n\"%s\":{\"was\":", i > 0 ? "," : "", name);
+        if (old != NULL)
+            rf_json_add_string(&out, old);
+        else
+            rf_buf_add_str(&out, "null");
+        rf_buf_addf(&out, ",\"becomes\":\"%s\"}", rf_digest_text(&tags[i].becomes, becomes));
+    }
+    rf_buf_add_str(&out, "\n}}\n");
+    if (out.rc < 0)
+        return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, STATE_MAX);
+    return rf_file_write(path, rf_buf_slice(&out), 0600, err);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Import's memory of one site: which bundles were applied where, and which tags they moved. A hint, never a fact. */
+#ifndef RF_IMPORT_STATE_H
+#define RF_IMPORT_STATE_H
+
+#include "layout/bundle.h"
+
+struct rf_import_record {
+    struct rf_digest id, snapshot;
+    char chain[RF_CHAIN_HEX + 1];
+    uint64_t sequence;
+    bool partial; /* some images were refused */
+    char *to, *time;
+};
+
+struct rf_import_state {
+    char *dir;
+    int lock;
+    struct rf_import_record *records; /* oldest first */
+    size_t n, cap;
+};
+/* Makes the folder when absent and takes the lock: -RFE_BUSY. */
+RF_MUST_USE int rf_import_state_open(const char *dir, struct rf_import_state **out,
+                                     struct rf_err *err);
+void rf_import_state_free(struct rf_import_state *s);
+void rf_import_state_freep(struct rf_import_state **s);
+/* The last record for this destination, or NULL. */
+const struct rf_import_record *rf_import_state_last(const struct rf_import_state *s,
+                                                    const char *to);
+RF_MUST_USE int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
+                                       const char *to, bool partial, struct rf_err *err);
+
+/* One tag and what it pointed to before. */
+struct rf_old_tag {
+    const char *repository, *tag; /* borrowed; of the destination */
+    struct rf_digest was;         /* not set: there was none */
+    struct rf_digest becomes;
+};
+/* Saves the map for a later roll-back, durably, before the first tag moves. A map of this bundle and place that is there already keeps its oldest entries. */
+RF_MUST_USE int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b,
+                                          const char *to, const struct rf_old_tag *tags, size_t n,
+                                          struct rf_err *err);
+
+#endif

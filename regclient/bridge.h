@@ -15,7 +15,7 @@
 
 #include "regclient/http.h"
 
-#define RF_BRIDGE_BYTES (256u << 10)
+#define RF_BRIDGE_BYTES (128u << 10)
 
 struct rf_bridge;
 struct rf_bridge *rf_bridge_new(struct rf_http *from, struct rf_http *to);

@@ -18,6 +18,8 @@ struct extra {
     uint32_t node;
 };
 
+enum mark { SEEN = 1, NEEDED = 2, THERE = 4 };
+
 struct copier {
     struct rf_place *src, *dst;
     const char *src_repo, *dst_repo, *dst_tag;
@@ -319,19 +321,55 @@ static int visit(void *ctx, uint32_t node, struct rf_err *err)
     struct copier *c = ctx;
     const struct rf_node *n = &c->graph.nodes[node];
     (void)err;
-    if (c->seen[node] != 0)
+    if (c->seen[node] != 0 || !rf_node_is_manifest(n))
         return 0;
-    c->seen[node] = 1;
+    c->seen[node] = SEEN;
     for (uint32_t i = 0; i < n->n_edges; i++) {
         uint32_t child = c->graph.edges[n->first_edge + i];
         if (c->level[child] >= c->level[node])
             c->level[node] = c->level[child] + 1;
     }
-    if (rf_node_is_manifest(n))
-        c->manifests[c->n_manifests++] = node;
-    else if (!n->external || c->opts->include_external)
-        c->blobs[c->n_blobs++] = node;
+    c->manifests[c->n_manifests++] = node;
     return 0;
+}
+
+/* The root is known from its tag; a pruned one is another document. */
+static int ask_manifest(void *ctx, size_t i, struct rf_err *err)
+{
+    struct copier *c = ctx;
+    uint32_t node = c->manifests[i];
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    struct rf_err e = RF_ERR_INIT;
+    if (node == c->root) {
+        if (c->pruned == NULL && rf_digest_eq(&c->have, &c->graph.nodes[node].digest))
+            c->seen[node] |= THERE;
+        return 0;
+    }
+    int rc = rf_place_resolve(c->dst, c->dst_repo, NULL, &c->graph.nodes[node].digest, &d, &e);
+    if (rc == 0)
+        c->seen[node] |= THERE;
+    if (ends_it(rc) && err != NULL)
+        *err = e;
+    return ends_it(rc) ? rc : 0;
+}
+
+/* Blobs of the manifests that the destination lacks. */
+static void list_blobs(struct copier *c)
+{
+    for (size_t i = 0; i < c->n_manifests; i++) {
+        const struct rf_node *n = &c->graph.nodes[c->manifests[i]];
+        if ((c->seen[c->manifests[i]] & THERE) != 0)
+            continue;
+        for (uint32_t k = 0; k < n->n_edges; k++) {
+            uint32_t child = c->graph.edges[n->first_edge + k];
+            const struct rf_node *b = &c->graph.nodes[child];
+            if (rf_node_is_manifest(b) || c->seen[child] != 0 ||
+                (b->external && !c->opts->include_external))
+                continue;
+            c->seen[child] = NEEDED;
+            c->blobs[c->n_blobs++] = child;
+        }
+    }
 }
 
 static int list_nodes(struct copier *c, struct rf_err *err)
@@ -349,6 +387,11 @@ static int list_nodes(struct copier *c, struct rf_err *err)
         if (rc == 0)
             rc = rf_graph_closure(&c->graph, c->extras[i].node, visit, c, err);
     }
+    /* Without referrers and tags leave_out_present() has asked already. */
+    if (rc == 0 && !c->opts->force && (c->opts->referrers || c->opts->digest_tags))
+        rc = rf_parallel(c->threads, c->n_manifests, ask_manifest, c, err);
+    if (rc == 0)
+        list_blobs(c);
     return rc;
 }
 
@@ -436,7 +479,7 @@ static int put_level(void *ctx, size_t i, struct rf_err *err)
 {
     struct copier *c = ctx;
     uint32_t node = c->manifests[i];
-    if (node == c->root || c->level[node] != c->at_level)
+    if (node == c->root || c->level[node] != c->at_level || (c->seen[node] & THERE) != 0)
         return 0;
     return put(c, NULL, kept(c, node), RF_PUT_CHILD, err);
 }
@@ -466,7 +509,9 @@ static int put_all(struct copier *c, struct rf_err *err)
         rc = rf_parallel(c->threads, c->n_manifests, put_level, c, err);
     if (rc == 0)
         rc = put_extra_tags(c, err);
-    return rc < 0 ? rc : put(c, c->dst_tag, root_manifest(c), 0, err);
+    if (rc < 0 || (c->seen[c->root] & THERE) != 0)
+        return rc;
+    return put(c, c->dst_tag, root_manifest(c), 0, err);
 }
 
 /* ---- the whole ---- */
@@ -491,39 +536,34 @@ static int ask_destination(struct copier *c, const struct rf_digest *digest, str
     return -RFE_NOT_FOUND;
 }
 
-/* HEAD, and GET where HEAD finds nothing: some registries answer HEAD with 404 for what they have. */
+/* What the source has now, by HEAD. -RFE_NOT_FOUND is not believed: some registries answer so to HEAD for what they have. */
 static int ask_source(struct copier *c, const char *tag, const struct rf_digest *digest,
-                      struct rf_descriptor *out, struct rf_manifest **m, struct rf_err *err)
+                      struct rf_digest *out, struct rf_err *err)
 {
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
     struct rf_err e = RF_ERR_INIT;
-    int rc = rf_place_resolve(c->src, c->src_repo, digest == NULL ? tag : NULL, digest, out, &e);
-    if (rc == -RFE_NOT_FOUND && (c->src->flags & RF_PLACE_LOCAL) == 0) {
-        rc = rf_place_get_manifest(c->src, c->src_repo, digest == NULL ? tag : NULL, digest, NULL,
-                                   m, &e);
-        if (rc == 0)
-            rf_manifest_descriptor(*m, out);
-    }
-    if (rc < 0 && err != NULL)
+    int rc = rf_place_resolve(c->src, c->src_repo, tag, digest, &d, &e);
+    if (rc == 0)
+        *out = d.digest;
+    if (rc == 0 || rc == -RFE_NOT_FOUND)
+        return 0;
+    if (err != NULL)
         *err = e;
     return rc;
 }
 
-static int load_root(struct copier *c, struct rf_descriptor *desc, struct rf_manifest **first,
+static int load_root(struct copier *c, const char *tag, const struct rf_digest *digest,
                      struct rf_err *err)
 {
-    struct rf_manifest_expect expect = { .media_type = desc->media_type, .size = desc->size };
-    if (*first == NULL) {
-        int rc =
-            rf_place_get_manifest(c->src, c->src_repo, NULL, &desc->digest, &expect, first, err);
-        if (rc < 0)
-            return rc;
-    }
-    /* The root as it is, not as headers or another document described it. */
-    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor real = RF_DESCRIPTOR_INIT;
-    rf_manifest_descriptor(*first, &real);
-    int rc = rf_graph_add_root(&c->graph, &real, 0, &c->root, err);
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    int rc = rf_place_get_manifest(c->src, c->src_repo, tag, digest, NULL, &m, err);
+    if (rc < 0)
+        return rc;
+    rf_manifest_descriptor(m, &d);
+    rc = rf_graph_add_root(&c->graph, &d, 0, &c->root, err);
     if (rc == 0)
-        keep(c, c->root, RF_STEAL(*first));
+        keep(c, c->root, RF_STEAL(m));
     return rc;
 }
 
@@ -554,25 +594,26 @@ static int copy_graph(struct copier *c, struct rf_err *err)
 static int run(struct copier *c, const char *src_tag, const struct rf_digest *src_digest,
                struct rf_err *err)
 {
-    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *first = NULL;
     bool prune = c->opts->prune && c->opts->n_platforms > 0;
     bool plain = !wants_more(c->opts) && !prune;
     bool ask = c->dst_tag != NULL || src_digest != NULL;
+    const char *tag = src_digest == NULL ? src_tag : NULL;
+    struct rf_digest now = { 0 };
     int there = ask ? ask_destination(c, src_digest, &c->have, err) : -RFE_NOT_FOUND;
     if (there < 0 && there != -RFE_NOT_FOUND)
         return there;
-    if (src_digest != NULL && plain && rf_digest_eq(&c->have, src_digest)) {
-        c->result->digest = c->have;
-        return 0;
-    }
-    int rc = ask_source(c, src_tag, src_digest, &desc, &first, err);
+    if (src_digest != NULL)
+        now = *src_digest;
+    /* What will be fetched in any case need not be asked for before. */
+    int rc = src_digest == NULL && plain && there == 0 ? ask_source(c, tag, NULL, &now, err) : 0;
     if (rc < 0)
         return rc;
-    c->result->digest = desc.digest;
-    if (plain && rf_digest_eq(&c->have, &desc.digest))
+    if (plain && there == 0 && rf_digest_eq(&c->have, &now)) {
+        c->result->digest = now;
         return 0;
-    rc = load_root(c, &desc, &first, err);
+    }
+    bool known = rf_digest_is_set(&now);
+    rc = load_root(c, known ? NULL : tag, known ? &now : NULL, err);
     if (rc < 0)
         return rc;
     /* Inside one repository all but the tag is there. */

@@ -9,8 +9,8 @@
 
 #define CONNECT_MS 10000L
 #define CLEANUP_MS 3000L
-#define SMALL_BUFFER (32L << 10)
-#define BODY_BUFFER (256L << 10)
+#define SMALL_BUFFER (16L << 10)
+#define BODY_BUFFER (64L << 10)
 
 /* Parks the failure; curl then reports a write or read error, and settle() prefers ours. */
 static size_t park(struct rf_http_exchange *x, int rc)

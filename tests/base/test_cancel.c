@@ -85,6 +85,7 @@ START_TEST(wakeups_run_once_in_another_thread)
     rf_cancel_set(RFE_CANCELLED);
     ck_assert(becomes(&a, 1));
     rf_cancel_set(RFE_CANCELLED);
+    (void)usleep(50000);
     /* Registered too late is called all the same. */
     rf_cancel_add_wakeup(count, &late);
     ck_assert(becomes(&late, 1));

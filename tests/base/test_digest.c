@@ -113,6 +113,19 @@ START_TEST(order_is_that_of_the_texts)
 }
 END_TEST
 
+START_TEST(every_byte_counts)
+{
+    struct rf_digest a = { .algo = RF_DIGEST_SHA512, .len = 64 };
+    for (size_t i = 0; i < 64; i++) {
+        struct rf_digest b = a;
+        b.bytes[i] = 1;
+        ck_assert(!rf_digest_eq(&a, &b));
+        ck_assert_int_lt(rf_digest_cmp(&a, &b), 0);
+        ck_assert(rf_digest_hash(&a) != rf_digest_hash(&b));
+    }
+}
+END_TEST
+
 START_TEST(unset_has_no_text)
 {
     struct rf_digest d = { 0 };
@@ -177,6 +190,7 @@ Suite *rf_digest_suite(void)
     tcase_add_test(tc, text_goes_both_ways);
     tcase_add_loop_test(tc, malformed_texts_are_refused, 0, RF_ARRAY_LEN(malformed));
     tcase_add_test(tc, order_is_that_of_the_texts);
+    tcase_add_test(tc, every_byte_counts);
     tcase_add_test(tc, unset_has_no_text);
     tcase_add_test(tc, hashing_in_pieces);
     tcase_add_test(tc, many_threads_hash_at_once);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,12 +127,11 @@ START_TEST(a_failure_stops_new_work)
 }
 END_TEST
 
-static int fail_backwards(void *ctx, size_t i, struct rf_err *err)
+static int fail_in_order(void *ctx, size_t i, struct rf_err *err)
 {
-    (void)ctx;
+    bool lowest_first = *(bool *)ctx;
     (void)pthread_barrier_wait(&barrier);
-    /* The lowest index fails last. */
-    (void)usleep((useconds_t)(4 - i) * 20000);
+    (void)usleep((useconds_t)(lowest_first ? i : 4 - i) * 20000);
     return rf_fail(err, i == 0 ? RFE_REFUSED : RFE_FAILED, "item %zu", i);
 }
 
@@ -139,9 +139,30 @@ START_TEST(the_lowest_failure_is_told)
 {
     ck_assert_int_eq(pthread_barrier_init(&barrier, NULL, 4), 0);
     struct rf_err err = RF_ERR_INIT;
-    ck_assert_int_eq(rf_parallel(4, 4, fail_backwards, NULL, &err), -RFE_REFUSED);
+    bool lowest_first = _i != 0;
+    ck_assert_int_eq(rf_parallel(4, 4, fail_in_order, &lowest_first, &err), -RFE_REFUSED);
     ck_assert_str_eq(err.msg, "item 0");
     (void)pthread_barrier_destroy(&barrier);
+}
+END_TEST
+
+static void *look_at_mask(void *arg)
+{
+    (void)pthread_sigmask(SIG_BLOCK, NULL, arg);
+    return NULL;
+}
+
+START_TEST(threads_leave_signals_alone)
+{
+    sigset_t theirs, before, after;
+    pthread_t t;
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &before);
+    ck_assert_int_eq(rf_thread_start(&t, look_at_mask, &theirs), 0);
+    (void)pthread_join(t, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &after);
+    ck_assert_int_eq(sigismember(&theirs, SIGINT), 1);
+    ck_assert_int_eq(sigismember(&theirs, SIGTERM), 1);
+    ck_assert_int_eq(sigismember(&after, SIGINT), sigismember(&before, SIGINT));
 }
 END_TEST
 
@@ -173,7 +194,8 @@ Suite *rf_parallel_suite(void)
     tcase_add_test(tc, threads_run_at_the_same_time);
     tcase_add_test(tc, one_thread_is_the_callers);
     tcase_add_loop_test(tc, a_failure_stops_new_work, 0, 2);
-    tcase_add_test(tc, the_lowest_failure_is_told);
+    tcase_add_loop_test(tc, the_lowest_failure_is_told, 0, 2);
+    tcase_add_test(tc, threads_leave_signals_alone);
     tcase_add_test(tc, cancelling_stops_new_work);
     suite_add_tcase(s, tc);
     return s;

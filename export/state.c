@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "policy/state_dir.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -251,6 +252,8 @@ int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
             "another export of site %s is running; wait for it, or use another --site or --state",
             site);
     RF_CLEANUP(rf_freep) char *cache = rf_path_join(dir, "cache");
+    if (rc == 0)
+        rc = rf_state_dir_claim(dir, site, err);
     if (rc == 0)
         rc = rf_blob_store_open(cache, true, &s->cache, err);
     if (rc == 0)

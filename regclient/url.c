@@ -172,6 +172,10 @@ static int parse_rest(struct rf_slice s, bool https, bool normalise, struct rf_u
     if (rc < 0)
         return rc;
     set_path(rf_slice_of(s.ptr + n, s.len - n), normalise, &url);
+    /* "/" for no path and the one spelling of an address may have made it longer. */
+    RF_CLEANUP(rf_freep) char *text = s.len > RF_URL_MAX - 64 ? rf_url_text(&url) : NULL;
+    if (text != NULL && strlen(text) > RF_URL_MAX)
+        return rf_fail(err, RFE_INVALID, "the URL is longer than %u bytes", RF_URL_MAX);
     *out = url;
     url = (struct rf_url)RF_URL_INIT;
     return 0;

@@ -144,6 +144,8 @@ int rf_cred_helper_get(const char *program, const char *server, struct rf_login 
     if (status != 0 && says_not_found(&buf))
         return 0;
     if (status != 0) {
+        while (buf.len > 0 && strchr(" \r\n", buf.ptr[buf.len - 1]) != NULL)
+            buf.len--;
         /* What looks like the answer itself is kept out of messages. */
         bool words_only = memchr(buf.ptr, '{', buf.len) == NULL;
         RF_CLEANUP(rf_freep)

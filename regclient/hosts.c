@@ -97,8 +97,9 @@ static struct entry *entry_of(struct rf_hosts *h, const char *name)
 static int check_named(const struct rf_host *settings, char **name, struct rf_err *err)
 {
     const char *given = settings->name != NULL ? settings->name : "";
-    RF_CLEANUP(rf_freep) char *normal = rf_host_name_of(given, NULL);
-    if (normal == NULL)
+    bool exact = false;
+    RF_CLEANUP(rf_freep) char *normal = rf_host_name_of(given, &exact);
+    if (normal == NULL || !exact)
         return rf_fail(err, RFE_CONFIG,
                        "registry \"%.255s\": not a registry name (host or host:port)", given);
     int rc = rf_host_check(settings, err);
@@ -227,16 +228,28 @@ static bool has_login(const struct rf_host *host)
     return host->pass != NULL || host->token != NULL || host->cred_helper != NULL;
 }
 
+/* What is said over Docker's files is worth a line; over the defaults it is what they are for. */
+static void log_changes(const struct entry *e)
+{
+    RF_CLEANUP(rf_host_release) struct rf_host scratch = { .name = rf_xstrdup(e->said.name) };
+    rf_host_merge(&scratch, &e->docker, false);
+    rf_host_merge(&scratch, &e->said, true);
+}
+
 static void build(struct rf_hosts *h, struct entry *e)
 {
     struct rf_host *f = &e->full;
     f->name = rf_xstrdup(e->said.name);
     bool hub = strcmp(f->name, RF_HUB_NAME) == 0;
-    f->hostname = rf_xstrdup(hub ? RF_HUB_HOSTNAME : f->name);
+    f->hostname = hub ? rf_xstrdup(RF_HUB_HOSTNAME) : NULL;
     rf_host_merge(f, &h->defaults, false);
-    if (!h->no_docker_logins)
+    if (!h->no_docker_logins) {
+        log_changes(e);
         rf_host_merge(f, &e->docker, false);
-    rf_host_merge(f, &e->said, !h->no_docker_logins);
+    }
+    rf_host_merge(f, &e->said, false);
+    if (f->hostname == NULL)
+        f->hostname = rf_xstrdup(f->name);
     if (!has_login(f) && h->store != NULL && !h->no_docker_logins)
         f->cred_helper = rf_xstrdup(h->store);
     if (f->cred_host == NULL)

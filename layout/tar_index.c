@@ -378,26 +378,29 @@ const struct rf_tar_member *rf_tar_index_find(const struct rf_tar_index *t, cons
 
 struct header {
     struct rf_buf *out;
+    bool done; /* the header is there: what comes after it is not wanted */
     struct archive *archive;
     struct archive_entry *entry;
 };
 
-static void header_release(struct header *h)
-{
-    if (h->archive != NULL) {
-        /* A member is open and has no data: closing would write all its bytes as zeros. */
-        (void)archive_write_fail(h->archive);
-        (void)archive_write_free(h->archive);
-    }
-    if (h->entry != NULL)
-        archive_entry_free(h->entry);
-}
-
 static la_ssize_t header_write(struct archive *a, void *ctx, const void *p, size_t n)
 {
+    struct header *h = ctx;
     (void)a;
-    rf_buf_add(ctx, p, n);
+    if (h->done)
+        return -1;
+    rf_buf_add(h->out, p, n);
     return (la_ssize_t)n;
+}
+
+static void header_release(struct header *h)
+{
+    /* The member is open and has no data: closing would write all its bytes as zeros, the first of which fails. */
+    h->done = true;
+    if (h->archive != NULL)
+        (void)archive_write_free(h->archive);
+    if (h->entry != NULL)
+        archive_entry_free(h->entry);
 }
 
 int rf_tar_header(const char *name, uint64_t size, struct rf_buf *out, struct rf_err *err)
@@ -406,7 +409,7 @@ int rf_tar_header(const char *name, uint64_t size, struct rf_buf *out, struct rf
         return rf_fail(err, RFE_TOO_LARGE, "%s: %llu bytes do not fit a tar member", name,
                        (unsigned long long)size);
     RF_CLEANUP(header_release)
-    struct header h = { out, archive_write_new(), archive_entry_new() };
+    struct header h = { .out = out, .archive = archive_write_new(), .entry = archive_entry_new() };
     if (h.archive == NULL || h.entry == NULL)
         return rf_fail(err, ENOMEM, "%s: out of memory", name);
     archive_entry_set_pathname(h.entry, name);
@@ -418,7 +421,7 @@ int rf_tar_header(const char *name, uint64_t size, struct rf_buf *out, struct rf
     archive_entry_set_size(h.entry, (la_int64_t)size);
     if (archive_write_set_format_pax_restricted(h.archive) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(h.archive, 0) != ARCHIVE_OK ||
-        archive_write_open(h.archive, out, NULL, header_write, NULL) != ARCHIVE_OK ||
+        archive_write_open(h.archive, &h, NULL, header_write, NULL) != ARCHIVE_OK ||
         archive_write_header(h.archive, h.entry) != ARCHIVE_OK)
         return rf_fail(err, RFE_FAILED, "%s: cannot write a tar header: %s", name,
                        archive_error_string(h.archive));

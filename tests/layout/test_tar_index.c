@@ -18,8 +18,7 @@
 
 Suite *rf_tar_index_suite(void);
 
-#define BIG_HEADER_DIGEST \
-    "sha256:86dfebe0e0f7fc42aec9ff4bac2595d37f42c95e8bd9a7bbf3eee0a864e47b2b"
+#define BIG_HEADER_DIGEST "sha256:86dfebe0e0f7fc42aec9ff4bac2595d37f42c95e8bd9a7bbf3eee0a864e47b2b"
 
 /* ---- opening ---- */
 

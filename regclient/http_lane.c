@@ -129,6 +129,10 @@ static void settle(struct rf_http_lane *lane, struct rf_http_exchange *x, CURLco
         rc = rf_wrap(&x->err, rc, "%s", url);
     } else if (code != CURLE_OK && !x->stopped && !answered) {
         rc = rf_http_explain(x, code, &x->err);
+    } else if (!x->headers_over) {
+        /* The library takes headers that break off for an answer. */
+        RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
+        rc = rf_fail(&x->err, RFE_UNREACHABLE, "%s: the answer breaks off in its headers", url);
     }
     finish(lane, x, rc);
 }

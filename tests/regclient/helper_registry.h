@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scripted registry (tests/support/scripted_registry.py) for tests in C: one process per test, on loopback. */
+#ifndef RF_TESTS_REGCLIENT_HELPER_REGISTRY_H
+#define RF_TESTS_REGCLIENT_HELPER_REGISTRY_H
+
+#include "regclient/client.h"
+
+struct test_registry {
+    char *name;   /* "127.0.0.1:PORT" */
+    char *other;  /* its second origin */
+    char *folder; /* of its own, removed at the end */
+    char *log;    /* a file in it */
+    int pid;
+    struct rf_hosts *hosts;
+    struct rf_http *http;
+    struct rf_stats *stats;
+    struct rf_remote *remote;
+    struct rf_place *place;
+};
+/*
+ * `profile` is a name of tests/data/registry, or a profile itself ("{...}"); `host` is more of a --host option (",user=x,pass=y"), or NULL.
+ * Never fails: a registry that does not come up ends the test.
+ */
+struct test_registry *test_registry_start(const char *profile, const char *host);
+void test_registry_stop(struct test_registry *r);
+void test_registry_stopp(struct test_registry **r);
+
+/* Requests logged so far whose "METHOD path" fits the glob ("GET /v2/a/blobs/"), of origin "main", "other" or both (NULL). */
+unsigned test_registry_count(struct test_registry *r, const char *origin, const char *glob);
+/* How many of those carried an Authorization header. */
+unsigned test_registry_logins(struct test_registry *r, const char *origin, const char *glob);
+/* All of them as text, for messages. The caller frees. */
+char *test_registry_log(struct test_registry *r);
+void test_registry_forget(struct test_registry *r); /* the log so far */
+
+/* A blob of `size` bytes that depend on `seed`, pushed to `repo` with no help of ours. */
+void test_registry_blob(struct test_registry *r, const char *repo, unsigned seed, size_t size,
+                        struct rf_digest *digest);
+/* An image of one config and `layers` layers of `size` bytes each, pushed under `tag`. */
+void test_registry_image(struct test_registry *r, const char *repo, const char *tag,
+                         unsigned layers, size_t size, struct rf_digest *digest);
+/* Any manifest; tag may be NULL. */
+void test_registry_manifest(struct test_registry *r, const char *repo, const char *tag,
+                            const char *type, const char *body, struct rf_digest *digest);
+char *test_bytes(unsigned seed, size_t size); /* what test_registry_blob makes */
+
+#endif

@@ -470,6 +470,7 @@ int rf_export_state_set_location(struct rf_export_state *s, const char *name, co
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
     RF_CLEANUP(rf_freep) char *path = rf_path_join(s->dir, "locations.json");
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    rf_buf_init(&out, HISTORY_MAX);
     int rc = load_locations(s, &doc, err);
     if (rc < 0)
         return rc;
@@ -478,7 +479,6 @@ int rf_export_state_set_location(struct rf_export_state *s, const char *name, co
         return 0;
     if (json_object_set_new(doc, name, json_string(location)) < 0)
         return rf_fail(err, RFE_INVALID, "%s: not UTF-8", location);
-    rf_buf_init(&out, HISTORY_MAX);
     rf_json_add_value(&out, doc, true);
     rf_buf_add_char(&out, '\n');
     return rf_file_write(path, rf_buf_slice(&out), 0600, err);

@@ -427,17 +427,27 @@ static int no_platform(const struct rf_manifest *index, const struct rf_platform
                    list.len > 0 ? list.ptr : "none", list.rc < 0 ? ", ..." : "");
 }
 
+static int digest_order(const void *a, const void *b)
+{
+    return rf_digest_cmp(a, b);
+}
+
 /* Marks the attestations of chosen entries. */
 static void add_attestations(const struct rf_manifest *index, bool *taken)
 {
+    RF_CLEANUP(rf_freep)
+    struct rf_digest *chosen = rf_xcalloc(index->n_entries + 1, sizeof(*chosen));
+    size_t n = 0;
+    for (size_t i = 0; i < index->n_entries; i++) {
+        if (taken[i])
+            chosen[n++] = index->entries[i].digest;
+    }
+    qsort(chosen, n, sizeof(*chosen), digest_order);
     for (size_t i = 0; i < index->n_entries; i++) {
         const char *of = attested(&index->entries[i]);
         struct rf_digest digest;
-        if (of == NULL || rf_digest_parse(rf_slice_str(of), &digest, NULL) < 0)
-            continue;
-        for (size_t k = 0; k < index->n_entries && !taken[i]; k++)
-            taken[i] = taken[k] && attested(&index->entries[k]) == NULL &&
-                       rf_digest_eq(&index->entries[k].digest, &digest);
+        if (of != NULL && rf_digest_parse(rf_slice_str(of), &digest, NULL) == 0)
+            taken[i] = bsearch(&digest, chosen, n, sizeof(*chosen), digest_order) != NULL;
     }
 }
 

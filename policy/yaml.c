@@ -319,8 +319,8 @@ static int close_map(struct builder *b, struct open *o, struct rf_err *err)
 {
     RF_CLEANUP(pairs_release) struct pairs p = { 0 };
     rf_idmap_init(&p.map, key_of, &p.list);
-    const struct rf_yaml_node **items = b->stack + o->first;
     size_t n = b->n_stack - o->first;
+    const struct rf_yaml_node **items = n > 0 ? b->stack + o->first : NULL;
     for (size_t i = 0; i < n; i += 2) {
         if (!is_merge(items[i]))
             put(&p, items[i], items[i + 1], true);

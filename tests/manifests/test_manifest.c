@@ -4,8 +4,13 @@
 #include <check.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "tests/support/data_files.h"
+
+/* Processor time since then: what others do on this machine does not count. */
+static uint64_t cpu_ms(clock_t start)
+{
+    return (uint64_t)(clock() - start) * 1000 / CLOCKS_PER_SEC;
+}
 
 static struct test_case_list refused, accepted;
 
@@ -366,9 +371,9 @@ START_TEST(many_attestations)
     RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(m->n_entries, sizeof(*chosen));
     RF_CLEANUP(rf_platform_release) struct rf_platform p = RF_PLATFORM_INIT;
     ck_assert_int_eq(rf_platform_parse("linux/amd64", &p, NULL), 0);
-    uint64_t start = rf_now_ms();
+    clock_t start = clock();
     ck_assert_int_eq(rf_manifest_select(m, &p, 1, chosen, NULL), RF_INDEX_ENTRIES_MAX / 2 + 1);
-    ck_assert_uint_lt(rf_now_ms() - start, 1000);
+    ck_assert_uint_lt(cpu_ms(start), 1000);
 }
 END_TEST
 

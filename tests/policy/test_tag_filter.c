@@ -4,7 +4,12 @@
 #include <check.h>
 
 #include "base/mem.h"
-#include "base/text.h"
+
+/* Processor time since then: what others do on this machine does not count. */
+static uint64_t cpu_ms(clock_t start)
+{
+    return (uint64_t)(clock() - start) * 1000 / CLOCKS_PER_SEC;
+}
 
 #define MAX 4
 
@@ -142,9 +147,9 @@ START_TEST(endless_patterns)
         const char *allow[MAX] = { bombs[i] }, *none[MAX] = { NULL };
         RF_CLEANUP(rf_tag_filter_freep) struct rf_tag_filter *f = make(allow, none);
         struct rf_err err = RF_ERR_INIT;
-        uint64_t start = rf_now_ms();
+        clock_t start = clock();
         int rc = rf_tag_filter_match(f, name, &err);
-        ck_assert_uint_lt(rf_now_ms() - start, 1000);
+        ck_assert_uint_lt(cpu_ms(start), 1000);
         ck_assert_msg(rc == -RFE_CONFIG || rc == 0, "%s: %d", bombs[i], rc);
         if (i == 0) {
             ck_assert_int_eq(rc, -RFE_CONFIG);

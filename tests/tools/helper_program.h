@@ -22,4 +22,7 @@ extern char *sample_seen;
 /* What it is to return. */
 extern int sample_returns;
 
+/* Keeps a text reachable until the test's process ends, so that tests need not free what they only look at. Returns it. */
+char *keep(char *text);
+
 #endif

@@ -12,12 +12,12 @@
 /* Compares with tests/data/tools/<name>; RF_UPDATE_GOLDEN=1 rewrites it. */
 static void check_golden(const char *name, const struct rf_buf *have)
 {
-    char *path = test_data_path(name);
+    const char *path = keep(test_data_path(name));
     struct rf_err err = RF_ERR_INIT;
     if (getenv("RF_UPDATE_GOLDEN") != NULL)
         ck_assert_msg(rf_file_write(path, rf_buf_slice(have), 0644, &err) == 0, "%s", err.msg);
     size_t len;
-    const char *want = test_read_file(path, &len);
+    const char *want = keep(test_read_file(path, &len));
     ck_assert_msg(want != NULL, "no %s", path);
     ck_assert_msg(strcmp(want, have->ptr) == 0, "%s: differs:\n%s", name, have->ptr);
 }

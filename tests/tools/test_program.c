@@ -27,7 +27,7 @@ static char *read_fd(int fd)
     (void)lseek(fd, 0, SEEK_SET);
     for (ssize_t n; (n = read(fd, chunk, sizeof(chunk))) > 0;)
         rf_buf_add(&b, chunk, (size_t)n);
-    return rf_buf_take(&b, NULL);
+    return keep(rf_buf_take(&b, NULL));
 }
 
 static int temp_file(void)
@@ -198,14 +198,14 @@ static char *docs_part(const char *name, const char *title)
         return NULL;
     from += strlen(begin);
     const char *to = strstr(from, end);
-    return to != NULL ? rf_xstrndup(from, (size_t)(to - from)) : NULL;
+    return to != NULL ? keep(rf_xstrndup(from, (size_t)(to - from))) : NULL;
 }
 
 START_TEST(docs_list_the_exit_statuses)
 {
     struct outcome o = RUN(&sample, "--exit-statuses");
     ck_assert_int_eq(o.status, 0);
-    char *page = docs_part("exit-statuses.md", "exit statuses");
+    const char *page = docs_part("exit-statuses.md", "exit statuses");
     ck_assert_msg(page != NULL, "docs/exit-statuses.md has no such part");
     ck_assert_msg(strcmp(page, o.out) == 0,
                   "docs/exit-statuses.md is not what --exit-statuses prints; it should hold:\n%s",
@@ -221,7 +221,7 @@ START_TEST(docs_list_the_options)
     const char *bin = getenv("RF_BIN");
     RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s/%s", bin != NULL ? bin : ".", programs[_i]);
     RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s.md", programs[_i]);
-    char *page = docs_part(name, "commands");
+    const char *page = docs_part(name, "commands");
     if (access(path, X_OK) != 0 || page == NULL)
         return;
     RF_CLEANUP(rf_freep) char *command = rf_xasprintf("%s --help-markdown", path);
@@ -235,7 +235,7 @@ START_TEST(docs_list_the_options)
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
-    char *have = read_fd(out);
+    const char *have = read_fd(out);
     ck_assert_msg(strcmp(page, have) == 0, "docs/%s does not hold what %s prints", name, command);
 }
 END_TEST

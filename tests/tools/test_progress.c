@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "tests/tools/helper_program.h"
 
 static const struct {
     struct rf_progress_state s;
@@ -101,7 +102,7 @@ static char *contents(int fd)
     rf_buf_init(&b, 0);
     for (ssize_t n; (n = read(fd, chunk, sizeof(chunk))) > 0;)
         rf_buf_add(&b, chunk, (size_t)n);
-    return rf_buf_take(&b, NULL);
+    return keep(rf_buf_take(&b, NULL));
 }
 
 static void *add_many(void *p)

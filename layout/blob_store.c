@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a blob becomes durable: its bytes go to an unnamed file (or to one with a temporary name where the file system or a missing /proc
+ * How a blob becomes durable: folders are flushed when they are made; the blob's bytes go to an unnamed file (or to one with a temporary name where the file system or a missing /proc
  * rule that out), fsync, then link. So a name never stands for less than the whole content, after a power cut neither. The fsync of the
  * folder, which makes the name itself last, is rf_blob_store_sync: once for many blobs, before anything refers to them.
  */
@@ -71,6 +71,12 @@ void rf_blob_store_freep(struct rf_blob_store **s)
     *s = NULL;
 }
 
+static int sync_folder(struct rf_blob_store *s, int fd, struct rf_err *err)
+{
+    /* Network file systems that order names by themselves say EINVAL. */
+    return fsync(fd) < 0 && errno != EINVAL ? rf_fail_errno(err, errno, "%s: fsync", s->path) : 0;
+}
+
 /* Opens the folder `name` in `at`, made when `create`; a link is refused. */
 static int open_folder(struct rf_blob_store *s, int at, const char *name, bool create, int *out,
                        struct rf_err *err)
@@ -79,6 +85,9 @@ static int open_folder(struct rf_blob_store *s, int at, const char *name, bool c
     if (fd < 0 && errno == ENOENT && create) {
         if (mkdirat(at, name, FOLDER_MODE) < 0 && errno != EEXIST)
             return rf_fail_errno(err, errno, "%s: make the folder %s", s->path, name);
+        int rc = sync_folder(s, at, err);
+        if (rc < 0)
+            return rc;
         fd = openat(at, name, DIR_FLAGS | O_NOFOLLOW);
     }
     if (fd >= 0) {
@@ -313,30 +322,17 @@ int rf_blob_store_put_bytes(struct rf_blob_store *s, const struct rf_digest *d,
     return rc < 0 ? rf_wrap(err, rc, "%s", s->path) : 0;
 }
 
-static int sync_folder(struct rf_blob_store *s, int fd, struct rf_err *err)
-{
-    /* Network file systems that order names by themselves say EINVAL. */
-    return fsync(fd) < 0 && errno != EINVAL ? rf_fail_errno(err, errno, "%s: fsync", s->path) : 0;
-}
-
 int rf_blob_store_sync(struct rf_blob_store *s, struct rf_err *err)
 {
-    RF_CLEANUP(rf_closep) int blobs = -1;
-    int rc = open_folder(s, s->fd, "blobs", false, &blobs, err);
-    if (rc < 0)
-        return rc == -RFE_NOT_FOUND ? 0 : rc;
     for (size_t i = 0; i < RF_ARRAY_LEN(algos); i++) {
         RF_CLEANUP(rf_closep) int dir = -1;
-        rc = open_folder(s, blobs, rf_digest_algo_name(algos[i]), false, &dir, err);
-        if (rc == -RFE_NOT_FOUND)
-            continue;
+        int rc = open_algo(s, algos[i], false, &dir, err);
         if (rc == 0)
             rc = sync_folder(s, dir, err);
-        if (rc < 0)
+        if (rc < 0 && rc != -RFE_NOT_FOUND)
             return rc;
     }
-    rc = sync_folder(s, blobs, err);
-    return rc < 0 ? rc : sync_folder(s, s->fd, err);
+    return 0;
 }
 
 /* ---- links between stores ---- */

@@ -101,20 +101,42 @@ static int read_entry(const json_t *item, size_t i, struct rf_oci_entry *e, stru
     return 0;
 }
 
-/* Takes doc over. */
-static int index_of_doc(json_t *given, struct rf_oci_index **out, struct rf_err *err)
+/* Takes both over. */
+static struct rf_oci_index *index_new(json_t *doc, struct rf_oci_entry *entries, size_t n)
+{
+    struct rf_oci_index *ix = rf_xcalloc(1, sizeof(*ix));
+    ix->hidden = rf_xcalloc(1, sizeof(*ix->hidden));
+    atomic_init(&ix->hidden->refs, 1);
+    (void)pthread_mutex_init(&ix->hidden->lock, NULL);
+    ix->doc = doc;
+    ix->entries = entries;
+    ix->n = n;
+    return ix;
+}
+
+static int check_top(const json_t *doc, struct rf_err *err)
 {
     static const char *const keys[] = { "schemaVersion", "mediaType", "artifactType",
                                         "manifests",     "subject",   "annotations" };
-    RF_CLEANUP(rf_json_decrefp) json_t *doc = given;
     uint64_t version = 0;
-    const json_t *list = NULL;
+    if (!json_is_object(doc))
+        return rf_fail(err, RFE_INVALID, "not an object");
     int rc = rf_strict_keys(doc, "", keys, RF_ARRAY_LEN(keys), err);
     if (rc == 0)
         rc = rf_json_u64(doc, "schemaVersion", "", RF_JSON_REQUIRED, &version, err);
     if (rc == 0 && version != 2)
         rc = rf_fail(err, RFE_UNSUPPORTED, "schemaVersion %llu, only 2 is known",
                      (unsigned long long)version);
+    return rc;
+}
+
+static int read_index(struct rf_slice bytes, struct rf_oci_index **out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
+    const json_t *list = NULL;
+    int rc = rf_json_parse(bytes, RF_OCI_INDEX_MAX, &doc, err);
+    if (rc == 0)
+        rc = check_top(doc, err);
     if (rc == 0)
         rc = rf_json_array(doc, "manifests", "", RF_JSON_OPTIONAL, RF_OCI_INDEX_ENTRIES_MAX, &list,
                            err);
@@ -124,29 +146,14 @@ static int index_of_doc(json_t *given, struct rf_oci_index **out, struct rf_err 
     RF_CLEANUP(rf_freep) struct rf_oci_entry *entries = rf_xcalloc(n, sizeof(*entries));
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = read_entry(json_array_get(list, i), i, &entries[i], err);
-    if (rc < 0)
-        return rc;
-    struct rf_oci_index *ix = rf_xcalloc(1, sizeof(*ix));
-    ix->hidden = rf_xcalloc(1, sizeof(*ix->hidden));
-    atomic_init(&ix->hidden->refs, 1);
-    (void)pthread_mutex_init(&ix->hidden->lock, NULL);
-    ix->doc = RF_STEAL(doc);
-    ix->entries = RF_STEAL(entries);
-    ix->n = n;
-    *out = ix;
-    return 0;
+    if (rc == 0)
+        *out = index_new(RF_STEAL(doc), RF_STEAL(entries), n);
+    return rc;
 }
 
 int rf_oci_index_parse(struct rf_slice bytes, struct rf_oci_index **out, struct rf_err *err)
 {
-    json_t *doc = NULL;
-    int rc = rf_json_parse(bytes, RF_OCI_INDEX_MAX, &doc, err);
-    if (rc == 0 && !json_is_object(doc)) {
-        json_decref(doc);
-        rc = rf_fail(err, RFE_INVALID, "not an object");
-    } else if (rc == 0) {
-        rc = index_of_doc(doc, out, err);
-    }
+    int rc = read_index(bytes, out, err);
     return rc < 0 ? rf_wrap(err, rc, "index.json") : 0;
 }
 
@@ -290,44 +297,75 @@ static json_t *new_entry(const char *tag, const struct rf_manifest *m)
     return NULL;
 }
 
-/* A list of the same entries, to be changed. NULL without memory. */
-static json_t *copy_list(const struct rf_oci_index *ix)
+/*
+ * An index on its way: entries of the old one, which are shared, and new ones. Numbers are those of `list` and `entries` alike.
+ */
+struct draft {
+    const struct rf_oci_index *from;
+    json_t *list;
+    struct rf_oci_entry *entries;
+    size_t n;
+    bool failed; /* no memory */
+};
+
+static void draft_release(struct draft *d)
 {
-    json_t *list = json_array();
-    const json_t *old = json_object_get(ix->doc, "manifests");
-    for (size_t i = 0; i < ix->n && list != NULL; i++) {
-        if (json_array_append(list, json_array_get(old, i)) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
+    json_decref(d->list);
+    d->list = NULL;
+    rf_freep(&d->entries);
 }
 
-/* The document with another list, which is taken over; NULL in it stands for no memory. */
-static int with_list(const struct rf_oci_index *ix, json_t *list, struct rf_oci_index **out,
-                     struct rf_err *err)
+/* With room for one more. */
+static struct draft draft_of(const struct rf_oci_index *ix)
 {
-    json_t *doc = list != NULL ? json_object() : NULL;
-    const char *key;
-    json_t *value;
-    bool ok = doc != NULL;
-    json_object_foreach (ix->doc, key, value) {
-        ok = ok && json_object_set(doc, key, strcmp(key, "manifests") == 0 ? list : value) == 0;
-    }
-    ok = ok && json_object_set(doc, "manifests", list) == 0;
-    json_decref(list);
-    if (!ok) {
-        json_decref(doc);
+    struct draft d = { .from = ix, .list = json_array() };
+    d.entries = rf_xcalloc(ix->n + 1, sizeof(*d.entries));
+    d.failed = d.list == NULL;
+    return d;
+}
+
+static void draft_keep(struct draft *d, size_t i)
+{
+    const json_t *old = json_object_get(d->from->doc, "manifests");
+    d->failed = d->failed || json_array_append(d->list, json_array_get(old, i)) < 0;
+    d->entries[d->n++] = d->from->entries[i];
+}
+
+static void draft_add(struct draft *d, const char *tag, const struct rf_manifest *m)
+{
+    json_t *item = new_entry(tag, m);
+    d->failed = d->failed || json_array_append_new(d->list, item) < 0;
+    if (d->failed)
+        return;
+    d->entries[d->n++] = (struct rf_oci_entry){
+        .digest = m->digest,
+        .size = m->body.len,
+        .media_type = json_string_value(json_object_get(item, "mediaType")),
+        .name = json_string_value(
+            json_object_get(json_object_get(item, "annotations"), RF_ANNOTATION_REF_NAME)),
+    };
+}
+
+static int draft_finish(struct draft *d, struct rf_oci_index **out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = d->failed ? NULL : json_copy(d->from->doc);
+    if (doc == NULL || json_object_set(doc, "manifests", d->list) < 0)
         return rf_fail(err, ENOMEM, "out of memory");
-    }
-    return index_of_doc(doc, out, err);
+    *out = index_new(RF_STEAL(doc), RF_STEAL(d->entries), d->n);
+    return 0;
 }
 
-static int fail_full(struct rf_err *err)
+static int check_room(const struct rf_oci_index *ix, struct rf_err *err)
 {
+    if (ix->n < RF_OCI_INDEX_ENTRIES_MAX)
+        return 0;
     return rf_fail(err, RFE_TOO_LARGE, "index.json has %d entries already",
                    RF_OCI_INDEX_ENTRIES_MAX);
+}
+
+static bool is_named(const struct rf_oci_entry *e, const char *name)
+{
+    return e->name != NULL && strcmp(e->name, name) == 0;
 }
 
 static int put_untagged(const struct rf_oci_index *ix, const struct rf_manifest *m,
@@ -336,12 +374,14 @@ static int put_untagged(const struct rf_oci_index *ix, const struct rf_manifest 
     *out = NULL;
     if (rf_oci_index_find_digest(ix, &m->digest) < ix->n)
         return 0;
-    if (ix->n >= RF_OCI_INDEX_ENTRIES_MAX)
-        return fail_full(err);
-    RF_CLEANUP(rf_json_decrefp) json_t *list = copy_list(ix);
-    if (list == NULL || json_array_append_new(list, new_entry(NULL, m)) < 0)
-        return rf_fail(err, ENOMEM, "out of memory");
-    return with_list(ix, RF_STEAL(list), out, err);
+    int rc = check_room(ix, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(draft_release) struct draft d = draft_of(ix);
+    for (size_t i = 0; i < ix->n; i++)
+        draft_keep(&d, i);
+    draft_add(&d, NULL, m);
+    return draft_finish(&d, out, err);
 }
 
 int rf_oci_index_put(const struct rf_oci_index *ix, const char *tag, const struct rf_manifest *m,
@@ -349,62 +389,51 @@ int rf_oci_index_put(const struct rf_oci_index *ix, const char *tag, const struc
 {
     if (tag == NULL)
         return put_untagged(ix, m, out, err);
-    size_t at = find_name(ix, tag);
-    if (at == ix->n && ix->n >= RF_OCI_INDEX_ENTRIES_MAX)
-        return fail_full(err);
-    bool changed = false;
-    RF_CLEANUP(rf_json_decrefp) json_t *list = copy_list(ix);
-    int bad = list == NULL;
-    /* From the end, so that the places before stay what they are. */
-    for (size_t i = ix->n; i-- > at + 1 && bad == 0;) {
-        if (ix->entries[i].name != NULL && strcmp(ix->entries[i].name, tag) == 0) {
-            bad = json_array_remove(list, i);
-            changed = true;
-        }
-    }
-    if (bad == 0 && at == ix->n) {
-        bad = json_array_append_new(list, new_entry(tag, m));
-        changed = true;
-    } else if (bad == 0 && !rf_digest_eq(&ix->entries[at].digest, &m->digest)) {
-        bad = json_array_set_new(list, at, new_entry(tag, m));
-        changed = true;
-    }
-    if (bad != 0)
-        return rf_fail(err, ENOMEM, "out of memory");
+    size_t at = find_name(ix, tag), more = 0;
+    for (size_t i = at + 1; i < ix->n; i++)
+        more += is_named(&ix->entries[i], tag);
     *out = NULL;
-    return changed ? with_list(ix, RF_STEAL(list), out, err) : 0;
+    if (at < ix->n && more == 0 && rf_digest_eq(&ix->entries[at].digest, &m->digest))
+        return 0;
+    int rc = at == ix->n ? check_room(ix, err) : 0;
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(draft_release) struct draft d = draft_of(ix);
+    for (size_t i = 0; i < ix->n; i++) {
+        if (i == at && !rf_digest_eq(&ix->entries[i].digest, &m->digest))
+            draft_add(&d, tag, m);
+        else if (i == at || !is_named(&ix->entries[i], tag))
+            draft_keep(&d, i);
+    }
+    if (at == ix->n)
+        draft_add(&d, tag, m);
+    return draft_finish(&d, out, err);
 }
 
 int rf_oci_index_remove_tag(const struct rf_oci_index *ix, const char *tag,
                             struct rf_oci_index **out, struct rf_err *err)
 {
     bool exact = find_name(ix, tag) < ix->n;
-    RF_CLEANUP(rf_json_decrefp) json_t *list = copy_list(ix);
-    if (list == NULL)
-        return rf_fail(err, ENOMEM, "out of memory");
-    bool changed = false;
-    for (size_t i = ix->n; i-- > 0;) {
+    RF_CLEANUP(draft_release) struct draft d = draft_of(ix);
+    for (size_t i = 0; i < ix->n; i++) {
         const struct rf_oci_entry *e = &ix->entries[i];
-        bool match = exact ? e->name != NULL && strcmp(e->name, tag) == 0 : ends_in_tag(e, tag);
-        if (match && json_array_remove(list, i) == 0)
-            changed = true;
+        if (exact ? !is_named(e, tag) : !ends_in_tag(e, tag))
+            draft_keep(&d, i);
     }
-    return changed ? with_list(ix, RF_STEAL(list), out, err) : fail_tag(tag, err);
+    return d.n == ix->n ? fail_tag(tag, err) : draft_finish(&d, out, err);
 }
 
-int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_digest *d,
+int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_digest *digest,
                                struct rf_oci_index **out, struct rf_err *err)
 {
     *out = NULL;
-    if (rf_oci_index_find_digest(ix, d) == ix->n)
+    if (rf_oci_index_find_digest(ix, digest) == ix->n)
         return 0;
-    RF_CLEANUP(rf_json_decrefp) json_t *list = copy_list(ix);
-    if (list == NULL)
-        return rf_fail(err, ENOMEM, "out of memory");
-    for (size_t i = ix->n; i-- > 0;)
-        if (rf_digest_eq(&ix->entries[i].digest, d))
-            (void)json_array_remove(list, i);
-    return with_list(ix, RF_STEAL(list), out, err);
+    RF_CLEANUP(draft_release) struct draft d = draft_of(ix);
+    for (size_t i = 0; i < ix->n; i++)
+        if (!rf_digest_eq(&ix->entries[i].digest, digest))
+            draft_keep(&d, i);
+    return draft_finish(&d, out, err);
 }
 
 /* ---- referrers ---- */

@@ -2,11 +2,11 @@
 #include "layout/oci_dir.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/idmap.h"
 #include "base/mem.h"
 #include "layout/oci_edit.h"
 #include "layout/oci_folder.h"
@@ -14,7 +14,8 @@
 #include "layout/oci_tree.h"
 #include "manifests/reference.h"
 
-#define EDIT_LOCKS 16
+/* Repositories share queues, so that a tree of many needs no list of them. */
+#define QUEUES 16
 
 struct oci_dir {
     struct rf_place base;
@@ -22,8 +23,7 @@ struct oci_dir {
     unsigned flags;
     struct rf_oci_cache *cache;
     struct rf_oci_guard *guard;
-    /* Edits of one repository queue up here, so that they do not poll for the file's lock. Taken before any other lock. */
-    pthread_mutex_t edit[EDIT_LOCKS];
+    struct rf_oci_queue queues[QUEUES];
 };
 
 static struct oci_dir *dir_of(struct rf_place *p)
@@ -215,29 +215,22 @@ static int read_back(struct rf_oci_folder *f, const char *tag, const struct rf_m
     return rc;
 }
 
-static int begin_edit(struct oci_dir *d, const char *repo, struct rf_oci_folder *f,
-                      struct rf_oci_edit *e, struct rf_err *err)
+static struct rf_oci_queue *queue_of(struct oci_dir *d, const char *repo)
 {
-    size_t hash = 0;
-    for (const char *c = repo; *c != '\0'; c++)
-        hash = hash * 31 + (unsigned char)*c;
-    *e = (struct rf_oci_edit){
-        .f = f, .cache = d->cache, .mutex = &d->edit[hash % EDIT_LOCKS], .fd = -1
-    };
-    return rf_oci_edit_begin(e, err);
+    return &d->queues[rf_hash_bytes(rf_slice_str(repo)) % QUEUES];
 }
 
-static int list_manifest(struct oci_dir *d, struct rf_oci_folder *f, const char *repo,
-                         const char *tag, const struct rf_manifest *m, bool child,
-                         struct rf_err *err)
+struct listing {
+    const char *tag;
+    const struct rf_manifest *m;
+    bool child;
+};
+
+static int list_manifest(struct rf_oci_edit *e, void *ctx, struct rf_err *err)
 {
-    RF_CLEANUP(rf_oci_edit_release) struct rf_oci_edit e = { .fd = -1 };
-    int rc = begin_edit(d, repo, f, &e, err);
-    if (rc == 0 && !child)
-        rc = rf_oci_edit_put(&e, tag, m, err);
-    if (rc == 0 && m->has_subject)
-        rc = rf_oci_edit_add_referrer(&e, m, err);
-    return rc < 0 ? rc : rf_oci_edit_store(&e, err);
+    const struct listing *l = ctx;
+    int rc = l->child ? 0 : rf_oci_edit_put(e, l->tag, l->m, err);
+    return rc == 0 && l->m->has_subject ? rf_oci_edit_add_referrer(e, l->m, err) : rc;
 }
 
 static int dir_put_manifest(struct rf_place *p, const char *repo, const char *tag,
@@ -250,9 +243,10 @@ static int dir_put_manifest(struct rf_place *p, const char *repo, const char *ta
         rc = rf_blob_store_put_bytes(f->store, &m->digest, rf_buf_slice(&m->body), err);
     if (rc < 0)
         return rc;
-    bool child = tag == NULL && (flags & RF_PUT_CHILD) != 0;
-    if (!child || m->has_subject)
-        rc = list_manifest(d, f, repo, tag, m, child, err);
+    struct listing l = { .tag = tag, .m = m };
+    l.child = tag == NULL && (flags & RF_PUT_CHILD) != 0;
+    if (!l.child || m->has_subject)
+        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, list_manifest, &l, err);
     if (rc == 0 && (flags & RF_PUT_READ_BACK) != 0)
         rc = read_back(f, tag, m, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
@@ -266,51 +260,56 @@ static int open_existing(struct oci_dir *d, const char *repo, struct rf_oci_fold
     return open_index(d, repo, f, &ix, err);
 }
 
-static int dir_delete_tag(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err)
+struct removal {
+    const char *tag;
+    const struct rf_digest *digest;
+    bool listed;
+};
+
+static int unlist_tag(struct rf_oci_edit *e, void *ctx, struct rf_err *err)
 {
-    RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
-    int rc = open_existing(dir_of(p), repo, &f, err);
-    if (rc < 0)
-        return rc;
-    RF_CLEANUP(rf_oci_edit_release) struct rf_oci_edit e = { .fd = -1 };
-    rc = begin_edit(dir_of(p), repo, f, &e, err);
-    if (rc == 0)
-        rc = rf_oci_edit_remove_tag(&e, tag, err);
-    if (rc == 0)
-        rc = rf_oci_edit_store(&e, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
+    const struct removal *r = ctx;
+    return rf_oci_edit_remove_tag(e, r->tag, err);
 }
 
-static int unlist_manifest(struct oci_dir *d, struct rf_oci_folder *f, const char *repo,
-                           const struct rf_digest *digest, bool *listed, struct rf_err *err)
+static int unlist_manifest(struct rf_oci_edit *e, void *ctx, struct rf_err *err)
 {
-    RF_CLEANUP(rf_oci_edit_release) struct rf_oci_edit e = { .fd = -1 };
+    struct removal *r = ctx;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = begin_edit(d, repo, f, &e, err);
-    if (rc == 0)
-        rc = rf_oci_edit_remove_digest(&e, digest, listed, err);
+    struct rf_manifest_expect expect = { .digest = r->digest };
+    int rc = rf_oci_edit_remove_digest(e, r->digest, &r->listed, err);
+    /* What cannot be read any more can be deleted all the same. */
+    if (rc < 0 || rf_oci_folder_load(e->f, r->digest, &expect, &m, NULL) < 0 || !m->has_subject)
+        return rc;
+    return rf_oci_edit_remove_referrer(e, &m->subject.digest, r->digest, err);
+}
+
+static int dir_delete_tag(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err)
+{
+    struct oci_dir *d = dir_of(p);
+    RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
+    struct removal r = { .tag = tag };
+    int rc = open_existing(d, repo, &f, err);
     if (rc < 0)
         return rc;
-    struct rf_manifest_expect expect = { .digest = digest };
-    /* What cannot be read any more can be deleted all the same. */
-    if (rf_oci_folder_load(f, digest, &expect, &m, NULL) == 0 && m->has_subject)
-        rc = rf_oci_edit_remove_referrer(&e, &m->subject.digest, digest, err);
-    return rc < 0 ? rc : rf_oci_edit_store(&e, err);
+    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_tag, &r, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 
 static int dir_delete_manifest(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                                struct rf_err *err)
 {
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
-    bool listed = false;
-    int rc = open_existing(dir_of(p), repo, &f, err);
+    struct oci_dir *d = dir_of(p);
+    struct removal r = { .digest = digest };
+    int rc = open_existing(d, repo, &f, err);
     if (rc == 0)
-        rc = unlist_manifest(dir_of(p), f, repo, digest, &listed, err);
+        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_manifest, &r, err);
     if (rc < 0)
         return rc;
     struct rf_err failure = RF_ERR_INIT;
     rc = rf_blob_store_delete(f->store, digest, &failure);
-    if (rc == -RFE_NOT_FOUND && listed)
+    if (rc == -RFE_NOT_FOUND && r.listed)
         return 0;
     if (rc < 0 && err != NULL)
         *err = failure;
@@ -516,12 +515,16 @@ struct collect {
     struct rf_gc_result result;
 };
 
+static int collect_locked(void *ctx, struct rf_err *err)
+{
+    struct collect *c = ctx;
+    return rf_oci_folder_gc(c->f, &c->result, err);
+}
+
 static int collect(void *ctx, struct rf_err *err)
 {
     struct collect *c = ctx;
-    RF_CLEANUP(rf_oci_edit_release) struct rf_oci_edit e = { .fd = -1 };
-    int rc = begin_edit(c->d, c->repo, c->f, &e, err);
-    return rc < 0 ? rc : rf_oci_folder_gc(c->f, &c->result, err);
+    return rf_oci_edit_alone(queue_of(c->d, c->repo), c->f, collect_locked, c, err);
 }
 
 int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out,
@@ -550,8 +553,8 @@ static void dir_free(struct rf_place *p)
     struct oci_dir *d = dir_of(p);
     rf_oci_cache_free(d->cache);
     rf_oci_guard_free(d->guard);
-    for (size_t i = 0; i < EDIT_LOCKS; i++)
-        (void)pthread_mutex_destroy(&d->edit[i]);
+    for (size_t i = 0; i < QUEUES; i++)
+        rf_oci_queue_release(&d->queues[i]);
     free(d->base.name);
     free(d->path);
     free(d);
@@ -595,8 +598,8 @@ int rf_oci_dir_open(const char *path, unsigned flags, struct rf_place **out, str
     d->flags = flags;
     d->cache = rf_oci_cache_new();
     d->guard = rf_oci_guard_new(path);
-    for (size_t i = 0; i < EDIT_LOCKS; i++)
-        (void)pthread_mutex_init(&d->edit[i], NULL);
+    for (size_t i = 0; i < QUEUES; i++)
+        rf_oci_queue_init(&d->queues[i]);
     *out = &d->base;
     return 0;
 }

@@ -4,27 +4,152 @@
 #include "base/mem.h"
 #include "layout/place.h"
 
-int rf_oci_edit_begin(struct rf_oci_edit *e, struct rf_err *err)
+/* ---- the queue ---- */
+
+/* Lives on the stack of the thread that waits for it. */
+struct rf_oci_step {
+    const char *path;
+    rf_oci_change change;
+    void *ctx;
+    int rc;
+    struct rf_err err;
+    bool done;
+    struct rf_oci_step *next;
+};
+
+void rf_oci_queue_init(struct rf_oci_queue *q)
 {
-    (void)pthread_mutex_lock(e->mutex);
-    e->locked = true;
-    int rc = rf_oci_folder_lock(e->f, &e->fd, err);
-    return rc < 0 ? rc : rf_oci_folder_index(e->f, e->cache, &e->ix, err);
+    *q = (struct rf_oci_queue){ 0 };
+    (void)pthread_mutex_init(&q->lock, NULL);
+    (void)pthread_cond_init(&q->moved, NULL);
 }
 
-void rf_oci_edit_release(struct rf_oci_edit *e)
+void rf_oci_queue_release(struct rf_oci_queue *q)
 {
-    rf_oci_index_unrefp(&e->ix);
-    rf_closep(&e->fd);
-    if (e->locked)
-        (void)pthread_mutex_unlock(e->mutex);
-    e->locked = false;
+    (void)pthread_cond_destroy(&q->moved);
+    (void)pthread_mutex_destroy(&q->lock);
 }
 
-int rf_oci_edit_store(struct rf_oci_edit *e, struct rf_err *err)
+static void append(struct rf_oci_queue *q, struct rf_oci_step *step)
 {
-    return e->changed ? rf_oci_folder_store(e->f, e->cache, e->ix, err) : 0;
+    struct rf_oci_step **end = &q->first;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = step;
 }
+
+/* The steps of one folder, in their order. */
+static struct rf_oci_step *take_steps(struct rf_oci_queue *q, const char *path)
+{
+    struct rf_oci_step *taken = NULL, **end = &taken, **at = &q->first;
+    while (*at != NULL) {
+        struct rf_oci_step *step = *at;
+        if (strcmp(step->path, path) != 0) {
+            at = &step->next;
+            continue;
+        }
+        *at = step->next;
+        step->next = NULL;
+        *end = step;
+        end = &step->next;
+    }
+    return taken;
+}
+
+static void make_change(struct rf_oci_edit *e, struct rf_oci_step *step)
+{
+    struct rf_oci_index *before = rf_oci_index_ref(e->ix);
+    step->rc = step->change(e, step->ctx, &step->err);
+    if (step->rc < 0) {
+        struct rf_oci_index *half = e->ix;
+        e->ix = before;
+        before = half;
+    }
+    rf_oci_index_unref(before);
+}
+
+static int make_changes(struct rf_oci_edit *e, struct rf_oci_cache *cache,
+                        struct rf_oci_step *steps, struct rf_err *err)
+{
+    RF_CLEANUP(rf_closep) int fd = -1;
+    RF_CLEANUP(rf_oci_index_unrefp) struct rf_oci_index *old = NULL;
+    int rc = rf_oci_folder_lock(e->f, &fd, err);
+    if (rc == 0)
+        rc = rf_oci_folder_index(e->f, cache, &old, err);
+    if (rc < 0)
+        return rc;
+    e->ix = rf_oci_index_ref(old);
+    for (struct rf_oci_step *step = steps; step != NULL; step = step->next)
+        make_change(e, step);
+    return e->ix != old ? rf_oci_folder_store(e->f, cache, e->ix, err) : 0;
+}
+
+static void run_steps(struct rf_oci_folder *f, struct rf_oci_cache *cache,
+                      struct rf_oci_step *steps)
+{
+    struct rf_oci_edit e = { .f = f };
+    struct rf_err failure = RF_ERR_INIT;
+    int rc = make_changes(&e, cache, steps, &failure);
+    rf_oci_index_unref(e.ix);
+    for (struct rf_oci_step *step = steps; step != NULL && rc < 0; step = step->next) {
+        if (step->rc < 0)
+            continue;
+        step->rc = rc;
+        step->err = failure;
+    }
+}
+
+int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f, struct rf_oci_cache *cache,
+                    rf_oci_change change, void *ctx, struct rf_err *err)
+{
+    struct rf_oci_step own = { .path = f->path, .change = change, .ctx = ctx };
+    (void)pthread_mutex_lock(&q->lock);
+    append(q, &own);
+    while (!own.done) {
+        if (q->busy) {
+            (void)pthread_cond_wait(&q->moved, &q->lock);
+            continue;
+        }
+        q->busy = true;
+        struct rf_oci_step *steps = take_steps(q, f->path);
+        (void)pthread_mutex_unlock(&q->lock);
+        run_steps(f, cache, steps);
+        (void)pthread_mutex_lock(&q->lock);
+        while (steps != NULL) {
+            struct rf_oci_step *next = steps->next;
+            steps->done = true;
+            steps = next;
+        }
+        q->busy = false;
+        (void)pthread_cond_broadcast(&q->moved);
+    }
+    (void)pthread_mutex_unlock(&q->lock);
+    if (own.rc < 0 && err != NULL)
+        *err = own.err;
+    return own.rc;
+}
+
+int rf_oci_edit_alone(struct rf_oci_queue *q, struct rf_oci_folder *f,
+                      int (*fn)(void *ctx, struct rf_err *err), void *ctx, struct rf_err *err)
+{
+    RF_CLEANUP(rf_closep) int fd = -1;
+    (void)pthread_mutex_lock(&q->lock);
+    while (q->busy)
+        (void)pthread_cond_wait(&q->moved, &q->lock);
+    q->busy = true;
+    (void)pthread_mutex_unlock(&q->lock);
+    int rc = rf_oci_folder_lock(f, &fd, err);
+    if (rc == 0)
+        rc = fn(ctx, err);
+    rf_closep(&fd);
+    (void)pthread_mutex_lock(&q->lock);
+    q->busy = false;
+    (void)pthread_cond_broadcast(&q->moved);
+    (void)pthread_mutex_unlock(&q->lock);
+    return rc;
+}
+
+/* ---- steps ---- */
 
 /* Takes the outcome of one step over; NULL = nothing had to change. */
 static void take(struct rf_oci_edit *e, struct rf_oci_index *ix)
@@ -33,7 +158,6 @@ static void take(struct rf_oci_edit *e, struct rf_oci_index *ix)
         return;
     rf_oci_index_unref(e->ix);
     e->ix = ix;
-    e->changed = true;
 }
 
 int rf_oci_edit_put(struct rf_oci_edit *e, const char *tag, const struct rf_manifest *m,

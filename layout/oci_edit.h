@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One change of a layout's index.json under its lock, made of several steps and stored at once.
+ * Changes of a layout's index.json under its lock. Threads that want to change the same one at the same time share one writing: the first
+ * takes the lock and makes the changes of all who wait by then, one after the other, then writes once.
  *
- *     RF_CLEANUP(rf_oci_edit_release) struct rf_oci_edit e = { .f = folder, .cache = cache, .mutex = m, .fd = -1 };
- *     rf_oci_edit_begin(&e, err)                 locks, reads
- *     rf_oci_edit_put(&e, tag, manifest, err)    any steps
- *     rf_oci_edit_store(&e, err)                 writes when something has changed
+ *     static int change(struct rf_oci_edit *e, void *ctx, struct rf_err *err) { return rf_oci_edit_put(e, tag, m, err); }
+ *     rf_oci_edit_run(queue, folder, cache, change, ctx, err)
  */
 #ifndef RF_LAYOUT_OCI_EDIT_H
 #define RF_LAYOUT_OCI_EDIT_H
@@ -16,16 +15,26 @@
 
 struct rf_oci_edit {
     struct rf_oci_folder *f;
-    struct rf_oci_cache *cache;
-    pthread_mutex_t *mutex; /* so that threads queue up here and need not poll for the file's lock */
-    bool locked;
-    int fd;
     struct rf_oci_index *ix; /* what the file says, then what it shall say */
-    bool changed;
 };
-RF_MUST_USE int rf_oci_edit_begin(struct rf_oci_edit *e, struct rf_err *err);
-RF_MUST_USE int rf_oci_edit_store(struct rf_oci_edit *e, struct rf_err *err);
-void rf_oci_edit_release(struct rf_oci_edit *e);
+/* Makes its change by the steps below. Runs in whichever of the waiting threads; what it did counts as undone when it fails. */
+typedef int (*rf_oci_change)(struct rf_oci_edit *e, void *ctx, struct rf_err *err);
+
+struct rf_oci_step;
+struct rf_oci_queue {
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t moved;
+    bool busy;
+    struct rf_oci_step *first;
+};
+void rf_oci_queue_init(struct rf_oci_queue *q);
+void rf_oci_queue_release(struct rf_oci_queue *q);
+/* One queue may serve several folders. Returns when index.json is on disk with the change, or with the reason why not. */
+RF_MUST_USE int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f, struct rf_oci_cache *cache, rf_oci_change change, void *ctx,
+                                struct rf_err *err);
+/* Calls fn under the lock, with nobody's change half made; writes nothing. */
+RF_MUST_USE int rf_oci_edit_alone(struct rf_oci_queue *q, struct rf_oci_folder *f, int (*fn)(void *ctx, struct rf_err *err), void *ctx,
+                                  struct rf_err *err);
 
 /* As rf_oci_index_put. */
 RF_MUST_USE int rf_oci_edit_put(struct rf_oci_edit *e, const char *tag, const struct rf_manifest *m, struct rf_err *err);

@@ -800,6 +800,34 @@ START_TEST(no_entry_is_lost_between_writers)
 }
 END_TEST
 
+/* Changes that are written together: one that fails spoils no other, and says so to its own caller only. */
+static int put_or_fail(void *ctx, size_t i, struct rf_err *err)
+{
+    struct crowd *c = ctx;
+    char tag[32];
+    (void)snprintf(tag, sizeof(tag), "t-%zu", i);
+    if (i % 3 != 0)
+        return rf_place_put_manifest(c->p, "", tag, c->m, 0, err);
+    int rc = rf_place_delete_tag(c->p, "", tag, err);
+    ck_assert_int_eq(rc, -RFE_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(err->msg, tag));
+    *err = (struct rf_err)RF_ERR_INIT;
+    return 0;
+}
+
+START_TEST(a_failed_change_spoils_no_other)
+{
+    struct crowd c = { .p = open_dir("d", RF_OCI_DIR_CREATE),
+                       .m = make_image("cfg", layers_a, "") };
+    struct rf_err err = RF_ERR_INIT;
+    put(c.p, "", "first", c.m, 0);
+    expect_ok(rf_parallel(WRITERS, 60, put_or_fail, &c, &err), err);
+    ck_assert_uint_eq(count_entries(c.p, ""), 41);
+    rf_place_free(c.p);
+    rf_manifest_free(c.m);
+}
+END_TEST
+
 /* A change by another process is seen at once. */
 START_TEST(changes_of_others_are_seen)
 {
@@ -1140,6 +1168,7 @@ Suite *rf_oci_dir_suite(void)
     tcase_add_checked_fixture(many, work_setup, work_teardown);
     tcase_set_timeout(many, 120);
     tcase_add_test(many, no_entry_is_lost_between_writers);
+    tcase_add_test(many, a_failed_change_spoils_no_other);
     tcase_add_test(many, changes_of_others_are_seen);
     suite_add_tcase(s, many);
     TCase *garbage = tcase_create("garbage");

@@ -94,8 +94,8 @@ START_TEST(servers)
                                        "r\r",
                                        "u@r",
                                        "r%0a",
-                                       "r\xE3\x80\x82"
-                                       "example",
+                                       ("r\xE3\x80\x82"
+                                        "example"),
                                        "https://",
                                        "https://u:p@r/",
                                        "ftp://r",

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "export/location.h"
 #include "export/partial.h"
+#include "export/select.h"
 #include "layout/bundle_file.h"
 #include "layout/tar_index.h"
 
@@ -20,7 +21,9 @@ struct writer {
     struct rf_locations locations;
     struct rf_partial *partial; /* NULL when streaming */
     uint32_t *where;            /* per blob of the bundle: where it comes from */
-    uint32_t *jobs;             /* blobs to carry, in file order */
+    uint32_t *
+        image_where; /* per line of the snapshot: where it comes from; RF_NO_ID when it does not travel */
+    uint32_t *jobs; /* blobs to carry, in file order */
     size_t n_jobs;
     bool *done;           /* per blob */
     pthread_mutex_t lock; /* guards failures */
@@ -40,6 +43,7 @@ static void writer_release(struct writer *w)
     drop_failures(w);
     free(w->failures);
     free(w->where);
+    free(w->image_where);
     free(w->jobs);
     free(w->done);
     rf_partial_free(w->partial);
@@ -68,8 +72,10 @@ static int find_sources(struct writer *w, struct rf_err *err)
     const struct rf_bundle *b = w->plan->bundle;
     RF_CLEANUP(rf_freep) uint32_t *numbers = carried_numbers(w->plan);
     free(w->where);
+    free(w->image_where);
     free(w->jobs);
     free(w->done);
+    w->image_where = rf_xcalloc(s->desired.n + 1, sizeof(*w->image_where));
     w->where = rf_xcalloc(b->n_blobs + 1, sizeof(*w->where));
     w->jobs = rf_xcalloc(b->n_blobs + 1, sizeof(*w->jobs));
     w->done = rf_xcalloc(b->n_blobs + 1, sizeof(*w->done));
@@ -82,12 +88,14 @@ static int find_sources(struct writer *w, struct rf_err *err)
     for (size_t i = 0; i < s->desired.n; i++) {
         const struct rf_image *im = &s->desired.images[i];
         uint32_t at;
+        w->image_where[i] = RF_NO_ID;
         if (!rf_image_travels(im))
             continue;
         int rc = rf_locations_find_source(&w->locations, rf_desired_str(&s->desired, im->source),
                                           &at, err);
         if (rc < 0)
             return rf_wrap(err, rc, "%s", rf_desired_str(&s->desired, im->source));
+        w->image_where[i] = at;
         for (uint32_t k = 0; k < im->n_blobs; k++) {
             uint32_t number = numbers[s->items[im->first_blob + k]];
             if (number != RF_NO_ID && w->where[number] == RF_NO_ID)
@@ -124,35 +132,99 @@ static int counting_write(struct rf_sink *s, const void *p, size_t n, struct rf_
 
 static const struct rf_sink_ops counting_ops = { .write = counting_write };
 
-/* From the cache when it has the blob, else from where the plan says. */
-static int pour(struct writer *w, size_t i, uint64_t offset, struct rf_hasher *start,
-                struct rf_sink *sink, struct rf_err *err)
+#define FROM_CACHE RF_NO_ID /* instead of a location */
+
+static bool is_cached(struct writer *w, size_t i)
+{
+    const struct rf_bundle_blob *blob = &w->plan->bundle->blobs[i];
+    return blob->kind != RF_BLOB_LAYER &&
+           rf_blob_store_stat(w->state->cache, &blob->digest, NULL, NULL) == 0;
+}
+
+static int pour_cached(struct writer *w, const struct rf_bundle_blob *blob, struct rf_sink *sink,
+                       struct rf_err *err)
+{
+    struct rf_source *src = NULL;
+    int rc = rf_blob_store_read(w->state->cache, &blob->digest, blob->size, &src, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_source_freep)
+    struct rf_source *checked = rf_source_verify(src, &blob->digest, blob->size);
+    return rf_stream_copy(checked, sink, NULL, err);
+}
+
+/* Blob i from one place, from `offset` on; `start` is the hash of what is before (taken over). */
+static int pour(struct writer *w, size_t i, uint32_t where, uint64_t offset,
+                struct rf_hasher *start, struct rf_sink *sink, struct rf_err *err)
 {
     const struct rf_bundle_blob *blob = &w->plan->bundle->blobs[i];
     struct counting counting = { .sink.ops = &counting_ops, .inner = sink, .req = w->req };
-    struct rf_err unused = RF_ERR_INIT;
-    if (offset == 0 && blob->kind != RF_BLOB_LAYER &&
-        rf_blob_store_stat(w->state->cache, &blob->digest, NULL, &unused) == 0) {
-        RF_CLEANUP(rf_source_freep) struct rf_source *src = NULL;
-        int rc = rf_blob_store_read(w->state->cache, &blob->digest, blob->size, &src, &unused);
-        rf_hasher_free(start);
-        if (rc == 0) {
-            RF_CLEANUP(rf_source_freep)
-            struct rf_source *checked = rf_source_verify(RF_STEAL(src), &blob->digest, blob->size);
-            return rf_stream_copy(checked, &counting.sink, NULL, err);
+    if (where != FROM_CACHE && blob->kind != RF_BLOB_MANIFEST) {
+        const struct rf_location *l = &w->locations.list[where];
+        return rf_place_get_blob(l->place, l->repo, &blob->digest, blob->size, offset, start,
+                                 &counting.sink, err);
+    }
+    rf_hasher_free(start);
+    if (where == FROM_CACHE)
+        return pour_cached(w, blob, &counting.sink, err);
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    const struct rf_location *l = &w->locations.list[where];
+    struct rf_manifest_expect expect = { .size = blob->size };
+    int rc = rf_place_get_manifest(l->place, l->repo, NULL, &blob->digest, &expect, &m, err);
+    return rc < 0 ? rc : rf_sink_write(&counting.sink, m->body.ptr, m->body.len, err);
+}
+
+static bool line_has(const struct rf_snapshot *s, const struct rf_image *im, uint32_t item)
+{
+    for (uint32_t k = 0; k < im->n_blobs; k++)
+        if (s->items[im->first_blob + k] == item)
+            return true;
+    return false;
+}
+
+/* Another location that has blob i, behind `after` in number; RF_NO_ID when there is none. Looked for only when the first fails. */
+static uint32_t next_location(const struct writer *w, size_t i, uint32_t after)
+{
+    const struct rf_snapshot *s = w->plan->snapshot;
+    uint32_t item = rf_snapshot_find_blob(s, &w->plan->bundle->blobs[i].digest);
+    uint32_t best = RF_NO_ID;
+    for (size_t k = 0; k < s->desired.n; k++) {
+        uint32_t at = w->image_where[k];
+        bool later = at != RF_NO_ID && at != w->where[i] && (after == w->where[i] || at > after);
+        if (later && (best == RF_NO_ID || at < best) && line_has(s, &s->desired.images[k], item))
+            best = at;
+    }
+    return best;
+}
+
+/* An index that was pruned here is at no source: it is made anew from the one that it was pruned from. */
+static int prune_again(struct writer *w, const struct rf_bundle_blob *blob, struct rf_err *err)
+{
+    const struct rf_snapshot *s = w->plan->snapshot;
+    for (size_t k = 0; k < s->desired.n; k++) {
+        const struct rf_image *im = &s->desired.images[k];
+        RF_CLEANUP(rf_manifest_freep) struct rf_manifest *whole = NULL, *pruned = NULL;
+        if (im->original == RF_NO_ID || w->image_where[k] == RF_NO_ID ||
+            !rf_digest_eq(&im->digest, &blob->digest))
+            continue;
+        int rc = rf_fetch_manifest(w->state, &w->locations.list[w->image_where[k]],
+                                   &s->desired.digests[im->original], 0, NULL, &whole, err);
+        if (rc < 0)
+            return rc;
+        RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(whole->n_entries + 1, sizeof(*chosen));
+        size_t n = 0;
+        for (size_t e = 0; e < whole->n_entries; e++) {
+            uint32_t item = rf_snapshot_find_blob(s, &whole->entries[e].digest);
+            if (item != RF_NO_ID && line_has(s, im, item))
+                chosen[n++] = e;
         }
-        start = NULL;
+        rc = rf_manifest_prune(whole, chosen, n, &pruned, err);
+        if (rc == 0)
+            rc = rf_blob_store_put_bytes(w->state->cache, &blob->digest,
+                                         rf_buf_slice(&pruned->body), err);
+        return rc;
     }
-    const struct rf_location *l = &w->locations.list[w->where[i]];
-    if (blob->kind == RF_BLOB_MANIFEST) {
-        RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-        struct rf_manifest_expect expect = { .size = blob->size };
-        rf_hasher_free(start);
-        int rc = rf_place_get_manifest(l->place, l->repo, NULL, &blob->digest, &expect, &m, err);
-        return rc < 0 ? rc : rf_sink_write(&counting.sink, m->body.ptr, m->body.len, err);
-    }
-    return rf_place_get_blob(l->place, l->repo, &blob->digest, blob->size, offset, start,
-                             &counting.sink, err);
+    return -RFE_NOT_FOUND;
 }
 
 static void keep_failure(struct writer *w, size_t i, const struct rf_err *why)
@@ -191,12 +263,43 @@ static int take_up(struct writer *w, size_t i, uint64_t *offset, struct rf_hashe
     return rf_digest_eq(&got, &blob->digest);
 }
 
-static int transfer(struct writer *w, size_t i, uint64_t offset, struct rf_hasher *start, int *disk,
-                    struct rf_err *err)
+static int transfer(struct writer *w, size_t i, uint32_t where, uint64_t offset,
+                    struct rf_hasher *start, int *disk, struct rf_err *err)
 {
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_partial_sink(w->partial, i, offset, disk);
-    int rc = pour(w, i, offset, start, sink, err);
+    int rc = pour(w, i, where, offset, start, sink, err);
     return rc < 0 ? rc : rf_sink_commit(sink, err);
+}
+
+/* From the cache, from where the plan says, from wherever else the blob is. *why keeps the failure of the planned source. */
+static int obtain(struct writer *w, size_t i, uint64_t offset, struct rf_hasher *start, int *disk,
+                  struct rf_err *why)
+{
+    const struct rf_bundle_blob *blob = &w->plan->bundle->blobs[i];
+    struct rf_err later = RF_ERR_INIT;
+    if (is_cached(w, i) && transfer(w, i, FROM_CACHE, 0, NULL, disk, why) == 0) {
+        rf_hasher_free(start);
+        return 0;
+    }
+    if (*disk < 0) {
+        rf_hasher_free(start);
+        return *disk;
+    }
+    int rc = transfer(w, i, w->where[i], offset, start, disk, why);
+    if (rc == -RFE_DIGEST_MISMATCH && offset > 0 &&
+        *disk == 0) /* the prefix was not what it claimed to be */
+        rc = transfer(w, i, w->where[i], 0, NULL, disk, why);
+    for (uint32_t at = w->where[i]; rc < 0 && *disk == 0 && !rf_cancelled();) {
+        at = next_location(w, i, at);
+        if (at == RF_NO_ID)
+            break;
+        rc = transfer(w, i, at, 0, NULL, disk, &later);
+    }
+    if (rc < 0 && *disk == 0 && blob->kind == RF_BLOB_MANIFEST && prune_again(w, blob, &later) == 0)
+        rc = transfer(w, i, FROM_CACHE, 0, NULL, disk, &later);
+    if (rc < 0 && *disk < 0)
+        *why = later.code != 0 ? later : *why;
+    return rc;
 }
 
 static int write_job(void *ctx, size_t k, struct rf_err *err)
@@ -213,10 +316,7 @@ static int write_job(void *ctx, size_t k, struct rf_err *err)
     if (w->req->progress != NULL)
         w->req->progress(w->req->progress_ctx, rc > 0 ? w->plan->bundle->blobs[i].size : offset);
     if (rc == 0) {
-        rc = transfer(w, i, offset, start, &disk, &why);
-        if (rc == -RFE_DIGEST_MISMATCH && offset > 0 &&
-            disk == 0) /* the prefix was not what it claimed to be */
-            rc = transfer(w, i, 0, NULL, &disk, &why);
+        rc = obtain(w, i, offset, start, &disk, &why);
     }
     if (rc >= 0) {
         w->done[i] = true;
@@ -329,7 +429,7 @@ static int stream_blob(struct writer *w, size_t i, struct rf_sink *out, struct r
     if (rc == 0)
         rc = rf_sink_write(out, header.ptr, header.len, err);
     if (rc == 0)
-        rc = pour(w, i, 0, NULL, out, err);
+        rc = pour(w, i, is_cached(w, i) ? FROM_CACHE : w->where[i], 0, NULL, out, err);
     size_t padding = (size_t)(rf_tar_padded(blob->size) - blob->size);
     if (rc == 0 && padding > 0)
         rc = rf_sink_write(out, zeros, padding, err);

@@ -50,12 +50,16 @@ void rf_chain_name(const char *site, const struct rf_digest *first_snapshot,
     rf_hex_encode(d.bytes, RF_CHAIN_HEX / 2, out);
 }
 
+int rf_bundle_blob_cmp(const struct rf_bundle_blob *a, const struct rf_bundle_blob *b)
+{
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    return rf_digest_cmp(&a->digest, &b->digest);
+}
+
 static int compare_blobs(const void *a, const void *b)
 {
-    const struct rf_bundle_blob *x = a, *y = b;
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    return rf_digest_cmp(&x->digest, &y->digest);
+    return rf_bundle_blob_cmp(a, b);
 }
 
 static int compare_u32(const void *a, const void *b)
@@ -70,42 +74,128 @@ static int compare_strings(const void *a, const void *b, void *ctx)
     return strcmp(rf_desired_str(d, *(const uint32_t *)a), rf_desired_str(d, *(const uint32_t *)b));
 }
 
-/* Puts the table of repositories in order of name and renumbers the lists. */
+static int compare_holes(const void *a, const void *b, void *ctx)
+{
+    return rf_hole_cmp(ctx, a, b);
+}
+
+static int compare_digests(const void *a, const void *b)
+{
+    return rf_digest_cmp(a, b);
+}
+
+static int check_segment(const struct rf_bundle *b, uint32_t first, uint32_t n, struct rf_err *err)
+{
+    if (n > b->n_lists || first > b->n_lists - n)
+        return rf_fail(err, RFE_INVALID, "a blob's list lies outside of the lists");
+    for (uint32_t i = first; i < first + n; i++)
+        if (b->lists[i] >= b->n_repositories)
+            return rf_fail(err, RFE_INVALID, "a blob's list names repository %u of %zu",
+                           b->lists[i], b->n_repositories);
+    return 0;
+}
+
+/* Every list lies inside of `lists` and names repositories that are there: what follows relies on it. */
+static int check_segments(const struct rf_bundle *b, struct rf_err *err)
+{
+    for (size_t i = 0; i < b->n_blobs; i++) {
+        int rc = check_segment(b, b->blobs[i].first_repo, b->blobs[i].n_repos, err);
+        if (rc == 0)
+            rc = check_segment(b, b->blobs[i].first_from, b->blobs[i].n_from, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Sorts one list and drops what is there twice. Returns how many are left. */
+static uint32_t sort_list(struct rf_bundle *b, uint32_t first, uint32_t n)
+{
+    if (n < 2)
+        return n;
+    uint32_t left = 0, *list = b->lists + first;
+    qsort(list, n, sizeof(*list), compare_u32);
+    for (uint32_t i = 0; i < n; i++)
+        if (left == 0 || list[left - 1] != list[i])
+            list[left++] = list[i];
+    return left;
+}
+
+static void mark_used(const struct rf_bundle *b, uint32_t first, uint32_t n, uint32_t *place)
+{
+    for (uint32_t i = first; i < first + n; i++)
+        place[b->repositories[b->lists[i]]] = 1;
+}
+
+/* The table holds each repository that a list names, once, in order of name; the lists are numbered anew. */
 static void sort_repositories(struct rf_bundle *b)
 {
-    if (b->n_repositories == 0)
-        return;
-    uint32_t *sorted = rf_xcalloc(b->n_repositories, sizeof(*sorted));
-    memcpy(sorted, b->repositories, b->n_repositories * sizeof(*sorted));
-    qsort_r(sorted, b->n_repositories, sizeof(*sorted), compare_strings, &b->desired);
-    uint32_t *place = rf_xcalloc(b->desired.strings.len, sizeof(*place)); /* string -> new number */
-    for (size_t i = 0; i < b->n_repositories; i++)
+    size_t n = 0;
+    uint32_t *place = rf_xcalloc(b->desired.strings.len + 1, sizeof(*place)); /* per string */
+    uint32_t *sorted = rf_xcalloc(b->n_repositories + 1, sizeof(*sorted));
+    for (size_t i = 0; i < b->n_blobs; i++) {
+        mark_used(b, b->blobs[i].first_repo, b->blobs[i].n_repos, place);
+        if (b->blobs[i].travel == RF_TRAVEL_ASSUMED)
+            mark_used(b, b->blobs[i].first_from, b->blobs[i].n_from, place);
+    }
+    for (size_t i = 0; i < b->n_repositories; i++) {
+        if (place[b->repositories[i]] == 1)
+            sorted[n++] = b->repositories[i];
+        place[b->repositories[i]] = 0;
+    }
+    if (n > 1)
+        qsort_r(sorted, n, sizeof(*sorted), compare_strings, &b->desired);
+    for (size_t i = 0; i < n; i++)
         place[sorted[i]] = (uint32_t)i;
     for (size_t i = 0; i < b->n_lists; i++)
-        b->lists[i] = place[b->repositories[b->lists[i]]];
+        b->lists[i] = b->lists[i] < b->n_repositories ? place[b->repositories[b->lists[i]]] : 0;
     free(place);
     free(b->repositories);
     b->repositories = sorted;
-    b->cap_repositories = b->n_repositories;
+    b->cap_repositories = b->n_repositories + 1;
+    b->n_repositories = n;
     for (size_t i = 0; i < b->n_blobs; i++) {
         struct rf_bundle_blob *blob = &b->blobs[i];
-        if (blob->n_repos > 1)
-            qsort(b->lists + blob->first_repo, blob->n_repos, sizeof(uint32_t), compare_u32);
-        if (blob->n_from > 1)
-            qsort(b->lists + blob->first_from, blob->n_from, sizeof(uint32_t), compare_u32);
+        blob->n_repos = sort_list(b, blob->first_repo, blob->n_repos);
+        blob->n_from = sort_list(b, blob->first_from, blob->n_from);
     }
 }
 
-static int compare_holes(const void *a, const void *b, void *ctx)
+static void sort_holes(struct rf_bundle *b)
 {
-    const struct rf_desired *d = ctx;
-    const struct rf_hole *x = a, *y = b;
-    int c = strcmp(rf_desired_str(d, x->repository), rf_desired_str(d, y->repository));
-    if (c == 0)
-        c = strcmp(rf_desired_str(d, x->tag), rf_desired_str(d, y->tag));
-    if (c == 0)
-        c = strcmp(rf_desired_str(d, x->source), rf_desired_str(d, y->source));
-    return c;
+    size_t n = 0;
+    if (b->n_holes > 1)
+        qsort_r(b->holes, b->n_holes, sizeof(*b->holes), compare_holes, &b->desired);
+    for (size_t i = 0; i < b->n_holes; i++)
+        if (n == 0 || rf_hole_cmp(&b->desired, &b->holes[n - 1], &b->holes[i]) != 0)
+            b->holes[n++] = b->holes[i];
+    b->n_holes = n;
+}
+
+static void sort_bases(struct rf_bundle *b)
+{
+    size_t n = 0;
+    if (b->n_bases > 1)
+        qsort(b->bases, b->n_bases, sizeof(b->bases[0]), compare_digests);
+    for (size_t i = 0; i < b->n_bases; i++)
+        if (n == 0 || !rf_digest_eq(&b->bases[n - 1], &b->bases[i]))
+            b->bases[n++] = b->bases[i];
+    b->n_bases = n;
+}
+
+static int sort_all(struct rf_bundle *b, struct rf_err *err)
+{
+    int rc = rf_desired_sort(&b->desired, err);
+    if (rc == 0)
+        rc = check_segments(b, err);
+    if (rc < 0)
+        return rc;
+    sort_bases(b);
+    sort_repositories(b);
+    if (b->n_blobs > 1)
+        qsort(b->blobs, b->n_blobs, sizeof(*b->blobs), compare_blobs);
+    sort_holes(b);
+    return 0;
 }
 
 static int measure(const struct rf_bundle *b,
@@ -120,14 +210,11 @@ static int measure(const struct rf_bundle *b,
 
 int rf_bundle_seal(struct rf_bundle *b, struct rf_err *err)
 {
-    int rc = rf_desired_sort(&b->desired, err);
+    int rc = sort_all(b, err);
+    if (rc == 0)
+        rc = rf_bundle_check(b, err);
     if (rc < 0)
         return rc;
-    sort_repositories(b);
-    if (b->n_blobs > 0)
-        qsort(b->blobs, b->n_blobs, sizeof(*b->blobs), compare_blobs);
-    if (b->n_holes > 0)
-        qsort_r(b->holes, b->n_holes, sizeof(*b->holes), compare_holes, &b->desired);
     rf_desired_snapshot(&b->desired, &b->snapshot);
     rc = measure(b, rf_bundle_write_index, &b->index_digest, &b->index_size, err);
     if (rc == 0)

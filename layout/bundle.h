@@ -3,6 +3,7 @@
  * What a bundle says of itself: the content of bundle.json (docs/bundle-format.md), in compact form. 100,000 blobs take about 12 MB.
  *
  *     rf_bundle_init(&b);  fill header, desired, blobs, holes ...  rf_bundle_seal(&b, err);   sorted, checked, measured: b.id is set
+ *                          changed since?  rf_bundle_seal(&b, err) again
  *     rf_bundle_write(&b, sink, err);                              bundle.json, the same bytes each time
  *     rf_bundle_read(source, &b, err);                             the reverse; every field checked
  */
@@ -13,8 +14,11 @@
 
 #define RF_BUNDLE_VERSION 1
 #define RF_BUNDLE_JSON_MAX (64u << 20)
-#define RF_BUNDLE_LINE_MAX (64u << 10)
+#define RF_BUNDLE_LINE_MAX (64u << 10) /* with comma and LF */
 #define RF_BUNDLE_BASES_MAX 64u
+#define RF_BUNDLE_REPOSITORIES_MAX 100000u
+#define RF_BUNDLE_TOOL_MAX 200u
+#define RF_BUNDLE_UNKNOWN_MAX 64u /* top-level members that a reader does not know */
 #define RF_SITE_MAX 64
 #define RF_CHAIN_HEX 32
 #define RF_BLOB_SIZE_MAX (UINT64_C(1) << 60)
@@ -69,8 +73,19 @@ bool rf_site_valid(struct rf_slice s); /* [a-z0-9][a-z0-9._-]{0,63} */
 void rf_chain_name(const char *site, const struct rf_digest *first_snapshot,
                    char out[RF_CHAIN_HEX + 1]);
 
-/* Sorts all lists, sets snapshot, index and id. -RFE_TOO_LARGE when bundle.json would pass a limit. */
+/*
+ * Sorts all lists, drops what stands twice in bases, holes, repositories and lists, and repositories that no list names; checks
+ * (rf_bundle_check); sets snapshot, index and id. -RFE_TOO_LARGE when bundle.json would pass a limit, -RFE_INVALID when no reader would take it.
+ */
 RF_MUST_USE int rf_bundle_seal(struct rf_bundle *b, struct rf_err *err);
+/*
+ * What has to hold across the lines: order, no duplicates, every reference leads to what it should, kinds and travels that go together.
+ * Part of seal and read. -RFE_INVALID, -RFE_TOO_LARGE.
+ */
+RF_MUST_USE int rf_bundle_check(const struct rf_bundle *b, struct rf_err *err);
+/* The orders of blobs and of holes. */
+int rf_bundle_blob_cmp(const struct rf_bundle_blob *a, const struct rf_bundle_blob *b);
+int rf_hole_cmp(const struct rf_desired *d, const struct rf_hole *a, const struct rf_hole *b);
 /* Writes bundle.json. The bundle is sealed. */
 RF_MUST_USE int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink,
                                 struct rf_err *err);

@@ -82,17 +82,20 @@ static int check_start(struct rf_bundle_file *f, struct rf_err *err)
     static const char next_step[] =
         "it is not a bundle that regexport wrote; other image archives can be read by `regctl image import`";
     struct rf_err why = RF_ERR_INIT;
-    if (f->size < JSON_HEADER_AT + 512)
-        return rf_fail(err, f->size == 0 || f->size % 512 != 0 ? RFE_NOT_BUNDLE : RFE_DAMAGED,
-                       "it has only %llu bytes: not a bundle, or cut off; copy it again",
-                       (unsigned long long)f->size);
-    int rc = expect_header(f, 512, "oci-layout", strlen(RF_OCI_LAYOUT_TEXT), &why);
+    RF_CLEANUP(rf_buf_release) struct rf_buf start;
+    rf_buf_init(&start, JSON_HEADER_AT);
+    int rc = rf_tar_header("oci-layout", strlen(RF_OCI_LAYOUT_TEXT), &start, &why);
+    rf_buf_add_str(&start, RF_OCI_LAYOUT_TEXT);
+    while (start.rc == 0 && start.len < JSON_HEADER_AT)
+        rf_buf_add_char(&start, '\0');
+    size_t n = f->size < start.len ? (size_t)f->size : start.len;
     if (rc == 0)
-        rc = expect_bytes(f, 512, rf_slice_str(RF_OCI_LAYOUT_TEXT), "oci-layout", &why);
-    if (rc == 0)
-        rc = expect_padding(f, 512, strlen(RF_OCI_LAYOUT_TEXT), "oci-layout", &why);
-    if (rc == -RFE_DAMAGED)
+        rc = expect_bytes(f, 0, rf_slice_of(start.ptr, n), "the start", &why);
+    if (rc == -RFE_DAMAGED || (rc == 0 && n == 0))
         return rf_fail(err, RFE_NOT_BUNDLE, "%s", next_step);
+    if (rc == 0 && f->size < JSON_HEADER_AT + 512)
+        return rf_fail(err, RFE_DAMAGED, "it has only %llu bytes: it is cut off; copy it again",
+                       (unsigned long long)f->size);
     return rc < 0 ? rf_fail(err, -rc, "%s", why.msg) : 0;
 }
 
@@ -128,7 +131,7 @@ static int check_signature_frame(struct rf_bundle_file *f, struct rf_err *err)
     if (rc < 0)
         return rc;
     rf_bundle_empty_sig(&f->doc.id, &sig);
-    if (memcmp(chunk, sig.ptr, sizeof(chunk)) == 0)
+    if (sig.len == sizeof(chunk) && memcmp(chunk, sig.ptr, sizeof(chunk)) == 0)
         return 0;
     size_t len = sizeof(chunk);
     while (len > 0 && chunk[len - 1] == ' ')
@@ -149,8 +152,16 @@ static int check_signature_frame(struct rf_bundle_file *f, struct rf_err *err)
             "bundle.json is not the one that bundle.sig was made for: it has %s, bundle.sig names %s",
             text, digest);
     f->n_signatures = json_array_size(list);
-    if (f->n_signatures == 0)
+    /* only what the signatures themselves say may differ from what we would write */
+    rf_buf_clear(&sig);
+    rf_buf_addf(&sig, "{\"digest\":\"%s\",\"signatures\":", text);
+    rf_json_add_value(&sig, list, false);
+    rf_buf_add_char(&sig, '}');
+    if (f->n_signatures == 0 || !rf_slice_eq(rf_slice_of(chunk, len), rf_buf_slice(&sig)))
         return rf_fail(err, RFE_DAMAGED, "bundle.sig is not as it has to be");
+    for (size_t i = 0; i < f->n_signatures; i++)
+        if (!json_is_object(json_array_get(list, i)))
+            return rf_fail(err, RFE_DAMAGED, "bundle.sig: signatures[%zu] is not an object", i);
     return 0;
 }
 
@@ -297,12 +308,12 @@ int rf_bundle_file_open(const char *path, struct rf_bundle_file **out, struct rf
     f->place = (struct rf_place){ .ops = &place_ops, .flags = RF_PLACE_READ_ONLY | RF_PLACE_LOCAL };
     f->place.name = rf_xasprintf("bundle %s", f->path);
     rf_bundle_init(&f->doc);
-    int rc = rf_file_open(path, &f->fd, &f->size, err);
+    struct rf_err why = RF_ERR_INIT;
+    int rc = rf_file_open(path, &f->fd, &f->size, &why);
     if (rc < 0)
-        return rc;
+        return rf_fail(err, rc == -RFE_INVALID ? RFE_NOT_BUNDLE : -rc, "%s", why.msg);
     if (fstat(f->fd, &f->opened) < 0)
         return rf_fail_errno(err, errno, "%s", f->path);
-    struct rf_err why = RF_ERR_INIT;
     rc = check_head(f, &why);
     if (rc < 0)
         return damaged(err, f, rc, &why);
@@ -348,7 +359,7 @@ static int hash_blob(struct rf_bundle_file *f, size_t i,
 {
     const struct rf_bundle_blob *blob = &f->doc.blobs[i];
     RF_CLEANUP(rf_hasher_freep) struct rf_hasher *h = rf_hasher_new(blob->digest.algo);
-    RF_CLEANUP(rf_freep) char *chunk = rf_xmalloc(CHUNK);
+    RF_CLEANUP(rf_freep) char *chunk = rf_xmalloc(blob->size < CHUNK ? blob->size + 1 : CHUNK);
     for (uint64_t done = 0; done < blob->size;) {
         size_t n = blob->size - done < CHUNK ? (size_t)(blob->size - done) : CHUNK;
         int rc = rf_pread_full(f->fd, chunk, n, f->frame.blob_at[i] + done, err);
@@ -376,6 +387,7 @@ int rf_bundle_file_verify_blob(struct rf_bundle_file *f, size_t i,
                                void (*progress)(void *ctx, uint64_t bytes), void *ctx,
                                struct rf_err *err)
 {
+    RF_CHECK(i < f->doc.n_blobs && f->doc.blobs[i].travel == RF_TRAVEL_CARRIED);
     const struct rf_bundle_blob *blob = &f->doc.blobs[i];
     char name[RF_DIGEST_TEXT + 8];
     struct rf_err why = RF_ERR_INIT;
@@ -393,6 +405,7 @@ int rf_bundle_file_verify_blob(struct rf_bundle_file *f, size_t i,
 
 int rf_bundle_file_verify_header(struct rf_bundle_file *f, size_t i, struct rf_err *err)
 {
+    RF_CHECK(i < f->doc.n_blobs && f->doc.blobs[i].travel == RF_TRAVEL_CARRIED);
     const struct rf_bundle_blob *blob = &f->doc.blobs[i];
     char name[RF_DIGEST_TEXT + 8];
     struct rf_err why = RF_ERR_INIT;

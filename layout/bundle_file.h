@@ -14,8 +14,8 @@
 
 struct rf_bundle_file;
 /*
- * Opens and checks all but the blobs' contents and headers. -RFE_NOT_FOUND; -RFE_NOT_BUNDLE (a foreign file, another version);
- * -RFE_DAMAGED (a bundle that is not whole). Messages name the path and the byte.
+ * Opens and checks all but the blobs' contents and headers. -RFE_NOT_FOUND; -RFE_NOT_BUNDLE (a foreign file, a folder, a link, another
+ * version); -RFE_DAMAGED (a bundle that is not whole). Messages name the path and the byte.
  */
 RF_MUST_USE int rf_bundle_file_open(const char *path, struct rf_bundle_file **out,
                                     struct rf_err *err);
@@ -23,7 +23,7 @@ void rf_bundle_file_free(struct rf_bundle_file *f);
 void rf_bundle_file_freep(struct rf_bundle_file **f);
 const struct rf_bundle *rf_bundle_file_doc(const struct rf_bundle_file *f);
 const struct rf_bundle_frame *rf_bundle_file_frame(const struct rf_bundle_file *f);
-/* Signatures in bundle.sig; 0 = unsigned. */
+/* Signatures in bundle.sig, which nobody has checked yet; 0 = unsigned. */
 size_t rf_bundle_file_signatures(const struct rf_bundle_file *f);
 
 /*

@@ -6,6 +6,7 @@
 
 #define USTAR_LIMIT (UINT64_C(1) << 33) /* from here on a size needs a pax record */
 #define BLOCK 512u
+#define FILE_MAX (UINT64_C(1) << 62)
 
 const char *rf_bundle_blob_name(const struct rf_digest *d, char out[RF_DIGEST_TEXT + 8])
 {
@@ -57,12 +58,17 @@ int rf_bundle_frame_init(struct rf_bundle_frame *f, const struct rf_bundle *b, s
         if (blob->travel != RF_TRAVEL_CARRIED)
             continue;
         int rc = header_size(blob, &header, err);
-        if (rc < 0)
+        if (rc == 0) {
+            f->blob_at[i] = at + header;
+            /* no overflow: at and the size are each at most a quarter of it */
+            at = f->blob_at[i] + rf_tar_padded(blob->size);
+            if (at > FILE_MAX)
+                rc = rf_fail(err, RFE_TOO_LARGE, "the bundle would be larger than a file can be");
+        }
+        if (rc < 0) {
+            rf_bundle_frame_release(f);
             return rc;
-        f->blob_at[i] = at + header;
-        if (__builtin_add_overflow(f->blob_at[i], rf_tar_padded(blob->size), &at) ||
-            at > INT64_MAX / 2)
-            return rf_fail(err, RFE_TOO_LARGE, "the bundle would be larger than a file can be");
+        }
     }
     f->total = at + RF_TAR_END;
     return 0;

@@ -19,7 +19,7 @@ struct rf_bundle_frame {
     uint64_t *blob_at; /* per blob of the bundle: its content; 0 when it is not carried */
     uint64_t total;    /* size of the file */
 };
-/* `b` is sealed or read. -RFE_TOO_LARGE when the sizes add up beyond an off_t. */
+/* `b` is sealed or read. -RFE_TOO_LARGE when the sizes add up beyond an off_t; then there is nothing to release. */
 RF_MUST_USE int rf_bundle_frame_init(struct rf_bundle_frame *f, const struct rf_bundle *b,
                                      struct rf_err *err);
 void rf_bundle_frame_release(struct rf_bundle_frame *f);

@@ -5,8 +5,9 @@
 #include "base/lines.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "manifests/manifest.h"
 #include "manifests/reference.h"
+
+#include <strings.h>
 
 /* The known top-level keys in the order in which they must stand; unknown ones are passed over. */
 enum key {
@@ -34,7 +35,8 @@ static const char *const key_names[] = {
 struct reader {
     struct rf_bundle *b;
     struct rf_lines lines;
-    int next; /* the next known key that may stand */
+    int next;                  /* the next known key that may stand */
+    struct rf_strings unknown; /* keys that were passed over */
     uint64_t volume_blobs, volume_bytes;
     size_t n_volumes;
 };
@@ -81,7 +83,7 @@ static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struc
     case KEY_SNAPSHOT:
         return parse_digest(v, &b->snapshot, err);
     case KEY_TOOL:
-        if (text == NULL || len > 200)
+        if (text == NULL || len > RF_BUNDLE_TOOL_MAX || strlen(text) != len)
             return rf_fail(err, RFE_INVALID, "not a short string");
         b->tool = rf_xstrdup(text);
         return 0;
@@ -90,10 +92,12 @@ static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struc
             return rf_fail(err, RFE_INVALID, "not an array");
         if (json_array_size(v) > 0) {
             const char *name = json_string_value(json_array_get(v, 0));
+            if (name == NULL)
+                return rf_fail(err, RFE_INVALID, "not an array of strings");
             return rf_fail(
                 err, RFE_NOT_BUNDLE,
                 "it needs the feature %s, which this version does not have; use a newer regimport",
-                name != NULL ? name : "?");
+                name);
         }
         return 0;
     default:
@@ -106,11 +110,9 @@ static int read_repository(struct rf_bundle *b, const json_t *v, struct rf_err *
     struct rf_slice name = rf_slice_of(json_string_value(v), json_string_length(v));
     if (!json_is_string(v) || !rf_repository_valid(name))
         return rf_fail(err, RFE_INVALID, "not a repository name");
+    if (b->n_repositories == RF_BUNDLE_REPOSITORIES_MAX)
+        return rf_fail(err, RFE_TOO_LARGE, "more than %u", RF_BUNDLE_REPOSITORIES_MAX);
     uint32_t id = rf_strings_add(&b->desired.strings, name);
-    if (b->n_repositories > 0 &&
-        strcmp(rf_desired_str(&b->desired, b->repositories[b->n_repositories - 1]),
-               rf_desired_str(&b->desired, id)) >= 0)
-        return rf_fail(err, RFE_INVALID, "twice or out of order");
     b->repositories =
         rf_grow(b->repositories, b->n_repositories, &b->cap_repositories, sizeof(uint32_t));
     b->repositories[b->n_repositories++] = id;
@@ -169,8 +171,7 @@ static int read_list(struct rf_bundle *b, const json_t *obj, const char *key, ui
     return 0;
 }
 
-static int read_kind(const json_t *v, struct rf_bundle_blob *blob, const char *media_type,
-                     struct rf_err *err)
+static int read_kind(const json_t *v, struct rf_bundle_blob *blob, struct rf_err *err)
 {
     const char *kind;
     int rc = rf_json_string(v, "kind", "", RF_JSON_REQUIRED, &kind, err);
@@ -184,9 +185,6 @@ static int read_kind(const json_t *v, struct rf_bundle_blob *blob, const char *m
         blob->kind = RF_BLOB_LAYER;
     else
         return rf_fail(err, RFE_INVALID, "kind: unknown value %s", kind);
-    if ((blob->kind == RF_BLOB_MANIFEST) != rf_media_is_manifest(media_type))
-        return rf_fail(err, RFE_INVALID, "kind %s does not go with media type %s", kind,
-                       media_type);
     return 0;
 }
 
@@ -200,8 +198,6 @@ static int read_travel(struct rf_bundle *b, const json_t *v, struct rf_bundle_bl
         return rc;
     if (strcmp(travel, "assumed") == 0) {
         blob->travel = RF_TRAVEL_ASSUMED;
-        if (b->n_bases == 0)
-            return rf_fail(err, RFE_INVALID, "travel: assumed, but the bundle has no base");
         return read_list(b, v, "from", &blob->first_from, &blob->n_from, err);
     }
     if (strcmp(travel, "carried") != 0)
@@ -221,24 +217,16 @@ static int read_blob(struct rf_bundle *b, const json_t *v, struct rf_err *err)
     if (rc < 0)
         return rf_wrap(err, rc, "digest");
     rc = rf_json_u64(v, "size", "", RF_JSON_REQUIRED, &blob.size, err);
-    if (rc == 0 && blob.size > RF_BLOB_SIZE_MAX)
-        rc = rf_fail(err, RFE_INVALID, "size: beyond reason");
     if (rc == 0)
         rc = rf_json_string(v, "mediaType", "", RF_JSON_REQUIRED, &media_type, err);
     if (rc == 0)
-        rc = read_kind(v, &blob, media_type, err);
+        rc = read_kind(v, &blob, err);
     if (rc == 0)
         rc = read_list(b, v, "repositories", &blob.first_repo, &blob.n_repos, err);
     if (rc == 0)
         rc = read_travel(b, v, &blob, err);
     if (rc < 0)
         return rc;
-    if (b->n_blobs > 0) {
-        const struct rf_bundle_blob *last = &b->blobs[b->n_blobs - 1];
-        if (last->kind > blob.kind ||
-            (last->kind == blob.kind && rf_digest_cmp(&last->digest, &blob.digest) >= 0))
-            return rf_fail(err, RFE_INVALID, "twice or out of order");
-    }
     blob.media_type = rf_strings_add(&b->desired.strings, rf_slice_str(media_type));
     b->blobs = rf_grow(b->blobs, b->n_blobs, &b->cap_blobs, sizeof(*b->blobs));
     b->blobs[b->n_blobs++] = blob;
@@ -254,6 +242,8 @@ static int read_volume(struct reader *r, const json_t *v, struct rf_err *err)
         return rf_fail(err, RFE_NOT_BUNDLE,
                        "bundles of several volumes are not known to this version");
     int rc = rf_json_u64(v, "volume", "", RF_JSON_REQUIRED, &volume, err);
+    if (rc == 0 && volume != 1)
+        rc = rf_fail(err, RFE_INVALID, "volume: the first is not 1");
     if (rc == 0)
         rc = rf_json_u64(v, "blobs", "", RF_JSON_REQUIRED, &r->volume_blobs, err);
     if (rc == 0)
@@ -268,9 +258,10 @@ static int read_volume(struct reader *r, const json_t *v, struct rf_err *err)
         rc = rf_fail(err, RFE_INVALID, "members[0]: unknown member %s", name);
     if (rc == 0)
         rc = rf_json_u64(index, "size", "members[0]", RF_JSON_REQUIRED, &r->b->index_size, err);
-    if (rc == 0)
-        rc = parse_digest(json_object_get(index, "digest"), &r->b->index_digest, err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    rc = parse_digest(json_object_get(index, "digest"), &r->b->index_digest, err);
+    return rc < 0 ? rf_wrap(err, rc, "members[0].digest") : 0;
 }
 
 static int read_base(struct rf_bundle *b, const json_t *v, struct rf_err *err)
@@ -349,17 +340,41 @@ static int read_array(struct reader *r, int key, bool *comma, struct rf_err *err
 }
 
 /* The number of the key that stands at the start of the line as "key":, KEY_COUNT when unknown, -1 when there is none. */
-static int line_key(struct rf_slice line, size_t *value_at)
+static int line_key(struct rf_slice line, struct rf_slice *name, size_t *value_at)
 {
     const char *end = line.len > 1 ? memchr(line.ptr + 1, '"', line.len - 1) : NULL;
     if (end == NULL || line.ptr[0] != '"' || end + 1 >= line.ptr + line.len || end[1] != ':')
         return -1;
-    struct rf_slice name = rf_slice_of(line.ptr + 1, (size_t)(end - line.ptr - 1));
+    *name = rf_slice_of(line.ptr + 1, (size_t)(end - line.ptr - 1));
     *value_at = (size_t)(end + 2 - line.ptr);
     for (int i = 0; i < KEY_COUNT; i++)
-        if (rf_slice_is(name, key_names[i]))
+        if (rf_slice_is(*name, key_names[i]))
             return i;
     return KEY_COUNT;
+}
+
+/*
+ * A key that is passed over must be one that no other reader takes for a known one: plain letters and digits (no escapes), not a known
+ * name in other case, and not twice.
+ */
+static int pass_over(struct reader *r, struct rf_slice name, struct rf_err *err)
+{
+    bool plain = name.len > 0 && name.len <= 64;
+    for (size_t i = 0; i < name.len && plain; i++) {
+        char c = name.ptr[i];
+        plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    }
+    if (!plain)
+        return rf_fail(err, RFE_INVALID, "not a member of the document");
+    for (int i = 0; i < KEY_COUNT; i++)
+        if (strlen(key_names[i]) == name.len && strncasecmp(key_names[i], name.ptr, name.len) == 0)
+            return rf_fail(err, RFE_INVALID, "%s in other letters", key_names[i]);
+    if (rf_strings_find(&r->unknown, name) != RF_NO_ID)
+        return rf_fail(err, RFE_INVALID, "an unknown member twice");
+    if (r->unknown.len == RF_BUNDLE_UNKNOWN_MAX)
+        return rf_fail(err, RFE_TOO_LARGE, "more than %u unknown members", RF_BUNDLE_UNKNOWN_MAX);
+    (void)rf_strings_add(&r->unknown, name);
+    return 0;
 }
 
 static int read_scalar(struct reader *r, int key, struct rf_slice value, struct rf_err *err)
@@ -382,9 +397,15 @@ static int read_scalar(struct reader *r, int key, struct rf_slice value, struct 
 static int read_member(struct reader *r, struct rf_slice line, bool *comma, struct rf_err *err)
 {
     size_t at = 0;
-    int key = line_key(line, &at);
+    int rc = 0;
+    struct rf_slice name;
+    int key = line_key(line, &name, &at);
+    if (key != KEY_VERSION && r->next == KEY_VERSION)
+        return rf_fail(err, RFE_NOT_BUNDLE, "it does not begin with %s", key_names[KEY_VERSION]);
     if (key < 0)
         return rf_fail(err, RFE_INVALID, "not a member of the document");
+    if (key == KEY_COUNT && (rc = pass_over(r, name, err)) < 0)
+        return rc;
     if (key < KEY_COUNT) {
         if (key != r->next)
             return rf_fail(err, RFE_INVALID, "%s: twice, out of order, or %s is missing",
@@ -392,7 +413,6 @@ static int read_member(struct reader *r, struct rf_slice line, bool *comma, stru
         r->next++;
     }
     struct rf_slice value = rf_slice_of(line.ptr + at, line.len - at);
-    int rc;
     if (rf_slice_is(value, "[")) {
         rc = read_array(r, key, comma, err);
     } else {
@@ -429,41 +449,6 @@ static int read_document(struct reader *r, struct rf_err *err)
     return rc > 0 ? rf_fail(err, RFE_INVALID, "something stands behind its end") : rc;
 }
 
-static int check_images(const struct rf_bundle *b, struct rf_err *err)
-{
-    const struct rf_desired *d = &b->desired;
-    RF_CLEANUP(rf_buf_release) struct rf_buf name;
-    rf_buf_init(&name, 1024);
-    for (size_t i = 0; i < d->n; i++) {
-        const struct rf_image *im = &d->images[i];
-        rf_buf_clear(&name);
-        rf_image_name(d, im, &name);
-        if (!rf_image_travels(im))
-            continue;
-        const struct rf_bundle_blob *blob = rf_bundle_find(b, &im->digest);
-        if (blob == NULL || blob->kind != RF_BLOB_MANIFEST || blob->size != im->size ||
-            blob->media_type != im->media_type)
-            return rf_fail(err, RFE_DAMAGED, "image %s is not among the blobs as it should be",
-                           name.ptr);
-    }
-    return 0;
-}
-
-static int check_blobs(const struct rf_bundle *b, struct rf_err *err)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < b->n_blobs; i++) {
-        const struct rf_bundle_blob *blob = &b->blobs[i];
-        char text[RF_DIGEST_TEXT];
-        if (rf_bundle_find(b, &blob->digest) != blob)
-            return rf_fail(err, RFE_DAMAGED, "blob %s is listed twice",
-                           rf_digest_text(&blob->digest, text));
-        if (blob->travel == RF_TRAVEL_CARRIED && __builtin_add_overflow(sum, blob->size, &sum))
-            return rf_fail(err, RFE_DAMAGED, "the sizes add up beyond reason");
-    }
-    return 0;
-}
-
 static int check_sums(const struct reader *r, struct rf_err *err)
 {
     struct rf_bundle *b = r->b;
@@ -481,22 +466,6 @@ static int check_sums(const struct reader *r, struct rf_err *err)
         rc = rf_sink_commit(sink, err);
     if (rc == 0 && (size != b->index_size || !rf_digest_eq(&d, &b->index_digest)))
         rc = rf_fail(err, RFE_DAMAGED, "its index.json is not that of its images");
-    return rc;
-}
-
-static int check_order(struct rf_bundle *b, struct rf_err *err)
-{
-    /* sorting must find nothing to do: compare the order before and after */
-    const struct rf_desired *d = &b->desired;
-    size_t n = d->n;
-    struct rf_digest *before = rf_xcalloc(n + 1, sizeof(*before));
-    for (size_t i = 0; i < n; i++)
-        before[i] = d->images[i].digest;
-    int rc = rf_desired_sort(&b->desired, err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        if (!rf_digest_eq(&before[i], &d->images[i].digest))
-            rc = rf_fail(err, RFE_DAMAGED, "images are out of order");
-    free(before);
     return rc;
 }
 
@@ -527,17 +496,15 @@ int rf_bundle_read(struct rf_source *src, uint64_t size, struct rf_bundle *b, st
         return rf_fail(err, RFE_NOT_BUNDLE, "bundle.json has %llu bytes, the limit is %u",
                        (unsigned long long)size, RF_BUNDLE_JSON_MAX);
     struct rf_err why = RF_ERR_INIT;
-    rf_lines_init(&r.lines, &hashing.source, RF_BUNDLE_LINE_MAX);
+    rf_lines_init(&r.lines, &hashing.source, RF_BUNDLE_LINE_MAX - 1); /* and its LF */
+    rf_strings_init(&r.unknown);
     int rc = read_document(&r, &why);
     if (rc < 0)
         rf_wrap(&why, rc, "bundle.json line %llu", (unsigned long long)r.lines.number);
     rf_lines_release(&r.lines);
+    rf_strings_release(&r.unknown);
     if (rc == 0)
-        rc = check_order(b, &why);
-    if (rc == 0)
-        rc = check_blobs(b, &why);
-    if (rc == 0)
-        rc = check_images(b, &why);
+        rc = rf_bundle_check(b, &why);
     if (rc == 0)
         rc = check_sums(&r, &why);
     if (rc == 0 && rf_hasher_count(hasher) != size)

@@ -83,13 +83,22 @@ int rf_desired_sort(struct rf_desired *d, struct rf_err *err)
 {
     if (d->n > 0)
         qsort_r(d->images, d->n, sizeof(*d->images), compare_images, d);
+    return rf_desired_check_sorted(d, err);
+}
+
+int rf_desired_check_sorted(const struct rf_desired *d, struct rf_err *err)
+{
     for (size_t i = 1; i < d->n; i++) {
-        if (compare_images(&d->images[i - 1], &d->images[i], d) != 0)
+        const struct rf_image *above = &d->images[i - 1], *here = &d->images[i];
+        int c = compare_key(d, above, rf_desired_str(d, here->repository),
+                            rf_desired_str(d, here->tag), &here->digest);
+        if (c < 0)
             continue;
         RF_CLEANUP(rf_buf_release) struct rf_buf name;
         rf_buf_init(&name, 1024);
-        rf_image_name(d, &d->images[i], &name);
-        return rf_fail(err, RFE_INVALID, "%s is listed twice", name.ptr);
+        rf_image_name(d, here, &name);
+        return rf_fail(err, RFE_INVALID, "%s %s", name.ptr,
+                       c == 0 ? "is listed twice" : "is out of order");
     }
     return 0;
 }
@@ -98,6 +107,8 @@ const struct rf_image *rf_desired_find(const struct rf_desired *d, const char *r
                                        const char *tag, const struct rf_digest *digest)
 {
     size_t lo = 0, hi = d->n;
+    if (tag[0] == '\0' && digest == NULL)
+        return NULL;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         int c = compare_key(d, &d->images[mid], repository, tag, digest);
@@ -211,6 +222,8 @@ static int read_children(struct rf_desired *d, const json_t *obj, struct rf_imag
     int rc = rf_json_array(obj, "children", "", RF_JSON_OPTIONAL, RF_INDEX_ENTRIES_MAX, &list, err);
     if (rc < 0 || list == NULL)
         return rc;
+    if (json_array_size(list) == 0)
+        return rf_fail(err, RFE_INVALID, "children: empty");
     im->first_child = (uint32_t)d->n_digests;
     im->n_children = (uint32_t)json_array_size(list);
     for (size_t i = 0; i < im->n_children; i++) {
@@ -267,6 +280,24 @@ static int read_names(struct rf_desired *d, const json_t *obj, struct rf_image *
     return 0;
 }
 
+/* What only an index can have, and the size of a manifest. */
+static int check_fields(const struct rf_desired *d, const struct rf_image *im,
+                        const struct rf_digest *original, struct rf_err *err)
+{
+    bool pruned = rf_digest_is_set(original);
+    if ((im->n_children > 0 || pruned) &&
+        rf_media_kind(rf_desired_str(d, im->media_type)) != RF_KIND_INDEX)
+        return rf_fail(err, RFE_INVALID, "%s: only an index has it",
+                       pruned ? "original" : "children");
+    if (im->n_children > 0 && pruned)
+        return rf_fail(err, RFE_INVALID, "children and original exclude each other");
+    if (pruned && rf_digest_eq(original, &im->digest))
+        return rf_fail(err, RFE_INVALID, "original: the same as digest");
+    if (im->size == 0 || im->size > RF_MANIFEST_MAX)
+        return rf_fail(err, RFE_INVALID, "size: a manifest has 1 to %u bytes", RF_MANIFEST_MAX);
+    return 0;
+}
+
 int rf_image_from_json(struct rf_desired *d, const json_t *obj, bool with_status,
                        struct rf_err *err)
 {
@@ -283,6 +314,8 @@ int rf_image_from_json(struct rf_desired *d, const json_t *obj, bool with_status
         rc = rf_json_u64(obj, "size", "", RF_JSON_REQUIRED, &im.size, err);
     if (rc == 0 && with_status)
         rc = read_status(obj, &im, err);
+    if (rc == 0)
+        rc = check_fields(d, &im, &original, err);
     if (rc < 0)
         return rc;
     if (rf_digest_is_set(&original))

@@ -58,6 +58,8 @@ static inline bool rf_image_travels(const struct rf_image *i)
 }
 /* Orders by repository, tag, digest. Afterwards rf_desired_find works. Two lines of one key are -RFE_INVALID. */
 RF_MUST_USE int rf_desired_sort(struct rf_desired *d, struct rf_err *err);
+/* -RFE_INVALID unless the lines stand as rf_desired_sort would put them. */
+RF_MUST_USE int rf_desired_check_sorted(const struct rf_desired *d, struct rf_err *err);
 /* The line of (repository, tag), or with an empty tag of (repository, digest); NULL when absent. d is sorted. */
 const struct rf_image *rf_desired_find(const struct rf_desired *d, const char *repository,
                                        const char *tag, const struct rf_digest *digest);
@@ -73,7 +75,7 @@ void rf_desired_snapshot(const struct rf_desired *d, struct rf_digest *out);
 /* One line as a JSON object, without LF; `status` is left out when !with_status. Appended. */
 void rf_image_json(const struct rf_desired *d, const struct rf_image *i, bool with_status,
                    struct rf_buf *out);
-/* The reverse, every field checked; appended to d. -RFE_INVALID. */
+/* The reverse, every field checked; appended to d. -RFE_INVALID, -RFE_TOO_LARGE. */
 RF_MUST_USE int rf_image_from_json(struct rf_desired *d, const json_t *obj, bool with_status,
                                    struct rf_err *err);
 

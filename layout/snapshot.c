@@ -4,8 +4,7 @@
 #include "base/file.h"
 #include "base/lines.h"
 #include "base/mem.h"
-
-#include <unistd.h>
+#include "manifests/media_type.h"
 
 static const char *const kind_names[] = { "manifest", "config", "layer" };
 
@@ -71,21 +70,27 @@ struct out {
     struct rf_sink *sink;
     struct rf_buf buf;
     struct rf_hasher *hasher;
+    size_t line; /* where the line that is being written starts */
     int rc;
     struct rf_err *err;
 };
 
 static void end_line(struct out *o, bool force)
 {
+    if (o->rc == 0 && (o->buf.rc < 0 || o->buf.len - o->line > RF_SNAPSHOT_LINE_MAX))
+        o->rc = rf_fail(o->err, RFE_TOO_LARGE, "a line of the snapshot would pass %u bytes",
+                        RF_SNAPSHOT_LINE_MAX);
     rf_buf_add_char(&o->buf, '\n');
-    if (o->rc == 0 && o->buf.rc < 0)
-        o->rc = rf_fail(o->err, RFE_TOO_LARGE, "a line of the snapshot would be too long");
+    o->line = o->buf.len;
     if (!force && o->buf.len < 65536)
         return;
     rf_hasher_update(o->hasher, o->buf.ptr, o->buf.len);
     if (o->rc == 0)
         o->rc = rf_sink_write(o->sink, o->buf.ptr, o->buf.len, o->err);
     rf_buf_clear(&o->buf);
+    o->line = 0;
+    if (o->rc == 0 && rf_hasher_count(o->hasher) > RF_SNAPSHOT_MAX - RF_DIGEST_TEXT)
+        o->rc = rf_fail(o->err, RFE_TOO_LARGE, "the snapshot would pass %u bytes", RF_SNAPSHOT_MAX);
 }
 
 static void put_header(struct out *o, const struct rf_snapshot *s)
@@ -127,11 +132,11 @@ int rf_snapshot_store(const struct rf_snapshot *s, const char *path, struct rf_e
     if (rc < 0)
         return rc;
     struct out o = { .sink = sink, .hasher = hasher, .err = err };
-    rf_buf_init(&o.buf, RF_SNAPSHOT_LINE_MAX);
+    rf_buf_init(&o.buf, RF_SNAPSHOT_LINE_MAX + (1u << 20));
     put_header(&o, s);
-    for (size_t i = 0; i < s->n_blobs; i++)
+    for (size_t i = 0; o.rc == 0 && i < s->n_blobs; i++)
         put_blob(&o, s, &s->blobs[i]);
-    for (size_t i = 0; i < s->desired.n; i++)
+    for (size_t i = 0; o.rc == 0 && i < s->desired.n; i++)
         put_image(&o, s, &s->desired.images[i]);
     rf_buf_add_str(&o.buf, "{\"end\":true}");
     end_line(&o, true);
@@ -220,6 +225,8 @@ static int get_blob(struct in *in, struct rf_err *err)
         k++;
     if (k == RF_ARRAY_LEN(kind_names))
         return rf_fail(err, RFE_INVALID, "kind: unknown value %s", kind);
+    if (size > RF_BLOB_SIZE_MAX || (k == RF_BLOB_MANIFEST && !rf_media_is_manifest(media_type)))
+        return rf_fail(err, RFE_INVALID, "blob %s cannot be", digest);
     size_t before = in->s->n_blobs;
     if (rf_snapshot_add_blob(in->s, &d, size, media_type, k) != before)
         return rf_fail(err, RFE_INVALID, "blob %s stands twice", digest);
@@ -234,7 +241,8 @@ static int get_image(struct in *in, struct rf_err *err)
     if (rc == 0)
         rc = rf_json_object(v, "image", "", RF_JSON_REQUIRED, &image, err);
     if (rc == 0)
-        rc = rf_json_array(v, "closure", "", RF_JSON_REQUIRED, 1000000, &closure, err);
+        rc = rf_json_array(v, "closure", "", RF_JSON_REQUIRED, RF_SNAPSHOT_CLOSURE_MAX, &closure,
+                           err);
     if (rc == 0)
         rc = rf_image_from_json(&in->s->desired, image, false, err);
     if (rc < 0)
@@ -265,8 +273,11 @@ static int get_end(struct in *in, struct rf_err *err)
     rc = rf_lines_next(&in->lines, &line, err);
     if (rc < 0)
         return rc;
-    if (rc == 0 || !rf_slice_is(line, rf_digest_text(&sum, text)))
+    if (rc == 0 || in->lines.ended || !rf_slice_is(line, rf_digest_text(&sum, text)))
         return rf_fail(err, RFE_INVALID, "its checksum does not match");
+    rc = rf_lines_next(&in->lines, &line, err);
+    if (rc != 0)
+        return rc < 0 ? rc : rf_fail(err, RFE_INVALID, "something stands behind its end");
     rf_desired_snapshot(&in->s->desired, &sum);
     if (!rf_digest_eq(&sum, &in->s->id))
         return rf_fail(err, RFE_INVALID, "its images are not those of its snapshot");
@@ -281,7 +292,7 @@ static int load(struct in *in, struct rf_err *err)
     for (uint64_t i = 0; rc == 0 && i < in->n_images; i++)
         rc = get_image(in, err);
     if (rc == 0)
-        rc = rf_desired_sort(&in->s->desired, err);
+        rc = rf_desired_check_sorted(&in->s->desired, err);
     return rc < 0 ? rc : get_end(in, err);
 }
 
@@ -289,6 +300,7 @@ int rf_snapshot_load(struct rf_snapshot *s, const char *path, struct rf_err *err
 {
     int fd = -1;
     uint64_t size;
+    struct rf_err why = RF_ERR_INIT;
     int rc = rf_file_open(path, &fd, &size, err);
     if (rc < 0)
         return rc;
@@ -296,8 +308,16 @@ int rf_snapshot_load(struct rf_snapshot *s, const char *path, struct rf_err *err
     RF_CLEANUP(rf_hasher_freep) struct rf_hasher *hasher = rf_hasher_new(RF_DIGEST_SHA256);
     struct in in = { .s = s, .hasher = hasher };
     rf_lines_init(&in.lines, src, RF_SNAPSHOT_LINE_MAX);
-    rc = load(&in, err);
-    uint64_t line = in.lines.number;
+    if (size > RF_SNAPSHOT_MAX)
+        rc = rf_fail(&why, RFE_INVALID, "it has more than %u bytes", RF_SNAPSHOT_MAX);
+    else
+        rc = load(&in, &why);
+    unsigned long long line = in.lines.number;
     rf_lines_release(&in.lines);
-    return rc < 0 ? rf_wrap(err, rc, "snapshot %s line %llu", path, (unsigned long long)line) : 0;
+    if (rc == 0)
+        return 0;
+    /* a line over a limit, or a file that shrinks, is damage like any other */
+    if (rc == -RFE_TOO_LARGE || rc == -RFE_SIZE_MISMATCH)
+        rc = -RFE_INVALID;
+    return rf_fail(err, -rc, "snapshot %s line %llu: %s", path, line, why.msg);
 }

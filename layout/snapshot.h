@@ -10,6 +10,8 @@
 #include "layout/bundle.h"
 
 #define RF_SNAPSHOT_LINE_MAX (16u << 20)
+#define RF_SNAPSHOT_MAX (1u << 30)
+#define RF_SNAPSHOT_CLOSURE_MAX 1000000u /* blobs of one image */
 
 struct rf_snapshot_blob {
     struct rf_digest digest;
@@ -42,9 +44,10 @@ void rf_snapshot_add_item(struct rf_snapshot *s, uint32_t blob);
 /* Sorted, with its id set. */
 RF_MUST_USE int rf_snapshot_seal(struct rf_snapshot *s, struct rf_err *err);
 /* Writes durably, replacing. Sealed. */
+/* -RFE_TOO_LARGE when it would pass a limit above. */
 RF_MUST_USE int rf_snapshot_store(const struct rf_snapshot *s, const char *path,
                                   struct rf_err *err);
-/* Into an initialised *s. -RFE_NOT_FOUND; -RFE_INVALID when it is damaged. */
+/* Into an initialised *s. -RFE_NOT_FOUND; -RFE_INVALID when it is damaged, or no snapshot. */
 RF_MUST_USE int rf_snapshot_load(struct rf_snapshot *s, const char *path, struct rf_err *err);
 
 #endif

@@ -41,9 +41,13 @@ class Bench:
         self.report = {}
 
     def run(self, argv, timeout=1800, **how):
-        result = harness.run(argv, env=self.env, timeout=timeout, **how)
+        # through time(1): a child of this large process would be charged with its memory
+        peak = self.work("peak")
+        result = harness.run(["/usr/bin/time", "-o", peak, "-f", "%M", *argv], env=self.env, timeout=timeout, **how)
         if result.status != 0:
             sys.exit("bench: " + result.text())
+        with open(peak, encoding="ascii") as f:
+            result.peak_rss = int(f.read().split()[-1]) << 10
         return result
 
     def measured(self, who, argv, registry, size_of, before=None, times=1):

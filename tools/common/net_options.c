@@ -14,7 +14,7 @@ const struct rf_opt rf_net_opts[] = {
     { "output", 0, RF_OPT_CHOICE, offsetof(struct rf_net_options, output), "text|json",
       "form of the result on stdout", "text", 0 },
     { "parallel", 0, RF_OPT_COUNT, offsetof(struct rf_net_options, parallel), "N",
-      "requests at once to one registry, unless its settings say otherwise (default 3)", NULL, 0 },
+      "requests at once to one registry, unless its settings say otherwise", "8", 0 },
     { "stats", 0, RF_OPT_FLAG, offsetof(struct rf_net_options, stats), NULL,
       "at the end print the requests made and the bytes moved, on stderr", NULL, 0 },
     { "progress", 0, RF_OPT_CHOICE, offsetof(struct rf_net_options, progress), "auto|plain|none",

@@ -96,7 +96,7 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
         .full = o->full,
         .bases = (const char *const *)o->bases.items,
         .n_bases = o->bases.n,
-        .parallel = env->net->parallel > 0 ? (unsigned)env->net->parallel : 4,
+        .parallel = (unsigned)env->net->parallel,
         .replan = o->replan,
         .client = s->client,
         .phase = phase,
@@ -184,7 +184,7 @@ static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, 
 
 static int check_output(const struct options *o, struct rf_err *err)
 {
-    if (o->out == NULL || o->out[0] == '\0')
+    if (o->out[0] == '\0')
         return rf_fail(err, RFE_USAGE,
                        "-o is missing: name the folder for the bundle, or - for standard output");
     if (strcmp(o->out, "-") == 0 && isatty(STDOUT_FILENO) != 0)
@@ -283,7 +283,7 @@ static int run_history(const struct rf_env *env, void *ctx, int argc, char **arg
 static const struct rf_opt plan_opts[] = { SELECT_OPTS };
 static const struct rf_opt create_opts[] = {
     { "out", 'o', RF_OPT_STRING, AT(out), "DIR|-",
-      "folder for the bundle, made when absent; - for standard output", NULL, 0 },
+      "folder for the bundle, made when absent; - for standard output", ".", 0 },
     SELECT_OPTS,
     { "again", 0, RF_OPT_STRING, AT(again), "ID",
       "write a bundle of the history anew, byte for byte", NULL, 0 },

@@ -93,7 +93,7 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
                                          .stream = o->stream };
     s->req.check = o->check != NULL && strcmp(o->check, "manifests") == 0 ? RF_CHECK_MANIFESTS
                                                                           : RF_CHECK_BLOBS;
-    s->req.parallel = env->net->parallel > 0 ? (unsigned)env->net->parallel : 4;
+    s->req.parallel = (unsigned)env->net->parallel;
     if (o->site != NULL && !rf_site_valid(rf_slice_str(o->site)))
         return rf_fail(err, RFE_USAGE,
                        "--site %s: a site's name is [a-z0-9][a-z0-9._-]{0,63}, such as plant-7",

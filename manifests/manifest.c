@@ -197,7 +197,7 @@ static int read_entries(const json_t *doc, const char *key, size_t max, struct r
     m->entries = rf_xcalloc(n + 1, sizeof(*m->entries));
     for (size_t i = 0; i < n; i++) {
         char path[64];
-        snprintf(path, sizeof(path), "%s[%zu]", key, i);
+        (void)snprintf(path, sizeof(path), "%s[%zu]", key, i);
         rc = rf_descriptor_from_json(json_array_get(list, i), path, &m->entries[i], err);
         if (rc < 0)
             return rc;

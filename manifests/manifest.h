@@ -23,17 +23,18 @@ struct rf_manifest {
     json_t *annotations;     /* or NULL */
     bool has_subject;
     struct rf_descriptor subject;
-    struct rf_descriptor config;    /* image: the config */
-    struct rf_descriptor *entries;  /* image: the layers; index: the manifests */
+    struct rf_descriptor config;   /* image: the config */
+    struct rf_descriptor *entries; /* image: the layers; index: the manifests */
     size_t n_entries;
 };
 
 /* What is already known of a document before it is read; each may be left empty. */
 struct rf_manifest_expect {
-    const struct rf_digest *digest; /* the one that the user or the parent gave: decides over any header */
-    uint64_t size;                  /* 0 = unknown */
-    const char *media_type;         /* of the parent descriptor */
-    const char *content_type;       /* header of the answer; parameters ignored */
+    const struct rf_digest
+        *digest;            /* the one that the user or the parent gave: decides over any header */
+    uint64_t size;          /* 0 = unknown */
+    const char *media_type; /* of the parent descriptor */
+    const char *content_type; /* header of the answer; parameters ignored */
 };
 
 /*
@@ -44,8 +45,8 @@ struct rf_manifest_expect {
  * (text, application/json, octet-stream) says nothing. Two sizes for one digest are -RFE_AMBIGUOUS; more layers or entries
  * than the limits above are -RFE_TOO_LARGE. expect may be NULL. *out belongs to the caller.
  */
-RF_MUST_USE int rf_manifest_parse(struct rf_slice bytes, const struct rf_manifest_expect *expect, struct rf_manifest **out,
-                                  struct rf_err *err);
+RF_MUST_USE int rf_manifest_parse(struct rf_slice bytes, const struct rf_manifest_expect *expect,
+                                  struct rf_manifest **out, struct rf_err *err);
 void rf_manifest_free(struct rf_manifest *m);
 void rf_manifest_freep(struct rf_manifest **m);
 /* Descriptor of the manifest itself (media type, digest, size, artifact type as referrers lists show it). */
@@ -58,18 +59,19 @@ const char *rf_manifest_artifact_type(const struct rf_manifest *m);
  * RF_ANNOTATION_PRUNED_FROM = the old digest. Deterministic. The kind must be INDEX (RF_BUG). *out belongs to the caller.
  */
 #define RF_ANNOTATION_PRUNED_FROM "io.regferry.pruned-from"
-RF_MUST_USE int rf_manifest_prune(const struct rf_manifest *index, const size_t *chosen, size_t n, struct rf_manifest **out,
-                                  struct rf_err *err);
+RF_MUST_USE int rf_manifest_prune(const struct rf_manifest *index, const size_t *chosen, size_t n,
+                                  struct rf_manifest **out, struct rf_err *err);
 /*
  * Entries of an index for these platforms (each must match at least one entry, else -RFE_NOT_FOUND naming it and what
  * there is); attestation entries (annotation vnd.docker.reference.digest) of a chosen entry come along. chosen holds n_entries. Returns the number.
  * A wanted platform without an OS version takes any version; n = 0 takes every entry. The kind must be INDEX (RF_BUG).
  */
-RF_MUST_USE int rf_manifest_select(const struct rf_manifest *index, const struct rf_platform *platforms, size_t n,
-                                   size_t *chosen, struct rf_err *err);
+RF_MUST_USE int rf_manifest_select(const struct rf_manifest *index,
+                                   const struct rf_platform *platforms, size_t n, size_t *chosen,
+                                   struct rf_err *err);
 /* The one entry that runs best on this host (rf_platform_better, the first of equals). -RFE_NOT_FOUND. */
-RF_MUST_USE int rf_manifest_pick(const struct rf_manifest *index, const struct rf_platform *host, size_t *chosen,
-                                 struct rf_err *err);
+RF_MUST_USE int rf_manifest_pick(const struct rf_manifest *index, const struct rf_platform *host,
+                                 size_t *chosen, struct rf_err *err);
 
 /* An index built by us (fallback tags, layouts): compact JSON, keys in the specification's order. */
 struct rf_index_builder {
@@ -78,6 +80,8 @@ struct rf_index_builder {
 };
 void rf_index_builder_init(struct rf_index_builder *b);
 void rf_index_builder_add(struct rf_index_builder *b, const struct rf_descriptor *d);
-void rf_index_builder_finish(struct rf_index_builder *b, struct rf_buf *out); /* appends the document and releases the builder */
+void rf_index_builder_finish(
+    struct rf_index_builder *b,
+    struct rf_buf *out); /* appends the document and releases the builder */
 
 #endif

@@ -34,7 +34,8 @@ static inline bool rf_media_is_manifest(const char *media_type)
     return k == RF_KIND_IMAGE || k == RF_KIND_INDEX;
 }
 bool rf_media_is_docker(const char *media_type);
-bool rf_media_is_config(const char *media_type); /* an image configuration that rf_config_parse reads */
+bool rf_media_is_config(
+    const char *media_type); /* an image configuration that rf_config_parse reads */
 /* RFC 6838 type/subtype, at most 255 bytes. */
 bool rf_media_valid(struct rf_slice s);
 /* The part before ";" of a Content-Type header, trimmed and lower-cased, into out (256 bytes). Returns out. */

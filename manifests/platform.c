@@ -298,7 +298,7 @@ static void fill_from_local(struct rf_platform *p, int n_parts)
 
 int rf_platform_parse(const char *text, struct rf_platform *out, struct rf_err *err)
 {
-    if (text == NULL || text[0] == '\0' || strlen(text) > 4 * TEXT_MAX)
+    if (text == NULL || text[0] == '\0' || strlen(text) > 4 * (size_t)TEXT_MAX)
         return rf_fail(err, RFE_INVALID, "failed to parse platform: it is empty or too long");
     RF_CLEANUP(rf_platform_release) struct rf_platform p = RF_PLATFORM_INIT;
     size_t len = strcspn(text, ",");

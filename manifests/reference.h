@@ -24,7 +24,10 @@ struct rf_ref {
     char *tag;               /* NULL when none */
     struct rf_digest digest; /* not set when none */
 };
-#define RF_REF_INIT { 0 }
+#define RF_REF_INIT \
+    {               \
+        0           \
+    }
 
 /*
  * Parses and normalises: Docker Hub names get docker.io and library/, a registry reference with neither tag nor digest
@@ -46,7 +49,10 @@ char *rf_ref_common_name(const struct rf_ref *r);
 char *rf_ref_location(const struct rf_ref *r);
 
 bool rf_tag_valid(struct rf_slice tag);
-bool rf_repository_valid(struct rf_slice repository); /* lower-case components, at most 255 bytes, no "..", no leading "/" */
-bool rf_registry_valid(struct rf_slice registry);     /* host[:port], [IPv6][:port]; no userinfo, no control bytes */
+bool rf_repository_valid(
+    struct rf_slice
+        repository); /* lower-case components, at most 255 bytes, no "..", no leading "/" */
+bool rf_registry_valid(
+    struct rf_slice registry); /* host[:port], [IPv6][:port]; no userinfo, no control bytes */
 
 #endif

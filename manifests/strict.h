@@ -10,15 +10,16 @@
 
 /* Refuses (-RFE_AMBIGUOUS) members of obj that equal a known key but for case, or but for the two letters that
  * Unicode folds into ASCII (U+017F to s, U+212A to k). */
-RF_MUST_USE int rf_strict_keys(const json_t *obj, const char *path, const char *const *known, size_t n,
-                               struct rf_err *err);
+RF_MUST_USE int rf_strict_keys(const json_t *obj, const char *path, const char *const *known,
+                               size_t n, struct rf_err *err);
 /* A member that is a media type; absent or "" gives NULL. *out belongs to the caller. */
-RF_MUST_USE int rf_strict_media_type(const json_t *obj, const char *key, const char *path, char **out,
-                                     struct rf_err *err);
+RF_MUST_USE int rf_strict_media_type(const json_t *obj, const char *key, const char *path,
+                                     char **out, struct rf_err *err);
 /* artifactType: as it is in the wild, so any short text without control bytes. *out belongs to the caller. */
-RF_MUST_USE int rf_strict_artifact_type(const json_t *obj, const char *path, char **out, struct rf_err *err);
+RF_MUST_USE int rf_strict_artifact_type(const json_t *obj, const char *path, char **out,
+                                        struct rf_err *err);
 /* A member that is an object of strings; a new reference in *out, NULL when absent. */
-RF_MUST_USE int rf_strict_strings(const json_t *obj, const char *key, const char *path, json_t **out,
-                                  struct rf_err *err);
+RF_MUST_USE int rf_strict_strings(const json_t *obj, const char *key, const char *path,
+                                  json_t **out, struct rf_err *err);
 
 #endif

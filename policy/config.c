@@ -73,7 +73,7 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
     c->steps = rf_xcalloc(n + 1, sizeof(*c->steps));
     for (size_t i = 0; i < n; i++) {
         char path[64];
-        snprintf(path, sizeof(path), "sync[%zu]", i);
+        (void)snprintf(path, sizeof(path), "sync[%zu]", i);
         int rc = rf_step_read(r, reading->sync->items[i], path, &c->defaults, &c->steps[i], err);
         if (rc < 0)
             return rc;

@@ -13,7 +13,8 @@
 #include "policy/step.h"
 
 enum rf_policy_config_flags {
-    RF_POLICY_STRICT = 1, /* unknown keys are refused, steps are checked: regexport, regimport. Without: as regsync */
+    RF_POLICY_STRICT =
+        1, /* unknown keys are refused, steps are checked: regexport, regimport. Without: as regsync */
 };
 
 struct rf_policy_config {
@@ -26,9 +27,10 @@ struct rf_policy_config {
 };
 
 /* "-" is stdin. Every failure is -RFE_CONFIG and reads FILE:LINE:COL: text. *out belongs to the caller. */
-RF_MUST_USE int rf_policy_config_load(const char *path, unsigned flags, struct rf_policy_config **out, struct rf_err *err);
-RF_MUST_USE int rf_policy_config_parse(const char *name, struct rf_slice text, unsigned flags, struct rf_policy_config **out,
-                                       struct rf_err *err);
+RF_MUST_USE int rf_policy_config_load(const char *path, unsigned flags,
+                                      struct rf_policy_config **out, struct rf_err *err);
+RF_MUST_USE int rf_policy_config_parse(const char *name, struct rf_slice text, unsigned flags,
+                                       struct rf_policy_config **out, struct rf_err *err);
 void rf_policy_config_free(struct rf_policy_config *c);
 void rf_policy_config_freep(struct rf_policy_config **c);
 

@@ -165,6 +165,13 @@ static int read_host(const struct rf_yaml_reader *r, const struct rf_yaml_node *
     return rc < 0 ? rc : check_name(r, node, path, h, err);
 }
 
+static void creds_move(struct rf_creds *from, struct rf_creds *to)
+{
+    rf_creds_release(to);
+    *to = *from;
+    *from = (struct rf_creds){ 0 };
+}
+
 int rf_creds_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                  struct rf_err *err)
 {
@@ -176,16 +183,13 @@ int rf_creds_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *valu
     c.list = rf_xcalloc((size_t)value->n + 1, sizeof(*c.list));
     for (uint32_t i = 0; i < value->n; i++) {
         char path[64];
-        snprintf(path, sizeof(path), "%s[%u]", r->key, i);
+        (void)snprintf(path, sizeof(path), "%s[%u]", r->key, i);
         rf_host_init(&c.list[c.n++]);
         int rc = read_host(r, value->items[i], path, &c.list[i], err);
         if (rc < 0)
             return rc;
     }
-    struct rf_creds *out = field;
-    rf_creds_release(out);
-    *out = c;
-    c = (struct rf_creds){ 0 };
+    creds_move(&c, field);
     return 0;
 }
 

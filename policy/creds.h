@@ -14,6 +14,7 @@ void rf_creds_release(struct rf_creds *c); /* wipes the secrets */
 /* A setter for a field of this type (`creds` of a table). Templates in texts are expanded. */
 rf_yaml_setter rf_creds_set;
 /* Merges them all, in order. */
-RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts, struct rf_err *err);
+RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts,
+                               struct rf_err *err);
 
 #endif

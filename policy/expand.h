@@ -20,6 +20,7 @@ bool rf_expand_needed(const char *text);
  * A variable that is not set gives "". A file gives its content without blanks at both ends; one that cannot be read gives "" and
  * a warning, as upstream does. *out belongs to the caller and may hold a secret. -RFE_CONFIG.
  */
-RF_MUST_USE int rf_expand(const char *text, const struct rf_expand_var *vars, size_t n, char **out, struct rf_err *err);
+RF_MUST_USE int rf_expand(const char *text, const struct rf_expand_var *vars, size_t n, char **out,
+                          struct rf_err *err);
 
 #endif

@@ -142,7 +142,7 @@ static int set_tag_sets(const struct rf_yaml_reader *r, const struct rf_yaml_nod
     s->tag_sets = rf_xcalloc((size_t)value->n + 1, sizeof(*s->tag_sets));
     for (uint32_t i = 0; i < value->n; i++) {
         char name[96];
-        snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        (void)snprintf(name, sizeof(name), "%s[%u]", r->key, i);
         struct rf_yaml_reader inner = *r;
         inner.key = name;
         s->n_tag_sets++;
@@ -156,7 +156,6 @@ static int set_tag_sets(const struct rf_yaml_reader *r, const struct rf_yaml_nod
 static int set_annotations(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                            void *field, struct rf_err *err)
 {
-    struct rf_yaml_list *out = field;
     if (value->kind != RF_YAML_MAP)
         return rf_yaml_fail(r->doc, value, err, "%s: a map is wanted", r->key);
     RF_CLEANUP(rf_yaml_list_release) struct rf_yaml_list list = { 0 };
@@ -170,9 +169,7 @@ static int set_annotations(const struct rf_yaml_reader *r, const struct rf_yaml_
         list.items[list.n++] = rf_xstrdup(rf_yaml_key(value, i)->text);
         list.items[list.n++] = rf_xstrdup(text);
     }
-    rf_yaml_list_release(out);
-    *out = list;
-    list = (struct rf_yaml_list){ 0 };
+    rf_yaml_list_move(&list, field);
     return 0;
 }
 
@@ -192,7 +189,7 @@ static int set_referrer_filters(const struct rf_yaml_reader *r, const struct rf_
     s->referrer_filters = rf_xcalloc((size_t)value->n + 1, sizeof(*s->referrer_filters));
     for (uint32_t i = 0; i < value->n; i++) {
         char name[96];
-        snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        (void)snprintf(name, sizeof(name), "%s[%u]", r->key, i);
         s->n_referrer_filters++;
         rc = rf_yaml_read_map(r, value->items[i], name, fields, RF_ARRAY_LEN(fields),
                               &s->referrer_filters[i], err);

@@ -20,13 +20,15 @@ struct rf_name_rules {
 };
 
 struct rf_referrer_filter {
-    char *artifact_type;             /* or NULL: any */
-    struct rf_yaml_list annotations; /* name, value, name, value, ...; value "" = the name must be there */
+    char *artifact_type; /* or NULL: any */
+    struct rf_yaml_list
+        annotations; /* name, value, name, value, ...; value "" = the name must be there */
 };
 
 /* What defaults and steps have in common. */
 struct rf_step_settings {
-    enum rf_tri digest_tags, referrers, referrer_slow, fast_check, force_recursive, include_external;
+    enum rf_tri digest_tags, referrers, referrer_slow, fast_check, force_recursive,
+        include_external;
     struct rf_referrer_filter *referrer_filters;
     size_t n_referrer_filters;
     char *referrer_source, *referrer_target; /* NULL when unset */
@@ -51,7 +53,8 @@ struct rf_step {
     struct rf_yaml_list platforms;
     struct rf_step_settings s;
     /* Made of the above. */
-    struct rf_ref source_ref;          /* type image (with its tag) and repository; empty when the text is no reference */
+    struct rf_ref
+        source_ref; /* type image (with its tag) and repository; empty when the text is no reference */
     struct rf_tag_filter *tag_filter;  /* never NULL; allow and deny of `tags` only */
     struct rf_tag_filter *repo_filter; /* never NULL */
 };
@@ -75,7 +78,8 @@ rf_yaml_setter rf_step_defaults_set; /* for a field of struct rf_step_defaults *
  * Reads one step over the defaults. A strict reader also checks type, source, target and platforms, and refuses rules that are not built yet
  * (semverRange, tagSets), because passing over them would take more than is meant.
  */
-RF_MUST_USE int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node, const char *path,
-                             const struct rf_step_defaults *defaults, struct rf_step *out, struct rf_err *err);
+RF_MUST_USE int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                             const char *path, const struct rf_step_defaults *defaults,
+                             struct rf_step *out, struct rf_err *err);
 
 #endif

@@ -13,12 +13,13 @@
 
 struct rf_tag_filter;
 /* -RFE_CONFIG names the pattern and where in it. *out belongs to the caller. */
-RF_MUST_USE int rf_tag_filter_new(char *const *allow, size_t n_allow, char *const *deny, size_t n_deny,
-                                  struct rf_tag_filter **out, struct rf_err *err);
+RF_MUST_USE int rf_tag_filter_new(char *const *allow, size_t n_allow, char *const *deny,
+                                  size_t n_deny, struct rf_tag_filter **out, struct rf_err *err);
 void rf_tag_filter_free(struct rf_tag_filter *f);
 void rf_tag_filter_freep(struct rf_tag_filter **f);
 /* 1 = taken, 0 = not. A pattern that would run too long on this name is -RFE_CONFIG and names both. Any thread. */
-RF_MUST_USE int rf_tag_filter_match(const struct rf_tag_filter *f, const char *name, struct rf_err *err);
+RF_MUST_USE int rf_tag_filter_match(const struct rf_tag_filter *f, const char *name,
+                                    struct rf_err *err);
 /* Takes everything, so that nobody needs to ask. */
 bool rf_tag_filter_is_empty(const struct rf_tag_filter *f);
 /* Only whether one pattern can be compiled. */

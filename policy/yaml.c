@@ -133,7 +133,7 @@ static void set_anchor(struct builder *b, const char *name, const struct rf_yaml
 {
     uint32_t id = rf_strings_add(&b->names, rf_slice_str(name));
     while (b->n_anchors <= id) {
-        b->anchors = rf_grow(b->anchors, b->n_anchors, &b->cap_anchors, sizeof(*b->anchors));
+        b->anchors = rf_grow(b->anchors, b->n_anchors, &b->cap_anchors, sizeof(void *));
         b->anchors[b->n_anchors++] = NULL;
     }
     b->anchors[id] = node;
@@ -154,7 +154,7 @@ static int place(struct builder *b, const struct rf_yaml_node *node, yaml_mark_t
     if (is_key && node->kind != RF_YAML_SCALAR)
         return fail_at(b, mark, err, "a key must be a scalar");
     top->weight += node->weight;
-    b->stack = rf_grow(b->stack, b->n_stack, &b->cap_stack, sizeof(*b->stack));
+    b->stack = rf_grow(b->stack, b->n_stack, &b->cap_stack, sizeof(void *));
     b->stack[b->n_stack++] = node;
     return 0;
 }
@@ -242,7 +242,7 @@ static int on_start(struct builder *b, const yaml_event_t *e, enum rf_yaml_kind 
 static struct rf_slice key_of(const void *ctx, uint32_t id)
 {
     const struct rf_yaml_node *const *pairs = *(const struct rf_yaml_node *const *const *)ctx;
-    return rf_slice_str(pairs[2 * id]->text);
+    return rf_slice_str(pairs[2 * (size_t)id]->text);
 }
 
 /* Pairs of the map that is being closed, without duplicates. */
@@ -264,8 +264,8 @@ static void put(struct pairs *p, const struct rf_yaml_node *key, const struct rf
     uint32_t id = rf_idmap_find(&p->map, rf_slice_str(key->text));
     if (id != RF_NO_ID) {
         if (replace) {
-            p->list[2 * id] = key;
-            p->list[2 * id + 1] = value;
+            p->list[2 * (size_t)id] = key;
+            p->list[2 * (size_t)id + 1] = value;
         }
         return;
     }
@@ -347,7 +347,7 @@ static int on_end(struct builder *b, const yaml_event_t *e, struct rf_err *err)
         int rc = close_map(b, o, err);
         if (rc < 0)
             return rc;
-        n = 2 * node->n;
+        n = 2 * (size_t)node->n;
     } else if (n > 0) {
         node->items = memcpy(take(b->y, n * sizeof(struct rf_yaml_node *)), b->stack + o->first,
                              n * sizeof(struct rf_yaml_node *));

@@ -33,8 +33,8 @@ struct rf_yaml_node {
     uint32_t weight;       /* nodes in it, aliases written out */
     uint32_t n;            /* list, map: number of items */
     union {
-        const char *text;                       /* scalar: UTF-8 without NUL */
-        const struct rf_yaml_node **items;      /* list: elements; map: key, value, key, value, ... */
+        const char *text;                  /* scalar: UTF-8 without NUL */
+        const struct rf_yaml_node **items; /* list: elements; map: key, value, key, value, ... */
     };
 };
 static inline const struct rf_yaml_node *rf_yaml_key(const struct rf_yaml_node *map, size_t i)
@@ -48,7 +48,8 @@ static inline const struct rf_yaml_node *rf_yaml_value(const struct rf_yaml_node
 
 struct rf_yaml;
 /* One document; `name` stands in messages. *out belongs to the caller. An empty document has a null root. */
-RF_MUST_USE int rf_yaml_parse(const char *name, struct rf_slice text, struct rf_yaml **out, struct rf_err *err);
+RF_MUST_USE int rf_yaml_parse(const char *name, struct rf_slice text, struct rf_yaml **out,
+                              struct rf_err *err);
 /* A file, or "-" for stdin. */
 RF_MUST_USE int rf_yaml_load(const char *path, struct rf_yaml **out, struct rf_err *err);
 void rf_yaml_free(struct rf_yaml *y);
@@ -57,29 +58,37 @@ const struct rf_yaml_node *rf_yaml_root(const struct rf_yaml *y); /* never NULL 
 const char *rf_yaml_name(const struct rf_yaml *y);
 
 /* Fails with FILE:LINE:COL before the text. */
-int rf_yaml_fail(const struct rf_yaml *y, const struct rf_yaml_node *at, struct rf_err *err, const char *fmt, ...)
-    RF_PRINTF(4, 5);
+int rf_yaml_fail(const struct rf_yaml *y, const struct rf_yaml_node *at, struct rf_err *err,
+                 const char *fmt, ...) RF_PRINTF(4, 5);
 /* Puts FILE:LINE:COL: before a message of another module; the code becomes RFE_CONFIG. */
 int rf_yaml_wrap(const struct rf_yaml *y, const struct rf_yaml_node *at, struct rf_err *err);
 
+/* The static analyzer sees one file at a time: here it learns that what fails gives a negative number. */
+#if defined(__clang_analyzer__)
+#define rf_yaml_fail(y, at, err, ...) \
+    ((void)(rf_yaml_fail)((y), (at), (err), __VA_ARGS__), -RFE_CONFIG)
+#endif
+
 /* Value of a key, NULL when absent or null. Linear. */
 const struct rf_yaml_node *rf_yaml_get(const struct rf_yaml_node *map, const char *key);
-bool rf_yaml_is_null(const struct rf_yaml_node *node); /* ~, null, or nothing, without quotes; NULL too */
+bool rf_yaml_is_null(
+    const struct rf_yaml_node *node); /* ~, null, or nothing, without quotes; NULL too */
 
 /* ---- typed getters; `name` is what the message calls the value ---- */
 
 /* Any scalar, as it was written. Borrowed. */
-RF_MUST_USE int rf_yaml_text(const struct rf_yaml *y, const struct rf_yaml_node *node, const char *name, const char **out,
-                             struct rf_err *err);
-RF_MUST_USE int rf_yaml_bool(const struct rf_yaml *y, const struct rf_yaml_node *node, const char *name, bool *out,
-                             struct rf_err *err);
-RF_MUST_USE int rf_yaml_i64(const struct rf_yaml *y, const struct rf_yaml_node *node, const char *name, int64_t min,
-                            int64_t max, int64_t *out, struct rf_err *err);
-RF_MUST_USE int rf_yaml_double(const struct rf_yaml *y, const struct rf_yaml_node *node, const char *name, double *out,
-                               struct rf_err *err);
+RF_MUST_USE int rf_yaml_text(const struct rf_yaml *y, const struct rf_yaml_node *node,
+                             const char *name, const char **out, struct rf_err *err);
+RF_MUST_USE int rf_yaml_bool(const struct rf_yaml *y, const struct rf_yaml_node *node,
+                             const char *name, bool *out, struct rf_err *err);
+RF_MUST_USE int rf_yaml_i64(const struct rf_yaml *y, const struct rf_yaml_node *node,
+                            const char *name, int64_t min, int64_t max, int64_t *out,
+                            struct rf_err *err);
+RF_MUST_USE int rf_yaml_double(const struct rf_yaml *y, const struct rf_yaml_node *node,
+                               const char *name, double *out, struct rf_err *err);
 /* "1h30m"; a bare number is refused, as upstream does. Nanoseconds. */
-RF_MUST_USE int rf_yaml_duration(const struct rf_yaml *y, const struct rf_yaml_node *node, const char *name, uint64_t *out,
-                                 struct rf_err *err);
+RF_MUST_USE int rf_yaml_duration(const struct rf_yaml *y, const struct rf_yaml_node *node,
+                                 const char *name, uint64_t *out, struct rf_err *err);
 
 /* ---- maps by table ---- */
 
@@ -90,31 +99,37 @@ struct rf_yaml_list {
     size_t n;
 };
 void rf_yaml_list_release(struct rf_yaml_list *l);
+/* Into *to, whose old content goes; *from is empty then. */
+void rf_yaml_list_move(struct rf_yaml_list *from, struct rf_yaml_list *to);
 void rf_yaml_list_copy(const struct rf_yaml_list *from, struct rf_yaml_list *to);
 
 struct rf_yaml_reader {
     const struct rf_yaml *doc;
-    bool strict;     /* unknown keys are refused, else passed over; keys that begin with x- are always passed over */
+    bool
+        strict; /* unknown keys are refused, else passed over; keys that begin with x- are always passed over */
     const char *key; /* set for setters: the dotted name of the value for messages */
     void *ctx;       /* the caller's, for its own setters */
 };
 
 /* Sets one member of the target; `field` points into it. Never called with a null value: that leaves the member unset. */
-typedef int rf_yaml_setter(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field, struct rf_err *err);
+typedef int rf_yaml_setter(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                           void *field, struct rf_err *err);
 
 struct rf_yaml_field {
     const char *key;
     rf_yaml_setter *set; /* NULL: known, passed over */
     size_t offset;
-    const char *instead; /* not NULL: a slip in writing; the key that is meant. Strict: refused, else warned of and taken for it */
+    const char *
+        instead; /* not NULL: a slip in writing; the key that is meant. Strict: refused, else warned of and taken for it */
 };
 
 /*
  * Reads a map by its table of fields; `path` is where it stands ("sync[2]", "" at the top). A null node is an empty map. In a strict reader
  * an unknown key is refused with its line and column and the known key that is nearest.
  */
-RF_MUST_USE int rf_yaml_read_map(const struct rf_yaml_reader *r, const struct rf_yaml_node *map, const char *path,
-                                 const struct rf_yaml_field *fields, size_t n, void *target, struct rf_err *err);
+RF_MUST_USE int rf_yaml_read_map(const struct rf_yaml_reader *r, const struct rf_yaml_node *map,
+                                 const char *path, const struct rf_yaml_field *fields, size_t n,
+                                 void *target, struct rf_err *err);
 
 /* Setters for the usual types; strings and lists replace (and free) what the member held. */
 rf_yaml_setter rf_yaml_set_string;   /* char * */

@@ -13,8 +13,8 @@
 
 /* ---- messages ---- */
 
-int rf_yaml_fail(const struct rf_yaml *y, const struct rf_yaml_node *at, struct rf_err *err,
-                 const char *fmt, ...)
+int(rf_yaml_fail)(const struct rf_yaml *y, const struct rf_yaml_node *at, struct rf_err *err,
+                  const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -218,6 +218,13 @@ void rf_yaml_list_release(struct rf_yaml_list *l)
     *l = (struct rf_yaml_list){ 0 };
 }
 
+void rf_yaml_list_move(struct rf_yaml_list *from, struct rf_yaml_list *to)
+{
+    rf_yaml_list_release(to);
+    *to = *from;
+    *from = (struct rf_yaml_list){ 0 };
+}
+
 void rf_yaml_list_copy(const struct rf_yaml_list *from, struct rf_yaml_list *to)
 {
     *to = (struct rf_yaml_list){ 0 };
@@ -238,16 +245,13 @@ int rf_yaml_set_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *
     for (uint32_t i = 0; i < value->n; i++) {
         char name[PATH_MAX_TEXT];
         const char *text = NULL;
-        snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        (void)snprintf(name, sizeof(name), "%s[%u]", r->key, i);
         int rc = rf_yaml_text(r->doc, value->items[i], name, &text, err);
         if (rc < 0)
             return rc;
         list.items[list.n++] = rf_xstrdup(text);
     }
-    struct rf_yaml_list *out = field;
-    rf_yaml_list_release(out);
-    *out = list;
-    list = (struct rf_yaml_list){ 0 };
+    rf_yaml_list_move(&list, field);
     return 0;
 }
 
@@ -338,7 +342,7 @@ static int slip(const struct rf_yaml_reader *r, const struct table *t,
                                     t->path[0] != '\0' ? " in " : "", t->path),
                        "did you mean \"%s\"?", meant);
     char where[PATH_MAX_TEXT];
-    snprintf(where, sizeof(where), "%s:%u:%u", rf_yaml_name(r->doc), key->line, key->column);
+    (void)snprintf(where, sizeof(where), "%s:%u:%u", rf_yaml_name(r->doc), key->line, key->column);
     rf_log(RF_LOG_WARN, "Key is misspelt in the configuration", "at", where, "key", key->text,
            "meant", meant, NULL);
     *f = find(t->fields, t->n, meant);
@@ -360,7 +364,7 @@ static int read_pair(const struct rf_yaml_reader *r, const struct table *t,
     if (f == NULL || f->set == NULL || rf_yaml_is_null(value))
         return 0;
     char name[PATH_MAX_TEXT];
-    snprintf(name, sizeof(name), "%s%s%s", t->path, t->path[0] != '\0' ? "." : "", f->key);
+    (void)snprintf(name, sizeof(name), "%s%s%s", t->path, t->path[0] != '\0' ? "." : "", f->key);
     struct rf_yaml_reader inner = *r;
     inner.key = name;
     return f->set(&inner, value, (char *)t->target + f->offset, err);

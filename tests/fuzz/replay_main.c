@@ -19,11 +19,11 @@ static int run_file(const char *path)
         return 1;
     }
     long size = ftell(f);
-    rewind(f);
+    (void)rewind(f);
     /* Exactly as large as the input, so that a sanitizer sees a read behind it. */
     uint8_t *data = malloc(size > 0 ? (size_t)size : 1);
     int failed = data == NULL || fread(data, 1, (size_t)size, f) != (size_t)size;
-    fclose(f);
+    (void)fclose(f);
     if (!failed)
         (void)LLVMFuzzerTestOneInput(data, (size_t)size);
     else

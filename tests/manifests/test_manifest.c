@@ -54,7 +54,7 @@ START_TEST(accepted_case)
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     ck_assert_msg(parse_case(c, &m, &err) == 0, "%s: %s", c->name, err.msg);
     char number[32], digest[RF_DIGEST_TEXT];
-    snprintf(number, sizeof(number), "%zu", m->n_entries);
+    (void)snprintf(number, sizeof(number), "%zu", m->n_entries);
     check_value(c, "expect", m->kind == RF_KIND_IMAGE ? "IMAGE" : "INDEX");
     check_value(c, "type", m->media_type);
     check_value(c, "entries", number);
@@ -273,7 +273,7 @@ START_TEST(pick_row)
         ck_assert_msg(strstr(err.msg, "platform not found: ") == err.msg, "%s", err.msg);
     } else {
         char number[32];
-        snprintf(number, sizeof(number), "%zu", chosen);
+        (void)snprintf(number, sizeof(number), "%zu", chosen);
         ck_assert_msg(rc == 0 && strcmp(number, f[1]) == 0, "%s: %zu %s", f[0], chosen, err.msg);
     }
 }
@@ -296,8 +296,8 @@ START_TEST(pruned_index)
     RF_CLEANUP(rf_freep) char *path = test_data_path("manifests/index-pruned.json");
     if (getenv("RF_UPDATE_GOLDEN") != NULL) {
         FILE *f = fopen(path, "wb");
-        fwrite(pruned->body.ptr, 1, pruned->body.len, f);
-        fclose(f);
+        (void)fwrite(pruned->body.ptr, 1, pruned->body.len, f);
+        (void)fclose(f);
     }
     RF_CLEANUP(rf_freep) char *want = test_read_file(path, &len);
     ck_assert_msg(want != NULL, "%s", path);

@@ -87,8 +87,8 @@ static char path[] = "/tmp/rf-expand-XXXXXX";
 static char *expand_file(const char *content, size_t len, int want)
 {
     FILE *f = fopen(path, "wb");
-    fwrite(content, 1, len, f);
-    fclose(f);
+    (void)fwrite(content, 1, len, f);
+    (void)fclose(f);
     RF_CLEANUP(rf_freep) char *text = rf_xasprintf("<{{ file \"%s\" }}>", path);
     char *out = NULL;
     ck_assert_int_eq(rf_expand(text, NULL, 0, &out, NULL), want);

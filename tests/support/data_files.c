@@ -25,7 +25,7 @@ char *test_read_file(const char *path, size_t *len)
     rf_buf_init(&b, 0);
     while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
         rf_buf_add(&b, chunk, n);
-    fclose(f);
+    (void)fclose(f);
     return rf_buf_take(&b, len);
 }
 

@@ -162,7 +162,7 @@ static int put_manifest(struct rf_import_run *r, const struct manifest_job *job,
         rc = rf_place_put_manifest(r->req->to, repo, NULL, m, flags, &why);
         if (rc == 0)
             return 0;
-        if (round + 1 == REPAIR_ROUNDS || rf_run_ends(rc) || m->kind != RF_KIND_IMAGE)
+        if (round + 1 == REPAIR_ROUNDS || rc != -RFE_GROUND_MISSING || m->kind != RF_KIND_IMAGE)
             return rf_fail(err, -rc, "%s", why.msg);
         rc = repair_blobs(r, m, err);
     }

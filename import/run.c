@@ -83,6 +83,7 @@ bool rf_run_ends(int rc)
     case RFE_EXISTS:
     case RFE_TOO_LARGE:
     case RFE_REFUSED:
+    case RFE_GROUND_MISSING: /* of one manifest: the registry says that it lacks what it names */
     case RFE_PROTOCOL:
         return false;
     default:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "regclient/auth_private.h"
+#include "regclient/auth.h"
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "regclient/auth_private.h"
 #include "regclient/scope.h"
 
 #define FRESH_MS 10000 /* a token of that age or less is not renewed because it was refused */
@@ -184,8 +185,9 @@ static bool is_fresh(const struct rf_auth_slot *s, uint64_t now)
 }
 
 /* The registry refused the token of this slot. True: there is something else to try. */
-static bool try_more(struct rf_auth_slot *s, const char *asked, uint64_t now)
+static bool try_more(struct rf_auth_slot *s, const struct rf_challenge *c, uint64_t now)
 {
+    const char *asked = c->scope;
     if (asked != NULL && s->more == NULL && !rf_scope_covers(s->scope, asked)) {
         s->more = rf_xstrdup(asked);
         rf_auth_discard(s);
@@ -196,8 +198,12 @@ static bool try_more(struct rf_auth_slot *s, const char *asked, uint64_t now)
         rf_auth_discard(s);
         return true;
     }
-    if (is_fresh(s, now))
+    bool fresh = is_fresh(s, now);
+    /* RFC 6750, 3.1: not too little for this request, but no longer a token at all. */
+    bool invalid = c->error != NULL && strcmp(c->error, "invalid_token") == 0;
+    if (fresh && (!invalid || s->revoked))
         return false;
+    s->revoked = fresh;
     rf_auth_discard(s);
     return true;
 }
@@ -229,7 +235,7 @@ static int on_bearer(struct rf_auth *a, const struct refusal *r, const struct rf
     /* Sent without a token, or with one that is not the newest: the newest has not been refused yet. */
     if (changed || r->sent == NULL || !is_sent(s, r->sent))
         return 0;
-    if (try_more(s, asked, now))
+    if (try_more(s, r->offers->bearer, now))
         return 0;
     if (rf_host_login_forget(a->hosts, a->host)) {
         rf_auth_discard(s);

@@ -25,6 +25,7 @@ struct rf_auth_slot {
     char *scope;               /* as asked for by our requests; "" for none */
     char *more;                /* what the registry asked for beside it, or NULL */
     bool only_more;            /* `more` alone is asked for: some services read one scope only */
+    bool revoked;              /* a fresh token was called invalid, and renewed once for that */
     struct rf_auth_bearer own; /* not set: the host's */
     char *value;               /* NULL: no token */
     uint64_t got_ms, renew_ms, end_ms, used_ms;

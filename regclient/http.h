@@ -38,7 +38,6 @@ struct rf_http_request {
     struct rf_slice body;            /* a small body, or */
     struct rf_source *body_source;   /* a streamed body of body_size bytes; may answer -RFE_AGAIN, see rf_http_kick */
     uint64_t body_size;
-    uint64_t body_offset;            /* where the source stands at the first byte of the body (for starting it over) */
     struct rf_sink *sink;            /* gets the body of 2xx answers; may answer -RFE_AGAIN (nothing taken). NULL: the body goes to response->body */
     size_t body_max;                 /* cap of response->body; 0 = 64 KiB. Over it on a 2xx answer is -RFE_TOO_LARGE, else cut */
     bool cut_body;                   /* a 2xx body over the cap is cut as well: the first bytes are all that is wanted */

@@ -173,19 +173,15 @@ static size_t on_upload(char *p, size_t size, size_t nmemb, void *ctx)
     return n;
 }
 
-/* Asked for when a kept connection turns out to be dead before the server read anything. */
+/*
+ * The library sends a request again by itself when a kept connection turns out to be dead, however much of the body went out before. Half an
+ * upload may have arrived then, and a second one would be put behind it: once bytes were taken, the caller decides.
+ */
 static int on_rewind(void *ctx, curl_off_t offset, int origin)
 {
     struct rf_http_exchange *x = ctx;
-    if (origin != SEEK_SET || offset < 0)
-        return CURL_SEEKFUNC_FAIL;
-    if (x->req->body_source != NULL) {
-        if (!rf_source_can_seek(x->req->body_source) ||
-            rf_source_seek(x->req->body_source, x->req->body_offset + (uint64_t)offset, NULL) < 0)
-            return CURL_SEEKFUNC_FAIL;
-    }
-    x->body_pos = (uint64_t)offset;
-    return CURL_SEEKFUNC_OK;
+    return origin == SEEK_SET && offset == 0 && x->body_pos == 0 ? CURL_SEEKFUNC_OK
+                                                                 : CURL_SEEKFUNC_FAIL;
 }
 
 /* ---- connections ---- */

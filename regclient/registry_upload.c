@@ -504,10 +504,10 @@ int rf_registry_mount(struct rf_place *p, const char *repo, const char *from_rep
         u.open = true;
         cancel_session(&u);
     }
-    if (rc == 0 || !rf_error_retryable(rc))
-        rc = rc == -RFE_CANCELLED || rc == -RFE_TERMINATED
-                 ? rc
-                 : rf_fail(err, RFE_UNSUPPORTED, "the registry does not mount from %s [http %d]",
-                           from_repo, resp.status);
+    if (rc == 0 && !is_success(&resp))
+        rc = rf_remote_fail(&call, &resp, err);
+    if (rc == 0 || (!rf_error_retryable(rc) && rc != -RFE_CANCELLED && rc != -RFE_TERMINATED))
+        rc = rf_fail(err, RFE_UNSUPPORTED, "the registry does not mount from %s [http %d]",
+                     from_repo, resp.status);
     return rf_wrap(err, rc, "%s/%s: blob %s", p->name, repo, text);
 }

@@ -159,7 +159,6 @@ static int send_one(struct attempt *a, const struct rf_url *url, enum rf_request
         .body = c->body,
         .body_source = c->body_source,
         .body_size = c->body_size,
-        .body_offset = c->body_offset,
         .sink = c->sink,
         .body_max = c->body_max,
         .cut_body = c->cut_body,

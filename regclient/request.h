@@ -38,7 +38,8 @@ struct rf_call {
     size_t n_headers;
     struct rf_slice body;
     struct rf_source *body_source; /* repeated only when it can seek */
-    uint64_t body_size, body_offset;
+    uint64_t body_size;
+    uint64_t body_offset; /* where the source stands at the first byte of the body, for repeating it */
     struct rf_sink *sink;
     uint64_t sink_max;
     size_t body_max;

@@ -326,7 +326,9 @@ static int can_write_job(void *ctx, size_t i, struct rf_err *err)
     int rc = rf_place_can_write(r->req->to, repo, err);
     if (rc == -RFE_UNSUPPORTED)
         return 0;
-    return rc < 0 ? rf_wrap(err, rc, "may not write to %s at %s", repo, r->req->to_name) : 0;
+    if (rc == -RFE_DENIED)
+        return rf_wrap(err, rc, "no permission to write to %s at %s", repo, r->req->to_name);
+    return rc < 0 ? rf_wrap(err, rc, "destination %s", r->req->to_name) : 0;
 }
 
 int rf_ground_can_write(struct rf_import_run *r, struct rf_err *err)

@@ -222,9 +222,8 @@ START_TEST(docs_list_the_options)
     RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s/%s", bin != NULL ? bin : ".", programs[_i]);
     RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s.md", programs[_i]);
     const char *page = docs_part(name, "commands");
-    if (access(path, X_OK) != 0 || page == NULL)
+    if (access(path, X_OK) != 0)
         return;
-    RF_CLEANUP(rf_freep) char *command = rf_xasprintf("%s --help-markdown", path);
     int out = temp_file(), status;
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
@@ -234,9 +233,11 @@ START_TEST(docs_list_the_options)
         _exit(127);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_int_eq(status, 0);
+    ck_assert_msg(status == 0, "%s: its tables are not right, see %s --help-markdown", name, path);
     const char *have = read_fd(out);
-    ck_assert_msg(strcmp(page, have) == 0, "docs/%s does not hold what %s prints", name, command);
+    ck_assert_msg(page != NULL, "docs/%s has no part for the commands", name);
+    ck_assert_msg(strcmp(page, have) == 0,
+                  "docs/%s is not what the program prints: run scripts/update-docs", name);
 }
 END_TEST
 

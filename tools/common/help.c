@@ -209,13 +209,16 @@ void rf_help(const struct rf_program *program, const struct rf_cmd *cmd, const c
 
 /* ---- Markdown ---- */
 
-/* "|" would end a cell. */
-static void add_cell(const char *text, struct rf_buf *out)
+/* "|" would end a cell; "<" would start a tag, but not in code. */
+static void add_cell(const char *text, bool code, struct rf_buf *out)
 {
     for (; *text != '\0'; text++) {
         if (*text == '|')
-            rf_buf_add_char(out, '\\');
-        rf_buf_add_char(out, *text);
+            rf_buf_add_str(out, "\\|");
+        else if (*text == '<' && !code)
+            rf_buf_add_str(out, "&lt;");
+        else
+            rf_buf_add_char(out, *text);
     }
 }
 
@@ -227,9 +230,9 @@ static void markdown_option(const struct rf_opt *o, struct rf_buf *out)
     option_head(o, &head);
     option_tail(o, &tail);
     rf_buf_add_str(out, "| `");
-    add_cell(head.ptr, out);
+    add_cell(head.ptr, true, out);
     rf_buf_add_str(out, "` | ");
-    add_cell(tail.ptr, out);
+    add_cell(tail.ptr, false, out);
     rf_buf_add_str(out, " |\n");
 }
 

@@ -17,7 +17,7 @@ struct rf_net_options {
     const char *output;     /* "text" or "json" */
     const char *progress;   /* "auto", "plain" or "none" */
     const char *user_agent; /* NULL: "regferry/<version>" */
-    uint64_t parallel;      /* 0: not said */
+    uint64_t parallel;      /* requests at once per registry */
     bool stats;
 };
 /* Sets up the log lines. -RFE_USAGE. */

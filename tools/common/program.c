@@ -54,9 +54,14 @@ static char **copy_words(char **argv, int n)
 /* A file that we open must not become stdout because the caller had closed it. Writing to a closed stdout still fails. */
 static void open_standard_files(void)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* Programs that we start inherit it, as they would the real one. */
+        if (open("/dev/null", (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC) != fd ||
+            fcntl(fd, F_SETFD, 0) < 0)
             _exit(70);
+    }
 }
 
 /* Secrets are in this process: no core file, no debugger of the same user, nothing gained by what it starts. */
@@ -148,19 +153,25 @@ static int run_parsed(const struct rf_parsed *p, struct rf_err *err)
     return p->cmd->run(&env, p->ctx, p->n_args, p->args, err);
 }
 
-/* The hidden options for the build of docs stand alone. */
-static bool print_docs(const struct rf_program *program, int argc, char **argv)
+/* The hidden options for the build of docs stand alone: 1 when they were not asked for, else the exit status as -status or 0. */
+static int print_docs(const struct rf_program *program, int argc, char **argv)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
     rf_buf_init(&text, 0);
-    if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0)
+    if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0) {
+        RF_CLEANUP(rf_freep) char *problem = rf_program_problem(program);
+        if (problem != NULL) {
+            (void)fprintf(stderr, "%s: %s\n", program->name, problem);
+            return -1;
+        }
         rf_program_dump_markdown(program, &text);
-    else if (argc == 2 && strcmp(argv[1], "--exit-statuses") == 0)
+    } else if (argc == 2 && strcmp(argv[1], "--exit-statuses") == 0) {
         rf_exit_table_markdown(&text);
-    else
-        return false;
+    } else {
+        return 1;
+    }
     print(&text);
-    return true;
+    return 0;
 }
 
 int rf_program_run(const struct rf_program *program, int argc, char **argv)
@@ -169,8 +180,9 @@ int rf_program_run(const struct rf_program *program, int argc, char **argv)
     RF_CLEANUP(rf_freep) char *example = rf_xasprintf("%s version --output json\n", program->name);
     RF_CLEANUP(rf_freep) struct rf_cmd *cmds = with_version(program, example, &whole.n_cmds);
     whole.cmds = cmds;
-    if (print_docs(&whole, argc, argv))
-        return 0;
+    int docs = print_docs(&whole, argc, argv);
+    if (docs <= 0)
+        return -docs;
     RF_CLEANUP(rf_parsed_release) struct rf_parsed parsed = RF_PARSED_INIT;
     struct rf_err err = RF_ERR_INIT;
     int first = argc > 0 ? 1 : 0;

@@ -56,8 +56,8 @@ class BadInput(Case):
         broken = self.file("broken.yml", "version: 1\nsync:\n  - source: a\n   target: b\n")
         self.bad("regexport", ["create", *out, "-c", broken], USAGE, "broken.yml", r"\b[34]\b")
         wrong = self.file("wrong.yml", "version: 1\nsync:\n  - source: a/b:1\n    target: c/d:1\n    type: nonsense\n")
-        self.bad("regexport", ["create", *out, "-c", wrong], USAGE, "wrong.yml", "nonsense", r"\b5\b")
-        self.bad("regexport", ["create", *out, "-c", self.work("absent.yml")], (USAGE, FAILED), "absent.yml", "No such file")
+        self.bad("regexport", ["create", *out, "-c", wrong], USAGE, "wrong.yml:5", "image, repository")
+        self.bad("regexport", ["create", *out, "-c", self.work("absent.yml")], (USAGE, FAILED), "absent.yml", "(?i)no such file")
         self.bad("regexport", ["create", *out, "-c", self.work("home")], (USAGE, FAILED), "home")
         deep = self.file("deep.yml", "[" * 200_000)
         self.bad("regexport", ["create", *out, "-c", deep], USAGE, "deep.yml")
@@ -112,7 +112,7 @@ class BadInput(Case):
         to = ["--to", "ocidir://" + self.work("never")]
         common = ["--state", self.work("never-state"), "--allow-unsigned"]
         self.bad("regimport", ["apply", *common, *to, text], DAMAGED, "text.tar")
-        self.bad("regimport", ["apply", *common, *to, self.work("absent.tar")], (FAILED, DAMAGED), "absent.tar", "No such file|not found")
+        self.bad("regimport", ["apply", *common, *to, self.work("absent.tar")], (FAILED, DAMAGED), "absent.tar", "(?i)no such file")
         self.bad("regimport", ["verify", *common, self.work("home")], (FAILED, DAMAGED), "home")
 
     def test_unsigned_bundles_need_the_flag(self):
@@ -126,7 +126,7 @@ class BadInput(Case):
         self.assertEqual(far.requests(), [])
         result = run(args + ["--allow-unsigned"], env=self.env)
         self.expect(result, 0)
-        self.assertIn("unsigned", result.err.lower(), "it is said loudly")
+        self.assertRegex(result.err, "(?i)WARN.*signature", "it is said loudly")
 
     def test_another_site(self):
         source = self.scripted("source", seed=self.seed(self.sample))
@@ -169,14 +169,14 @@ class BadInput(Case):
         """Ctrl-C leaves a state that goes on, and says so by its status."""
         import signal
         import time
-        slow = self.scripted("slow", "slow-drip", seed=self.seed([("big/image", "1", images.big_image(6 << 20))]))
+        slow = self.scripted("slow", "slow-drip", seed=self.seed([("big/image", "1", images.big_image(12 << 20))]))
         args = ["create", "--state", self.work("state"), "-o", self.work("out"), "--host", slow.host_flag(), slow.host + "/big/image:1"]
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            slow.clear_log()
             process = start_process([program("regexport"), *args], env=self.env)
             try:
-                slow.clear_log()
-                wait_for("a transfer", lambda: slow.requests("HEAD", "/"), 10)
-                time.sleep(0.2)
+                wait_for("a transfer", lambda: slow.requests("GET", "/blobs/"), 10)
+                time.sleep(0.1)
                 process.send_signal(number)
                 self.assertEqual(process.wait(10), status)
             finally:

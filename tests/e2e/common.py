@@ -46,7 +46,7 @@ class Case(unittest.TestCase):
     # --- programs ---
 
     def expect(self, result, status, note=""):
-        wanted = status if isinstance(status, (tuple, list)) else (status,)
+        wanted = (status,) if isinstance(status, int) else tuple(status)
         if result.status not in wanted:
             self.fail("%swanted status %s\n%s" % (note and note + ": ", wanted, result.text()))
         return result

@@ -44,7 +44,7 @@ class KillExport(Case):
             self.source.clear_log()
             self.expect(run(self.command(), env=self.env), 0, note)
             self.check_final(name, digest, note)
-            fetched_again += sum(l["sent"] for l in self.source.requests("GET", "/blobs/"))
+            fetched_again += sum(l["sent"] for l in self.source.requests("GET", "/blobs/") if "failure" not in l)
         self.assertGreater(killed, POINTS // 2, "most runs were really killed")
         whole = wanted.carried_bytes()
         self.assertLess(fetched_again / POINTS, whole, "a rerun goes on where the killed run stopped")
@@ -55,7 +55,7 @@ class KillExport(Case):
         self.assertEqual(file_digest(self.work("out", name)), digest, note + ": other bytes than an undisturbed run")
         history = run([program("regexport"), "history", "--state", self.work("state")], env=self.env)
         self.expect(history, 0, note)
-        self.assertEqual(len(set(re.findall(r"\b%s[0-9a-f]*\b" % name.rsplit("-", 2)[1], history.out))), 1, note + "\n" + history.text())
+        self.assertEqual(len(re.findall(r"\b%s[0-9a-f]{52}\b" % name.rsplit("-", 2)[1], history.out)), 1, note + "\n" + history.text())
 
     def test_resumed_within_a_blob(self):
         """A rerun asks for the rest of a large blob, not for all of it."""
@@ -69,7 +69,8 @@ class KillExport(Case):
         bundle = Bundle(self.bundles()[0])
         self.assertEqual(bundle.names("new"), ["big/image:1"])
         layer = big.blobs[-1]
-        again = [l for l in source.requests("GET", "/blobs/") if layer.digest in l["path"]]
+        # An answer to the killed run may be logged late: it is marked by its broken connection.
+        again = [l for l in source.requests("GET", "/blobs/") if layer.digest in l["path"] and "failure" not in l]
         self.assertTrue(again and all(re.match(r"bytes=[1-9]", l["range"] or "") for l in again), again)
         self.assertLessEqual(sum(l["sent"] for l in again), len(layer.data) - 1)
 

@@ -32,7 +32,7 @@ class Layouts(Case):
             tool("skopeo", "copy", "--all", "oci:%s:%s" % (os.path.join(far, repository), tag), "dir:" + self.work.folder("skopeo", repository, tag))
         # only what a layout has: no temporary file is left anywhere
         for name in tree_of(far):
-            self.assertRegex(name, r"(^|/)(index\.json|oci-layout|blobs/sha(256|512)/[0-9a-f]+)$")
+            self.assertRegex(name, r"(^|/)(index\.json|oci-layout|\.lock|blobs/sha(256|512)/[0-9a-f]+)$")
 
     def test_name_is_the_folder(self):
         sample = images.sample_set(1)

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Registry to bundle to registry, twice, with each kind of login: everything arrives, the second bundle carries only what is new."""
+import os
+import shutil
+
 from common import Case, images, check_all, main, references, tagged, harness
 
 
@@ -55,8 +58,14 @@ class RoundTrip:
         self.apply(more, *to)
         self.assertEqual(far.write_requests(), [], "a second apply writes nothing")
 
+    def trust(self, authority):
+        """A folder with nothing but the authority's certificate, as skopeo wants it."""
+        path = self.work("trust", "ca.crt")
+        shutil.copy(authority.cert, path)
+        return os.path.dirname(path)
+
     def skopeo_flags(self, registry):
-        flags = ["--cert-dir", registry.tls.folder] if registry.tls else ["--tls-verify=false"]
+        flags = ["--cert-dir", self.trust(registry.tls)] if registry.tls else ["--tls-verify=false"]
         login = registry.htpasswd or (registry.token and (registry.token.user, registry.token.password))
         return flags + (["--creds", "%s:%s" % login] if login else [])
 
@@ -69,17 +78,12 @@ class PasswordOverTls(RoundTrip, Case):
     def registries(self):
         authority = harness.Authority(self.work.folder("ca"))
         kind = {"tls": authority, "htpasswd": ("carrier", "canary-secret-1")}
-        # skopeo reads *.crt of its certificate folder
-        import shutil
-        shutil.copy(authority.cert, self.work("ca", "ca.crt"))
         return self.docker_registry("source", **kind), self.docker_registry("far", **kind)
 
 
 class Tokens(RoundTrip, Case):
     def registries(self):
         authority = harness.Authority(self.work.folder("ca"))
-        import shutil
-        shutil.copy(authority.cert, self.work("ca", "ca.crt"))
         service = self.enter(harness.TokenService(self.work.folder("tokens"), tls=authority))
         kind = {"tls": authority, "token": service}
         return self.docker_registry("source", **kind), self.docker_registry("far", **kind)

@@ -295,13 +295,21 @@ class DockerRegistry:
     # The access log is a line per request in Apache's combined format.
     def requests(self):
         """(method, path, status) of the requests since mark(), in order."""
+        self._settle()
         with open(self.access_path, encoding="utf-8", errors="replace") as f:
             f.seek(self._mark)
             lines = re.findall(r'"([A-Z]+) (\S+) HTTP/[0-9.]+" (\d{3})', f.read())
         return [(method, path, int(status)) for method, path, status in lines]
 
+    def _settle(self):
+        """The line of a request may come just after its answer: waits until the file no longer grows."""
+        size, end = -1, time.monotonic() + 2
+        while size != os.path.getsize(self.access_path) and time.monotonic() < end:
+            size = os.path.getsize(self.access_path)
+            time.sleep(0.03)
+
     def mark(self):
-        time.sleep(0.05)  # the line of a request may come just after its answer
+        self._settle()
         self._mark = os.path.getsize(self.access_path)
 
     def write_requests(self):
@@ -356,7 +364,12 @@ class ScriptedRegistry:
         parts = ["reg=" + self.host, "ca-file=" + self.tls.cert if self.tls else "tls=disabled"]
         return ",".join(parts + ["%s=%s" % (k.replace("_", "-"), v) for k, v in extra.items()])
 
+    def settle(self):
+        if self.process.poll() is None:
+            self.client.call("GET", "/_/settle")
+
     def requests(self, method=None, path=None, origin=None):
+        self.settle()
         with open(self.log_path, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f if line.endswith("\n")]
         return [l for l in lines if (method is None or l["method"] == method)
@@ -366,6 +379,7 @@ class ScriptedRegistry:
         return [l for l in self.requests() if l["method"] in ("POST", "PUT", "PATCH", "DELETE") and "/token" not in l["path"]]
 
     def clear_log(self):
+        self.settle()
         open(self.log_path, "w", encoding="utf-8").close()
 
     def state(self):

@@ -141,6 +141,7 @@ class Server:
         self._thread = None
         self._connections = set()
         self._lock = threading.Lock()
+        self._active = 0  # requests that are not logged yet; those of the tests themselves (/_/) do not count
 
     @property
     def origin(self):
@@ -167,6 +168,17 @@ class Server:
                 pass
         if self._thread:
             self._thread.join(5)
+
+    def settle(self, seconds=2):
+        """Waits until every request that came is answered and logged: the log is complete for what a client has seen."""
+        end = time.monotonic() + seconds
+        while self._active and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def _count(self, request, by):
+        if not request.path.startswith("/_/"):
+            with self._lock:
+                self._active += by
 
     def _accept(self):
         while not self._stopping:
@@ -209,6 +221,7 @@ class Server:
         method, target, headers = head
         request = Request(method, target, headers, stream, self, address)
         response, error = Response(0), None
+        self._count(request, 1)
         try:
             response = self.app(request)
             if request._body is None and (request.header("content-length") or request.header("transfer-encoding")):
@@ -224,6 +237,7 @@ class Server:
         finally:
             if self.after:
                 self.after(request, response, error)
+            self._count(request, -1)
 
     def _send(self, sock, request, response):
         lines = ["HTTP/1.1 %d %s" % (response.status, REASONS.get(response.status, "Answer"))]

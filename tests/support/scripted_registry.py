@@ -249,6 +249,10 @@ class Auth:
             if len(parts) >= 3 and parts[0] == "repository":
                 granted |= {(":".join(parts[1:-1]), a) for a in parts[-1].split(",") if a in rights}
         token = secrets.token_hex(24)
+        if self.options.get("jwt"):  # a token that says what it is good for
+            access = [{"type": "repository", "name": n, "actions": sorted(a for m, a in granted if m == n)} for n in sorted({n for n, _ in granted})]
+            parts = ({"alg": "none", "typ": "JWT"}, {"access": access, "jti": token})
+            token = ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts) + ".x"
         life = self.options.get("expires_in", 300)
         with self.lock:
             self.tokens[token] = {"scopes": granted, "end": time.monotonic() + life}
@@ -264,7 +268,7 @@ def fill(text, request):
     """{self} and {other} in a profile's texts are this registry's two origins."""
     registry = request.server.registry
     return (text.replace("{self}", registry.main.origin).replace("{other}", registry.other.origin)
-            .replace("{path}", request.target))
+            .replace("{other_port}", str(registry.other.port)).replace("{path}", request.target))
 
 
 class ScriptedRegistry:
@@ -327,12 +331,18 @@ class ScriptedRegistry:
             if self._log_file:
                 self._log_file.write(json.dumps(line) + "\n")
 
+    def settle(self):
+        self.main.settle()
+        self.other.settle()
+
     def clear_log(self):
+        self.settle()
         with self._log_lock:
             self.log.clear()
 
     def requests(self, method=None, path=None, origin=None):
         """The logged requests that match, in order."""
+        self.settle()
         with self._log_lock:
             lines = list(self.log)
         return [l for l in lines if (method is None or l["method"] == method)
@@ -492,6 +502,9 @@ class ScriptedRegistry:
     def _control(self, request):
         if request.path == "/_/state":
             return Response(200, json.dumps(self.store.state()).encode())
+        self.settle()
+        if request.path == "/_/settle":
+            return Response(204)
         if request.path == "/_/log":
             with self._log_lock:
                 return Response(200, "".join(json.dumps(l) + "\n" for l in self.log).encode())

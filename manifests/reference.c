@@ -272,19 +272,46 @@ static int parse_registry_ref(const char *text, bool default_tag, struct rf_ref 
     return 0;
 }
 
+/*
+ * A file holds images of many repositories: FILE[:REPOSITORY][:TAG]. A path has no colon, so the first one ends it; what
+ * is behind is a tag unless it holds a slash or a further colon.
+ */
+static struct rf_slice cut_repository(struct pieces *p)
+{
+    struct rf_slice repository = { 0 };
+    if (!p->has_tag)
+        return repository;
+    const char *colon = memrchr(p->tag.ptr, ':', p->tag.len);
+    if (colon != NULL) {
+        repository = rf_slice_of(p->tag.ptr, (size_t)(colon - p->tag.ptr));
+        p->tag = rf_slice_of(colon + 1, p->tag.len - repository.len - 1);
+    } else if (memchr(p->tag.ptr, '/', p->tag.len) != NULL) {
+        repository = p->tag;
+        p->has_tag = false;
+    }
+    return repository;
+}
+
 static int parse_path_ref(const char *text, const char *rest, enum rf_scheme scheme,
                           struct rf_ref *out, struct rf_err *err)
 {
     struct pieces p = { 0 };
+    struct rf_slice repository = { 0 };
     cut_tail(rf_slice_str(rest), &p);
+    if (scheme == RF_SCHEME_OCIFILE)
+        repository = cut_repository(&p);
     if (!path_valid(p.name))
         return invalid(text, "a path holds only letters, digits, spaces and / _ - . ~ +", err);
+    if (repository.ptr != NULL && !rf_repository_valid(repository))
+        return invalid(text, "what stands behind the file is not REPOSITORY[:TAG]", err);
     struct rf_digest digest = { 0 };
     int rc = check_tail(text, &p, &digest, err);
     if (rc < 0)
         return rc;
     *out = (struct rf_ref){ .scheme = scheme, .text = rf_xstrdup(text), .digest = digest };
     out->path = rf_xstrndup(p.name.ptr, p.name.len);
+    if (repository.ptr != NULL)
+        out->repository = rf_xstrndup(repository.ptr, repository.len);
     if (p.has_tag)
         out->tag = rf_xstrndup(p.tag.ptr, p.tag.len);
     return 0;
@@ -390,7 +417,9 @@ char *rf_ref_location(const struct rf_ref *r)
     case RF_SCHEME_OCIDIR:
         return rf_xasprintf("ocidir://%s", r->path != NULL ? r->path : "");
     case RF_SCHEME_OCIFILE:
-        return rf_xasprintf("ocifile://%s", r->path != NULL ? r->path : "");
+        return rf_xasprintf("ocifile://%s%s%s", r->path != NULL ? r->path : "",
+                            r->repository != NULL ? ":" : "",
+                            r->repository != NULL ? r->repository : "");
     case RF_SCHEME_REGISTRY:
         break;
     }

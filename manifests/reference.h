@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * References: where an image is (inventory: registry, repository, tag, digest; ocidir:// and ocifile://).
+ * References: where an image is (inventory: registry, repository, tag, digest; ocidir://PATH[:TAG] and
+ * ocifile://FILE[:REPOSITORY][:TAG], since a file holds images of several repositories).
  * Every part is checked against an allow-list with a length cap when it is parsed; only a parsed reference reaches
  * a URL or a path. OCI distribution-spec, "Pulling manifests": name and reference grammar.
  */
@@ -19,7 +20,7 @@ struct rf_ref {
     enum rf_scheme scheme;
     char *text;              /* as typed */
     char *registry;          /* registry: "docker.io", "host:5000", "[::1]:5000"; else NULL */
-    char *repository;        /* registry: "library/alpine"; else NULL */
+    char *repository;        /* registry: "library/alpine"; ocifile: the one named, else NULL */
     char *path;              /* ocidir, ocifile: the path; else NULL */
     char *tag;               /* NULL when none */
     struct rf_digest digest; /* not set when none */

@@ -42,7 +42,7 @@ static int name_of_path(const struct rf_ref *r, char **out, struct rf_err *err)
 static int target_of(const struct rf_ref *r, struct rf_target *out, struct rf_err *err)
 {
     char *repository = NULL;
-    if (r->scheme == RF_SCHEME_REGISTRY) {
+    if (r->repository != NULL) {
         repository = rf_xstrdup(r->repository);
     } else {
         int rc = name_of_path(r, &repository, err);

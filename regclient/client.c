@@ -143,7 +143,7 @@ int rf_client_place(struct rf_client *c, const struct rf_ref *ref, unsigned flag
     int rc = get_place(c, ref->scheme, registry ? ref->registry : ref->path, registry ? 0 : flags,
                        place, err);
     if (rc == 0)
-        *repo = registry ? ref->repository : "";
+        *repo = ref->repository != NULL ? ref->repository : "";
     return rc;
 }
 

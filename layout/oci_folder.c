@@ -262,7 +262,11 @@ int rf_oci_folder_lock(struct rf_oci_folder *f, int *fd, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = rf_path_join(f->path, ".lock");
     int rc = rf_lock_file(path, true, LOCK_WAIT_MS, fd, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
+    if (rc < 0)
+        return rf_wrap(err, rc, "%s", f->path);
+    /* A writer that was killed may have left its half of an index.json; that it stays is no reason to stop. */
+    (void)(rf_file_sweep(f->path, NULL) < 0);
+    return 0;
 }
 
 int rf_oci_folder_store(struct rf_oci_folder *f, struct rf_oci_cache *cache,

@@ -260,8 +260,9 @@ static int blob_commit(struct rf_sink *sink, struct rf_err *err)
     struct blob_sink *b = (struct blob_sink *)sink;
     if (twin_there(b))
         return 0;
-    if (fsync(b->fd) < 0)
-        return rf_fail_errno(err, errno, "fsync of blob %s", b->hex);
+    int rc = rf_fsync_fd(b->fd, b->hex, err);
+    if (rc < 0)
+        return rc;
     if (b->temp[0] == '\0') {
         if (name_unnamed(b, b->hex) == 0 || (errno == EEXIST && twin_there(b)))
             return 0;

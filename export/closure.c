@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "export/extras.h"
 #include "manifests/config.h"
 
 void rf_closure_init(struct rf_closure *c, struct rf_selection *sel,
@@ -46,11 +47,6 @@ const struct rf_image *rf_closure_base_line(const struct rf_closure *c, const st
     return NULL;
 }
 
-static bool usable(const struct rf_pick *p)
-{
-    return p->error_code == 0 && !p->dropped;
-}
-
 /* ---- platforms ---- */
 
 struct choice {
@@ -72,8 +68,8 @@ static int prune_index(struct rf_selection *s, const struct rf_manifest *m, cons
     int rc = rf_manifest_prune(m, chosen, n, &out->pruned, err);
     if (rc < 0)
         return rc;
-    return rf_blob_store_put_bytes(s->state->cache, &out->pruned->digest,
-                                   rf_buf_slice(&out->pruned->body), err);
+    return rf_export_state_keep(s->state, &out->pruned->digest, rf_buf_slice(&out->pruned->body),
+                                err);
 }
 
 static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_err *err)
@@ -89,7 +85,7 @@ static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_e
     RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(m->n_entries + 1, sizeof(*chosen));
     int n = rf_manifest_select(m, item->platforms, item->n_platforms, chosen, err);
     if (n < 0)
-        return rf_wrap(err, n, "%s", rf_desired_str(&s->wanted, im->source));
+        return n;
     if ((size_t)n == m->n_entries)
         return 0; /* all of them: the index travels as it is */
     if (item->prune)
@@ -107,7 +103,7 @@ static int choose_job(void *ctx, size_t i, struct rf_err *err)
     struct rf_selection *s = ch->c->sel;
     struct rf_err why = RF_ERR_INIT;
     const struct rf_pick *p = &s->picks[i];
-    if (!usable(p) || p->extra || s->req->items[p->item].n_platforms == 0 ||
+    if (!rf_pick_usable(p) || p->extra || s->req->items[p->item].n_platforms == 0 ||
         rf_media_kind(rf_desired_str(&s->wanted, s->wanted.images[i].media_type)) != RF_KIND_INDEX)
         return 0;
     int rc = choose(ch, i, &ch->choices[i], &why);
@@ -149,7 +145,7 @@ static int choose_platforms(struct rf_closure *c, struct rf_err *err)
         free(ch.choices[i].reason);
     }
     free(ch.choices);
-    return rc;
+    return rc < 0 ? rc : rf_export_state_check(s->state, err);
 }
 
 /* ---- the walk ---- */
@@ -229,194 +225,26 @@ static void add_root(struct rf_closure *c, size_t i)
         remember_root(c, s->picks[i].root, i);
 }
 
-/* ---- what refers to an image ---- */
-
-struct subject {
-    uint32_t pick;
-    struct rf_digest digest;
-};
-
-struct subjects {
-    struct rf_closure *c;
-    uint32_t pick;          /* whose closure is being visited */
-    struct rf_strings seen; /* "where repository digest" */
-    struct subject *list;
-    size_t n, cap, asked; /* those before `asked` were asked for already */
-};
-
-static void add_subject(struct subjects *t, const struct rf_digest *d)
-{
-    const struct rf_selection *s = t->c->sel;
-    char text[RF_DIGEST_TEXT];
-    RF_CLEANUP(rf_freep)
-    char *key = rf_xasprintf("%u %u %s", s->picks[t->pick].where,
-                             s->wanted.images[t->pick].repository, rf_digest_text(d, text));
-    size_t before = t->seen.len;
-    if (rf_strings_add(&t->seen, rf_slice_str(key)) < before)
-        return;
-    t->list = rf_grow(t->list, t->n, &t->cap, sizeof(*t->list));
-    t->list[t->n++] = (struct subject){ .pick = t->pick, .digest = *d };
-}
-
-static int visit_manifest(void *ctx, uint32_t node, struct rf_err *err)
-{
-    struct subjects *t = ctx;
-    const struct rf_node *n = &t->c->graph.nodes[node];
-    (void)err;
-    if (rf_node_is_manifest(n))
-        add_subject(t, &n->digest);
-    return 0;
-}
-
-/* Every manifest below a line, whether walked now or known from the base. */
-static int add_subjects(struct subjects *t, uint32_t pick, struct rf_err *err)
-{
-    struct rf_closure *c = t->c;
-    t->pick = pick;
-    if (!c->sel->picks[pick].unchanged)
-        return rf_graph_closure(&c->graph, c->sel->picks[pick].root, visit_manifest, t, err);
-    const struct rf_snapshot *base = NULL;
-    const struct rf_image *im = rf_closure_base_line(c, &c->sel->wanted.images[pick], &base);
-    for (uint32_t i = 0; im != NULL && i < im->n_blobs; i++) {
-        const struct rf_snapshot_blob *b = &base->blobs[base->items[im->first_blob + i]];
-        if (b->kind == RF_BLOB_MANIFEST)
-            add_subject(t, &b->digest);
-    }
-    return 0;
-}
-
-struct found {
-    struct rf_descriptor *list;
-    size_t n, cap;
-    int code;
-    char *reason;
-};
-
-struct referring {
-    struct rf_closure *c;
-    const struct subject *subjects;
-    struct found *found;
-};
-
-static int keep_referrer(void *ctx, const struct rf_descriptor *desc, struct rf_err *err)
-{
-    struct found *f = ctx;
-    (void)err;
-    f->list = rf_grow(f->list, f->n, &f->cap, sizeof(*f->list));
-    rf_descriptor_copy(desc, &f->list[f->n++]);
-    return 0;
-}
-
-static int referrers_job(void *ctx, size_t i, struct rf_err *err)
-{
-    struct referring *r = ctx;
-    const struct rf_selection *s = r->c->sel;
-    const struct rf_location *l = &s->locations.list[s->picks[r->subjects[i].pick].where];
-    struct rf_err why = RF_ERR_INIT;
-    if (!s->req->items[s->picks[r->subjects[i].pick].item].referrers)
-        return 0;
-    int rc = rf_place_referrers(l->place, l->repo, &r->subjects[i].digest, NULL, keep_referrer,
-                                &r->found[i], &why);
-    if (rc == 0 || rc == -RFE_UNSUPPORTED)
-        return 0;
-    if (rf_cancelled())
-        return rf_cancel_check(err);
-    r->found[i].code = -rc;
-    r->found[i].reason = rf_xasprintf("referrers: %s", why.msg);
-    return 0;
-}
-
-/* Asks for the referrers of the subjects that are new; returns how many new lines that gave. */
-static int find_referrers(struct subjects *t, struct rf_err *err)
-{
-    struct rf_selection *s = t->c->sel;
-    size_t n = t->n - t->asked;
-    int added = 0;
-    struct referring r = { .c = t->c,
-                           .subjects = t->list + t->asked,
-                           .found = rf_xcalloc(n + 1, sizeof(*r.found)) };
-    int rc = rf_parallel(s->req->parallel, n, referrers_job, &r, err);
-    for (size_t i = 0; i < n; i++) {
-        struct found *f = &r.found[i];
-        uint32_t of = r.subjects[i].pick;
-        if (rc == 0 && f->code != 0)
-            rf_pick_fail(s, of, f->code, f->reason);
-        for (size_t k = 0; k < f->n; k++) {
-            if (rc == 0 && rf_media_is_manifest(f->list[k].media_type))
-                added += rf_selection_add_extra(s, of, NULL, &f->list[k]) != RF_NO_ID;
-            rf_descriptor_release(&f->list[k]);
-        }
-        free(f->list);
-        free(f->reason);
-    }
-    free(r.found);
-    return rc < 0 ? rc : added;
-}
-
-static int add_digest_tag(struct rf_selection *s, uint32_t of, const char *tag, struct rf_err *err)
-{
-    const struct rf_location *l = &s->locations.list[s->picks[of].where];
-    struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
-    int rc = rf_place_resolve(l->place, l->repo, tag, NULL, &desc, err);
-    if (rc == 0)
-        rc = rf_selection_add_extra(s, of, tag, &desc) != RF_NO_ID;
-    rf_descriptor_release(&desc);
-    return rc;
-}
-
-/* Tags "sha256-<hex>.suffix" that speak of a new subject; without suffix they are the referrers' list, which the far side makes itself. */
-static int find_digest_tags(struct subjects *t, struct rf_err *err)
-{
-    struct rf_selection *s = t->c->sel;
-    int added = 0;
-    for (size_t i = t->asked; i < t->n; i++) {
-        const struct rf_export_item *item = &s->req->items[s->picks[t->list[i].pick].item];
-        uint32_t where = s->picks[t->list[i].pick].where;
-        if (!item->digest_tags)
-            continue;
-        int rc = rf_location_tags(&s->locations.list[where], err);
-        for (size_t k = 0; rc >= 0 && k < s->locations.list[where].n_tags; k++) {
-            const char *tag = s->locations.list[where].tags[k];
-            struct rf_digest d;
-            if (!rf_digest_tag_parse(tag, &d) || !rf_digest_eq(&d, &t->list[i].digest))
-                continue;
-            if (item->referrers && strchr(tag, '.') == NULL)
-                continue;
-            rc = add_digest_tag(s, t->list[i].pick, tag, err);
-            added += rc > 0;
-        }
-        if (rc < 0)
-            return rf_wrap(err, rc, "digest tags of %s", s->locations.list[where].name);
-    }
-    return added;
-}
-
-static bool wants_extras(const struct rf_closure *c, const struct rf_pick *p)
-{
-    const struct rf_export_item *item = &c->sel->req->items[p->item];
-    return item->referrers || item->digest_tags;
-}
+/* ---- all of it ---- */
 
 /* Walks the lines from `first` on, then what refers to them, until nothing new turns up. */
-static int walk_all(struct rf_closure *c, struct subjects *t, struct rf_err *err)
+static int walk_all(struct rf_closure *c, struct rf_err *err)
 {
     struct rf_selection *s = c->sel;
+    RF_CLEANUP(rf_extras_release) struct rf_extras extras;
+    rf_extras_init(&extras, c);
     for (size_t first = 0; first < s->wanted.n;) {
         size_t end = s->wanted.n;
         for (size_t i = first; i < end; i++)
-            if (usable(&s->picks[i]))
+            if (rf_pick_usable(&s->picks[i]))
                 add_root(c, i);
         int rc = rf_graph_walk(&c->graph, s->req->parallel, err);
-        for (size_t i = first; rc == 0 && i < end; i++)
-            if (usable(&s->picks[i]) && wants_extras(c, &s->picks[i]))
-                (void)add_subjects(t, (uint32_t)i, NULL); /* a loop becomes a hole in mark_holes */
         if (rc == 0)
-            rc = find_referrers(t, err);
-        if (rc >= 0)
-            rc = find_digest_tags(t, err);
+            rc = rf_export_state_check(s->state, err);
+        if (rc == 0)
+            rc = rf_extras_find(&extras, first, end, err);
         if (rc < 0)
             return rc;
-        t->asked = t->n;
         first = end;
     }
     return 0;
@@ -459,10 +287,16 @@ static int ask(struct asking *a, size_t i, struct rf_err *err)
     if (rf_blob_store_stat(s->state->cache, &n->digest, NULL, err) == 0)
         return 0;
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
-    int rc = rf_blob_store_put(s->state->cache, &n->digest, n->size, &sink, err);
+    int rc = rf_export_state_note(
+        s->state, rf_blob_store_put(s->state->cache, &n->digest, n->size, &sink, err), err);
+    if (rc < 0)
+        return rc;
+    rc = rf_place_get_blob(l->place, l->repo, &n->digest, n->size, 0, NULL, sink, err);
     if (rc == 0)
-        rc = rf_place_get_blob(l->place, l->repo, &n->digest, n->size, 0, NULL, sink, err);
-    return rc < 0 ? rc : rf_sink_commit(sink, err);
+        rc = rf_sink_commit(sink, err);
+    /* the sink fails for the disk, or because it got other bytes than it was to get */
+    bool bytes = rc == -RFE_DIGEST_MISMATCH || rc == -RFE_SIZE_MISMATCH;
+    return rc < 0 && sink->failed != 0 && !bytes ? rf_export_state_note(s->state, rc, err) : rc;
 }
 
 static int ask_job(void *ctx, size_t i, struct rf_err *err)
@@ -474,11 +308,12 @@ static int ask_job(void *ctx, size_t i, struct rf_err *err)
         return 0;
     if (rf_cancelled())
         return rf_cancel_check(err);
-    if (rc == -RFE_NO_SPACE)
-        return rf_fail(err, -rc, "%s", why.msg);
+    rc = rf_export_state_check(a->c->sel->state, err);
+    if (rc < 0)
+        return rc;
     char text[RF_DIGEST_TEXT];
     const struct rf_node *n = &a->c->graph.nodes[a->nodes[i]];
-    a->codes[i] = -rc;
+    a->codes[i] = why.code;
     a->reasons[i] = rf_xasprintf("blob %s: %s", rf_digest_text(&n->digest, text), why.msg);
     return 0;
 }
@@ -504,7 +339,7 @@ static int ask_for_blobs(struct rf_closure *c, struct rf_err *err)
     struct asking a = { .c = c, .seen = rf_xcalloc(c->graph.n_nodes + 1, 1) };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->wanted.n; i++)
-        if (usable(&s->picks[i]) && !s->picks[i].unchanged)
+        if (rf_pick_usable(&s->picks[i]) && !s->picks[i].unchanged)
             rc = rf_graph_closure(&c->graph, s->picks[i].root, visit_needed, &a, err);
     a.codes = rf_xcalloc(a.n + 1, sizeof(*a.codes));
     a.reasons = rf_xcalloc(a.n + 1, sizeof(*a.reasons));
@@ -520,12 +355,52 @@ static int ask_for_blobs(struct rf_closure *c, struct rf_err *err)
     return rc;
 }
 
+/* ---- holes ---- */
+
+static void mark_node(struct rf_graph *g, uint32_t node, const char *why, uint32_t child)
+{
+    char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_freep)
+    char *reason = rf_xasprintf("%s %s", rf_digest_text(&g->nodes[child].digest, text), why);
+    g->nodes[node].error_code = RFE_UNSUPPORTED;
+    g->nodes[node].error = rf_strings_add(&g->strings, rf_slice_str(reason));
+}
+
+/* Only some entries of this root are followed. */
+static bool is_sparse(const struct rf_closure *c, uint32_t node)
+{
+    if (node >= c->n_first_pick || c->first_pick[node] == 0)
+        return false;
+    for (uint32_t p = c->first_pick[node]; p != 0; p = c->next_pick[p - 1])
+        if (c->sel->wanted.images[p - 1].n_children == 0)
+            return false;
+    return true;
+}
+
+/* What one bundle cannot say: a digest that is a layer here and a manifest there, an index that is wanted whole here and in part there. */
+static void mark_contradictions(struct rf_closure *c)
+{
+    struct rf_graph *g = &c->graph;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const struct rf_node n = g->nodes[i];
+        for (uint32_t e = 0; e < n.n_edges && g->nodes[i].error_code == 0; e++) {
+            uint32_t child = g->edges[n.first_edge + e];
+            if (n.kind == RF_NODE_IMAGE && rf_node_is_manifest(&g->nodes[child]))
+                mark_node(g, i, "is a layer here and a manifest elsewhere; export them apart",
+                          child);
+            else if (n.kind == RF_NODE_INDEX && is_sparse(c, child))
+                mark_node(g, i, "is wanted whole here and in part elsewhere; export them apart",
+                          child);
+        }
+    }
+}
+
 static void mark_holes(struct rf_closure *c)
 {
     struct rf_selection *s = c->sel;
     for (size_t i = 0; i < s->wanted.n; i++) {
         struct rf_err why = RF_ERR_INIT;
-        if (!usable(&s->picks[i]) || s->picks[i].unchanged)
+        if (!rf_pick_usable(&s->picks[i]) || s->picks[i].unchanged)
             continue;
         int rc = rf_graph_check(&c->graph, s->picks[i].root, &why);
         if (rc < 0)
@@ -535,19 +410,16 @@ static void mark_holes(struct rf_closure *c)
 
 int rf_closure_build(struct rf_closure *c, struct rf_err *err)
 {
-    struct subjects t = { .c = c };
     rf_graph_init(&c->graph, fetch_node, c);
-    rf_strings_init(&t.seen);
     int rc = choose_platforms(c, err);
     if (rc == 0)
-        rc = walk_all(c, &t, err);
+        rc = walk_all(c, err);
     if (rc == 0) {
+        mark_contradictions(c);
         mark_holes(c); /* what cannot be read is not asked for */
         rc = ask_for_blobs(c, err);
     }
     if (rc == 0)
         mark_holes(c);
-    rf_strings_release(&t.seen);
-    free(t.list);
     return rc;
 }

@@ -3,29 +3,45 @@
 
 #include "base/mem.h"
 
+#include <unistd.h>
+
 void rf_locations_init(struct rf_locations *l, struct rf_client *client,
                        struct rf_export_state *state)
 {
     memset(l, 0, sizeof(*l));
     l->client = client;
     l->state = state;
+    rf_strings_init(&l->reals);
+    rf_strings_init(&l->names);
+}
+
+static void drop_tags(struct rf_location *l)
+{
+    for (size_t i = 0; i < l->n_tags; i++)
+        free(l->tags[i]);
+    l->n_tags = 0;
 }
 
 void rf_locations_release(struct rf_locations *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         struct rf_location *one = &l->list[i];
-        for (size_t t = 0; t < one->n_tags; t++)
-            free(one->tags[t]);
+        drop_tags(one);
         free(one->tags);
         free(one->repo);
         free(one->name);
         free(one->real);
+        free(one->path);
     }
     free(l->list);
+    free(l->name_where);
+    rf_strings_release(&l->reals);
+    rf_strings_release(&l->names);
 }
 
-static const char *last_folder(const char *path, size_t *len)
+/* ---- names ---- */
+
+static struct rf_slice last_folder(const char *path)
 {
     size_t end = strlen(path);
     while (end > 1 && path[end - 1] == '/')
@@ -33,59 +49,179 @@ static const char *last_folder(const char *path, size_t *len)
     size_t start = end;
     while (start > 0 && path[start - 1] != '/')
         start--;
-    *len = end - start;
-    return path + start;
+    return rf_slice_of(path + start, end - start);
 }
 
-/* Bundles hold no local path: a layout is named by its folder. */
-static char *location_name(const struct rf_ref *ref, const char *real)
+static bool is_plain(const char *path)
 {
-    if (ref->scheme == RF_SCHEME_REGISTRY)
-        return rf_xstrdup(real);
-    size_t len;
-    const char *name = last_folder(ref->path, &len);
-    return rf_xasprintf("%s://%.*s", ref->scheme == RF_SCHEME_OCIDIR ? "ocidir" : "ocifile",
-                        (int)len, name);
+    for (const char *c = path; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            return false;
+    return true;
 }
 
-int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t *where,
-                      struct rf_err *err)
+/* What is remembered must hold in any working folder; a path that JSON cannot hold stays as it was typed. */
+static char *absolute(const char *path)
 {
-    RF_CLEANUP(rf_freep) char *real = rf_ref_location(ref);
-    for (size_t i = 0; i < s->n; i++) {
-        if (strcmp(s->list[i].real, real) == 0) {
-            *where = (uint32_t)i;
-            return 0;
-        }
+    RF_CLEANUP(rf_freep) char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    if (here == NULL || !is_plain(here))
+        return rf_xstrdup(path);
+    return rf_xasprintf("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+}
+
+static const char *scheme_text(const struct rf_ref *ref)
+{
+    return ref->scheme == RF_SCHEME_OCIDIR ? "ocidir" : "ocifile";
+}
+
+/* Bundles hold no local path: a layout is named by its folder. "." and ".." are called what they lead to. */
+static char *layout_name(const struct rf_ref *ref)
+{
+    RF_CLEANUP(rf_freep) char *led = NULL;
+    struct rf_slice name = last_folder(ref->path);
+    if (rf_slice_is(name, ".") || rf_slice_is(name, "..")) {
+        led = realpath(ref->path, NULL);
+        if (led != NULL && is_plain(led))
+            name = last_folder(led);
     }
+    if (name.len == 0 || memchr(name.ptr, ':', name.len) || memchr(name.ptr, '@', name.len))
+        name = rf_slice_str("layout");
+    return rf_xasprintf("%s://%.*s", scheme_text(ref), (int)name.len, name.ptr);
+}
+
+static char *unique_name(const struct rf_locations *s, const struct rf_ref *ref)
+{
+    char *first = layout_name(ref);
+    if (rf_strings_find(&s->names, rf_slice_str(first)) == RF_NO_ID)
+        return first;
+    for (unsigned n = 2;; n++) {
+        char *next = rf_xasprintf("%s-%u", first, n);
+        if (rf_strings_find(&s->names, rf_slice_str(next)) == RF_NO_ID) {
+            free(first);
+            return next;
+        }
+        free(next);
+    }
+}
+
+/* ---- finding ---- */
+
+/* Opens it; name and real become the location's on success. */
+static int add(struct rf_locations *s, const struct rf_ref *ref, char **name, char **real,
+               uint32_t *where, struct rf_err *err)
+{
     struct rf_location l = { .registry = ref->scheme == RF_SCHEME_REGISTRY };
     const char *repo;
     int rc = rf_client_place(s->client, ref, 0, &l.place, &repo, err);
     if (rc < 0)
         return rc;
-    l.name = location_name(ref, real);
-    if (!l.registry) {
-        rc = rf_export_state_set_location(s->state, l.name, real, err);
-        if (rc < 0) {
-            free(l.name);
-            return rc;
-        }
-    }
     l.repo = rf_xstrdup(repo);
-    l.real = RF_STEAL(real);
+    l.path = rf_xstrdup(ref->path);
+    uint32_t id = rf_strings_add(&s->names, rf_slice_str(*name));
+    s->name_where = rf_grow(s->name_where, id, &s->cap_names, sizeof(*s->name_where));
+    s->name_where[id] = (uint32_t)s->n;
+    *where = rf_strings_add(&s->reals, rf_slice_str(*real));
+    RF_CHECK(*where == s->n);
+    l.name = RF_STEAL(*name);
+    l.real = RF_STEAL(*real);
     s->list = rf_grow(s->list, s->n, &s->cap, sizeof(*s->list));
-    *where = (uint32_t)s->n;
     s->list[s->n++] = l;
     return 0;
 }
+
+static char *real_location(const struct rf_ref *ref)
+{
+    if (ref->scheme == RF_SCHEME_REGISTRY)
+        return rf_ref_location(ref);
+    RF_CLEANUP(rf_freep) char *path = absolute(ref->path);
+    return rf_xasprintf("%s://%s", scheme_text(ref), path);
+}
+
+int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t *where,
+                      struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *real = real_location(ref);
+    uint32_t known = rf_strings_find(&s->reals, rf_slice_str(real));
+    if (known != RF_NO_ID) {
+        *where = known;
+        return 0;
+    }
+    bool layout = ref->scheme != RF_SCHEME_REGISTRY;
+    RF_CLEANUP(rf_freep) char *name = layout ? unique_name(s, ref) : rf_xstrdup(real);
+    RF_CLEANUP(rf_freep) char *told = rf_xstrdup(name);
+    RF_CLEANUP(rf_freep) char *lies = rf_xstrdup(real);
+    int rc = add(s, ref, &name, &real, where, err);
+    if (rc == 0 && layout)
+        rc = rf_export_state_note(s->state, rf_export_state_set_location(s->state, told, lies, err),
+                                  err);
+    return rc;
+}
+
+/* Of a source "NAME:tag" or "NAME@digest" of a layout: NAME, which holds neither ":" nor "@". */
+static char *source_layout(const char *source)
+{
+    const char *path = strstr(source, "://");
+    return path == NULL
+               ? NULL
+               : rf_xstrndup(source, (size_t)(path + 3 - source) + strcspn(path + 3, ":@"));
+}
+
+static int find_layout(struct rf_locations *l, const char *name, uint32_t *where,
+                       struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *real = NULL;
+    int rc = rf_export_state_get_location(l->state, name, &real, err);
+    if (rc == 0 && real == NULL)
+        rc = rf_fail(err, RFE_NOT_FOUND,
+                     "where the layout %s lies is no longer known; export it anew", name);
+    if (rc < 0)
+        return rc;
+    uint32_t known = rf_strings_find(&l->reals, rf_slice_str(real));
+    if (known != RF_NO_ID) {
+        *where = known;
+        return 0;
+    }
+    const char *path = strstr(real, "://");
+    struct rf_ref ref = { .scheme = strncmp(real, "ocidir:", 7) == 0 ? RF_SCHEME_OCIDIR
+                                                                     : RF_SCHEME_OCIFILE };
+    if (path == NULL)
+        return rf_fail(err, RFE_INVALID, "%s: not the place of a layout", real);
+    RF_CLEANUP(rf_freep) char *copy = rf_xstrdup(path + 3);
+    RF_CLEANUP(rf_freep) char *own = rf_xstrdup(name);
+    ref.path = copy;
+    return add(l, &ref, &own, &real, where, err);
+}
+
+int rf_locations_find_source(struct rf_locations *l, const char *source, uint32_t *where,
+                             struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *layout = source_layout(source);
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    if (layout == NULL) {
+        int rc = rf_ref_parse(source, &ref, err);
+        return rc < 0 ? rc : rf_locations_find(l, &ref, where, err);
+    }
+    uint32_t known = rf_strings_find(&l->names, rf_slice_str(layout));
+    if (known == RF_NO_ID)
+        return find_layout(l, layout, where, err);
+    *where = l->name_where[known];
+    return 0;
+}
+
+/* ---- tags ---- */
 
 static int keep_tag(void *ctx, const char *tag, struct rf_err *err)
 {
     struct rf_location *l = ctx;
     (void)err;
-    l->tags = rf_xreallocarray(l->tags, l->n_tags + 1, sizeof(*l->tags));
+    l->tags = rf_grow(l->tags, l->n_tags, &l->cap_tags, sizeof(*l->tags));
     l->tags[l->n_tags++] = rf_xstrdup(tag);
     return 0;
+}
+
+static int compare_tags(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 int rf_location_tags(struct rf_location *l, struct rf_err *err)
@@ -93,26 +229,51 @@ int rf_location_tags(struct rf_location *l, struct rf_err *err)
     if (l->listed)
         return 0;
     int rc = rf_place_list_tags(l->place, l->repo, keep_tag, l, err);
-    if (rc == 0)
-        l->listed = true;
-    return rc;
+    if (rc < 0) {
+        drop_tags(l); /* half a list would be taken for a whole one */
+        return rc;
+    }
+    /* registries list in any order, and what is made of it shall not depend on that */
+    if (l->n_tags > 1)
+        qsort(l->tags, l->n_tags, sizeof(*l->tags), compare_tags);
+    l->listed = true;
+    return 0;
 }
 
-int rf_locations_find_source(struct rf_locations *l, const char *source, uint32_t *where,
-                             struct rf_err *err)
+/* ---- reasons ---- */
+
+/* Replaces every `from` by `to`. */
+static char *replaced(const char *text, const char *from, struct rf_slice to)
 {
-    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
-    RF_CLEANUP(rf_ref_release) struct rf_ref real = RF_REF_INIT;
-    RF_CLEANUP(rf_freep) char *location = NULL;
-    int rc = rf_ref_parse(source, &ref, err);
-    if (rc < 0 || ref.scheme == RF_SCHEME_REGISTRY)
-        return rc < 0 ? rc : rf_locations_find(l, &ref, where, err);
-    RF_CLEANUP(rf_freep) char *name = rf_ref_location(&ref);
-    rc = rf_export_state_get_location(l->state, name, &location, err);
-    if (rc == 0 && location == NULL)
-        rc = rf_fail(err, RFE_NOT_FOUND,
-                     "where the layout %s lies is no longer known; export it anew", name);
-    if (rc == 0)
-        rc = rf_ref_parse_repo(location, &real, err);
-    return rc < 0 ? rc : rf_locations_find(l, &real, where, err);
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    size_t n = strlen(from);
+    rf_buf_init(&out, 0);
+    for (const char *hit; n > 0 && (hit = strstr(text, from)) != NULL; text = hit + n) {
+        rf_buf_add(&out, text, (size_t)(hit - text));
+        rf_buf_add(&out, to.ptr, to.len);
+    }
+    rf_buf_add_str(&out, text);
+    return rf_buf_take(&out, NULL);
+}
+
+static bool cut_start(char *text, const char *start)
+{
+    size_t n = strlen(start);
+    if (n == 0 || strncmp(text, start, n) != 0 || strncmp(text + n, ": ", 2) != 0)
+        return false;
+    memmove(text, text + n + 2, strlen(text + n + 2) + 1);
+    return true;
+}
+
+char *rf_location_reason(const char *source, const char *path, const char *cause)
+{
+    struct rf_slice name = path != NULL ? last_folder(path) : rf_slice_str("");
+    bool leads = name.len > 0 && name.ptr[0] != '/' && name.len < strlen(path);
+    char *reason = leads ? replaced(cause, path, name) : rf_xstrdup(cause);
+    RF_CLEANUP(rf_freep) char *folder = rf_xstrndup(name.ptr, name.len);
+    RF_CLEANUP(rf_freep) char *layout = source_layout(source);
+    while (cut_start(reason, source) || cut_start(reason, folder) ||
+           (layout != NULL && cut_start(reason, layout)))
+        ;
+    return reason;
 }

@@ -11,9 +11,10 @@ struct rf_location {
     char *repo; /* at the place */
     char *name; /* in bundles: "docker.io/library/alpine", "ocidir://NAME" */
     char *real; /* "docker.io/library/alpine", "ocidir:///data/NAME" */
+    char *path; /* of a layout, as it was opened; else NULL */
     bool registry;
-    char **tags; /* all of its tags, once listed */
-    size_t n_tags;
+    char **tags; /* all of its tags in order, once listed */
+    size_t n_tags, cap_tags;
     bool listed;
 };
 
@@ -22,11 +23,15 @@ struct rf_locations {
     struct rf_export_state *state;
     struct rf_location *list;
     size_t n, cap;
+    struct rf_strings reals; /* the number of each is its index in list */
+    struct rf_strings names;
+    uint32_t *name_where; /* per name: its index in list */
+    size_t cap_names;
 };
 void rf_locations_init(struct rf_locations *l, struct rf_client *client,
                        struct rf_export_state *state);
 void rf_locations_release(struct rf_locations *l);
-/* The number of where a reference is read from. Not thread-safe. */
+/* The number of where a reference is read from. Two layouts of one name get different ones: NAME, NAME-2. Not thread-safe. */
 RF_MUST_USE int rf_locations_find(struct rf_locations *l, const struct rf_ref *ref, uint32_t *where,
                                   struct rf_err *err);
 /* The same for a source as it stands in a bundle; of a layout, its real path comes from the state. */
@@ -34,5 +39,10 @@ RF_MUST_USE int rf_locations_find_source(struct rf_locations *l, const char *sou
                                          uint32_t *where, struct rf_err *err);
 /* Lists its tags, once. Not thread-safe. */
 RF_MUST_USE int rf_location_tags(struct rf_location *l, struct rf_err *err);
+/*
+ * A cause of failure as bundles and reports show it behind `source`: what names the source once more at its start is cut off, and the local path of a
+ * layout (path, or NULL) becomes its last folder. The caller frees.
+ */
+char *rf_location_reason(const char *source, const char *path, const char *cause);
 
 #endif

@@ -4,6 +4,18 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "layout/oci_index.h"
+
+/* All of it but the padding behind. */
+static struct rf_slice key_slice(const struct rf_line_key *k)
+{
+    return rf_slice_of(k, offsetof(struct rf_line_key, digest) + sizeof(k->digest));
+}
+
+static struct rf_slice line_key(const void *ctx, uint32_t id)
+{
+    return key_slice(&((const struct rf_selection *)ctx)->keys[id]);
+}
 
 void rf_selection_init(struct rf_selection *s, const struct rf_export_request *req,
                        struct rf_export_state *state)
@@ -13,19 +25,28 @@ void rf_selection_init(struct rf_selection *s, const struct rf_export_request *r
     s->state = state;
     rf_locations_init(&s->locations, req->client, state);
     rf_desired_init(&s->wanted);
+    rf_idmap_init(&s->by_key, line_key, s);
 }
 
 void rf_selection_release(struct rf_selection *s)
 {
     rf_locations_release(&s->locations);
     free(s->picks);
+    free(s->keys);
+    rf_idmap_release(&s->by_key);
     rf_desired_release(&s->wanted);
 }
 
 void rf_pick_fail(struct rf_selection *s, size_t i, int code, const char *reason)
 {
-    s->picks[i].error_code = code;
-    s->picks[i].error = rf_strings_add(&s->wanted.strings, rf_slice_str(reason));
+    struct rf_pick *p = &s->picks[i];
+    const char *path = p->where != RF_NO_ID ? s->locations.list[p->where].path
+                                            : s->req->items[p->item].source.path;
+    RF_CLEANUP(rf_freep)
+    char *shown =
+        rf_location_reason(rf_desired_str(&s->wanted, s->wanted.images[i].source), path, reason);
+    p->error_code = code;
+    p->error = rf_strings_add(&s->wanted.strings, rf_slice_str(shown));
 }
 
 /* ---- lines ---- */
@@ -58,14 +79,23 @@ static uint32_t source_text(struct rf_selection *s, const struct rf_location *l,
     return intern(s, full);
 }
 
-static void add_line(struct rf_selection *s, size_t item, uint32_t where, const char *source_tag,
-                     const char *far_tag)
+static struct rf_pick new_pick(const struct rf_selection *s, size_t item, uint32_t where)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    return (struct rf_pick){ .item = (uint32_t)item,
+                             .where = where,
+                             .root = RF_NO_ID,
+                             .error = RF_NO_ID,
+                             .referrers = it->referrers,
+                             .digest_tags = it->digest_tags };
+}
+
+static size_t add_line(struct rf_selection *s, size_t item, uint32_t where, const char *source_tag,
+                       const char *far_tag)
 {
     const struct rf_export_item *it = &s->req->items[item];
     struct rf_image im = { .original = RF_NO_ID, .status = RF_IMAGE_NEW };
-    struct rf_pick pick = {
-        .item = (uint32_t)item, .where = where, .root = RF_NO_ID, .error = RF_NO_ID
-    };
+    struct rf_pick pick = new_pick(s, item, where);
     im.repository = intern(s, it->repository);
     im.tag = intern(s, far_tag);
     im.media_type = intern(s, "");
@@ -75,7 +105,19 @@ static void add_line(struct rf_selection *s, size_t item, uint32_t where, const 
     }
     pick.source_tag = intern(s, source_tag);
     im.source = source_text(s, &s->locations.list[where], source_tag, &im.digest);
-    add_pick(s, &im, &pick);
+    return add_pick(s, &im, &pick);
+}
+
+/* Layouts name images by a tag, or by a whole name "repository:tag" whose end is the tag then. */
+static void add_listed(struct rf_selection *s, size_t item, uint32_t where, const char *name)
+{
+    size_t repo_len;
+    const char *tag = rf_tag_valid(rf_slice_str(name)) ? name : rf_oci_name_tag(name, &repo_len);
+    bool valid = rf_tag_valid(rf_slice_str(tag));
+    size_t i = add_line(s, item, where, name, valid ? tag : "");
+    if (!valid)
+        rf_pick_fail(s, i, RFE_INVALID,
+                     "its name is not a tag, so that the far side cannot have it; tag it anew");
 }
 
 static int expand_repository(struct rf_selection *s, size_t item, uint32_t where,
@@ -88,7 +130,7 @@ static int expand_repository(struct rf_selection *s, size_t item, uint32_t where
         return rc;
     for (size_t i = 0; i < l->n_tags; i++) {
         if (it->allow == NULL || it->allow(it->allow_ctx, l->tags[i]))
-            add_line(s, item, where, l->tags[i], l->tags[i]);
+            add_listed(s, item, where, l->tags[i]);
     }
     return 0;
 }
@@ -120,10 +162,8 @@ static int expand(struct rf_selection *s, struct rf_err *err)
         if (rf_cancelled())
             return rf_cancel_check(err);
         const struct rf_export_item *it = &s->req->items[i];
-        struct rf_image im = { .original = RF_NO_ID };
-        struct rf_pick pick = {
-            .item = (uint32_t)i, .where = RF_NO_ID, .root = RF_NO_ID, .error = RF_NO_ID
-        };
+        struct rf_image im = { .original = RF_NO_ID, .digest = it->source.digest };
+        struct rf_pick pick = new_pick(s, i, RF_NO_ID);
         im.repository = intern(s, it->repository);
         im.tag = intern(s, it->tag != NULL ? it->tag : it->source.tag);
         im.media_type = intern(s, "");
@@ -134,6 +174,20 @@ static int expand(struct rf_selection *s, struct rf_err *err)
     return 0;
 }
 
+/* False when there is a line of this key already. */
+static bool enter_key(struct rf_selection *s, const struct rf_image *im)
+{
+    struct rf_line_key key = { .repository = im->repository, .tag = im->tag };
+    if (rf_desired_str(&s->wanted, im->tag)[0] == '\0')
+        key.digest = im->digest;
+    if (rf_idmap_find(&s->by_key, key_slice(&key)) != RF_NO_ID)
+        return false;
+    s->keys = rf_grow(s->keys, s->n_keys, &s->cap_keys, sizeof(*s->keys));
+    s->keys[s->n_keys] = key;
+    rf_idmap_add(&s->by_key, (uint32_t)s->n_keys++);
+    return true;
+}
+
 uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
                                 const struct rf_descriptor *desc)
 {
@@ -141,12 +195,11 @@ uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char 
     struct rf_image im = { .digest = desc->digest, .size = desc->size, .original = RF_NO_ID };
     im.repository = s->wanted.images[of].repository;
     im.tag = intern(s, tag);
-    for (size_t i = 0; i < s->wanted.n; i++) {
-        const struct rf_image *other = &s->wanted.images[i];
-        if (other->repository == im.repository && other->tag == im.tag &&
-            (tag != NULL || rf_digest_eq(&other->digest, &im.digest)))
-            return RF_NO_ID;
-    }
+    for (size_t i = 0; s->n_keys == 0 && i < s->wanted.n; i++)
+        if (!s->picks[i].dropped)
+            (void)enter_key(s, &s->wanted.images[i]);
+    if (!enter_key(s, &im))
+        return RF_NO_ID;
     im.media_type = intern(s, desc->media_type);
     im.source = source_text(s, &s->locations.list[pick.where], tag, &im.digest);
     pick.root = RF_NO_ID;
@@ -170,12 +223,12 @@ int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *a
     rf_buf_init(&body, RF_MANIFEST_MAX);
     if (rf_blob_store_load(state->cache, digest, &body, &ignored) == 0)
         return rf_manifest_parse(rf_buf_slice(&body), &expect, out, err);
-    int rc = rf_place_get_manifest(at->place, at->repo, NULL, digest, &expect, out, err);
-    if (rc < 0)
-        return rf_wrap(err, rc, "%s", at->name);
-    rc = rf_blob_store_put_bytes(state->cache, digest, rf_buf_slice(&(*out)->body), err);
-    if (rc < 0)
-        rf_manifest_freep(out);
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    int rc = rf_place_get_manifest(at->place, at->repo, NULL, digest, &expect, &m, err);
+    if (rc == 0)
+        rc = rf_export_state_keep(state, digest, rf_buf_slice(&m->body), err);
+    if (rc == 0)
+        *out = RF_STEAL(m);
     return rc;
 }
 
@@ -190,25 +243,34 @@ struct resolving {
     struct answer *answers;
 };
 
-/* HEAD says it all on most registries; where it does not, the manifest itself does. */
+int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at, const char *tag,
+                  const struct rf_digest *digest, struct rf_descriptor *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    int rc = rf_place_resolve(at->place, at->repo, digest == NULL ? tag : NULL, digest, &d, err);
+    if (rc < 0)
+        return rc;
+    if (rf_media_kind(d.media_type) == RF_KIND_OTHER || d.size == 0) {
+        struct rf_digest have = d.digest;
+        rc = rf_fetch_manifest(state, at, &have, 0, NULL, &m, err);
+        if (rc < 0)
+            return rc;
+        rf_descriptor_release(&d);
+        rf_manifest_descriptor(m, &d);
+    }
+    *out = d;
+    d = (struct rf_descriptor)RF_DESCRIPTOR_INIT;
+    return 0;
+}
+
 static int resolve_one(struct resolving *r, size_t i, struct rf_descriptor *out, struct rf_err *err)
 {
     const struct rf_selection *s = r->s;
     const struct rf_pick *pick = &s->picks[i];
-    const struct rf_location *l = &s->locations.list[pick->where];
     const char *tag = rf_desired_str(&s->wanted, pick->source_tag);
-    const struct rf_digest *digest = tag[0] == '\0' ? &s->wanted.images[i].digest : NULL;
-    int rc = rf_place_resolve(l->place, l->repo, digest == NULL ? tag : NULL, digest, out, err);
-    if (rc < 0 || (rf_media_kind(out->media_type) != RF_KIND_OTHER && out->size > 0))
-        return rc;
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    struct rf_digest have = out->digest;
-    rc = rf_fetch_manifest(s->state, l, &have, 0, NULL, &m, err);
-    if (rc < 0)
-        return rc;
-    rf_descriptor_release(out);
-    rf_manifest_descriptor(m, out);
-    return 0;
+    return rf_resolve_at(s->state, &s->locations.list[pick->where], tag,
+                         tag[0] == '\0' ? &s->wanted.images[i].digest : NULL, out, err);
 }
 
 static int resolve_job(void *ctx, size_t i, struct rf_err *err)
@@ -222,8 +284,8 @@ static int resolve_job(void *ctx, size_t i, struct rf_err *err)
     if (rc == 0 && rf_media_kind(a->desc.media_type) == RF_KIND_LEGACY)
         rc = rf_fail(
             &why, RFE_UNSUPPORTED,
-            "%s: the retired type %s cannot be carried; rebuild or convert the image at its source",
-            rf_desired_str(&r->s->wanted, r->s->wanted.images[i].source), a->desc.media_type);
+            "the retired type %s cannot be carried; rebuild or convert the image at its source",
+            a->desc.media_type);
     if (rc < 0 && rf_cancelled())
         return rf_cancel_check(err);
     if (rc < 0) {
@@ -252,7 +314,7 @@ static int resolve(struct rf_selection *s, struct rf_err *err)
         free(a->reason);
     }
     free(r.answers);
-    return rc;
+    return rc < 0 ? rc : rf_export_state_check(s->state, err);
 }
 
 /* ---- second mentions and conflicts ---- */
@@ -280,6 +342,47 @@ static bool same_line(const struct rf_selection *s, uint32_t x, uint32_t y)
            (rf_desired_str(&s->wanted, i->tag)[0] != '\0' || rf_digest_eq(&i->digest, &j->digest));
 }
 
+static bool same_platforms(const struct rf_export_item *a, const struct rf_export_item *b)
+{
+    if (a->n_platforms != b->n_platforms || (a->n_platforms > 0 && a->prune != b->prune))
+        return false;
+    for (size_t i = 0; i < a->n_platforms; i++)
+        if (!rf_platform_match(&a->platforms[i], &b->platforms[i]))
+            return false;
+    return true;
+}
+
+static int conflict(const struct rf_selection *s, uint32_t x, uint32_t y, const char *differ,
+                    struct rf_err *err)
+{
+    const struct rf_image *a = &s->wanted.images[x], *b = &s->wanted.images[y];
+    RF_CLEANUP(rf_buf_release) struct rf_buf name;
+    rf_buf_init(&name, 1024);
+    rf_image_name(&s->wanted, a, &name);
+    return rf_fail(
+        err, RFE_CONFLICT,
+        "%s and %s %s, but both are to become %s; give one of them another path (SOURCE=PATH[:TAG])",
+        rf_desired_str(&s->wanted, a->source), rf_desired_str(&s->wanted, b->source), differ,
+        name.ptr);
+}
+
+/* y is x once more: it has to want the same, and what it asks for beside it is asked for x. */
+static int join(struct rf_selection *s, uint32_t x, uint32_t y, struct rf_err *err)
+{
+    struct rf_pick *a = &s->picks[x], *b = &s->picks[y];
+    const struct rf_image *i = &s->wanted.images[x], *j = &s->wanted.images[y];
+    if (b->error_code == 0 && !rf_digest_eq(&i->digest, &j->digest))
+        return conflict(s, x, y, "differ", err);
+    if (a->error_code == 0 && b->error_code == 0 &&
+        rf_media_kind(rf_desired_str(&s->wanted, i->media_type)) == RF_KIND_INDEX &&
+        !same_platforms(&s->req->items[a->item], &s->req->items[b->item]))
+        return conflict(s, x, y, "are wanted for different platforms", err);
+    a->referrers = a->referrers || b->referrers;
+    a->digest_tags = a->digest_tags || b->digest_tags;
+    b->dropped = true;
+    return 0;
+}
+
 static int drop_doubles(struct rf_selection *s, struct rf_err *err)
 {
     size_t n = s->wanted.n;
@@ -293,19 +396,9 @@ static int drop_doubles(struct rf_selection *s, struct rf_err *err)
             first = i;
             continue;
         }
-        const struct rf_image *a = &s->wanted.images[order[first]],
-                              *b = &s->wanted.images[order[i]];
-        if (s->picks[order[i]].error_code == 0 && !rf_digest_eq(&a->digest, &b->digest)) {
-            RF_CLEANUP(rf_buf_release) struct rf_buf name;
-            rf_buf_init(&name, 1024);
-            rf_image_name(&s->wanted, a, &name);
-            return rf_fail(
-                err, RFE_CONFLICT,
-                "%s and %s differ, but both are to become %s; give one of them another path (SOURCE=PATH[:TAG])",
-                rf_desired_str(&s->wanted, a->source), rf_desired_str(&s->wanted, b->source),
-                name.ptr);
-        }
-        s->picks[order[i]].dropped = true;
+        int rc = join(s, order[first], order[i], err);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

@@ -18,9 +18,21 @@ struct rf_pick {
     uint32_t source_tag; /* in wanted.strings; "" = by digest */
     uint32_t error;      /* in wanted.strings: why it is a hole; RF_NO_ID = fine */
     int error_code;
-    bool unchanged; /* the base has exactly this line */
-    bool dropped;   /* a second mention of the same */
-    bool extra;     /* a referrer or digest tag: platforms do not apply to it */
+    bool unchanged;              /* the base has exactly this line */
+    bool dropped;                /* a second mention of the same */
+    bool extra;                  /* a referrer or digest tag: platforms do not apply to it */
+    bool referrers, digest_tags; /* asked for by any of its mentions */
+};
+
+static inline bool rf_pick_usable(const struct rf_pick *p)
+{
+    return p->error_code == 0 && !p->dropped;
+}
+
+/* What tells lines apart: repository and tag, or without tag the digest. */
+struct rf_line_key {
+    uint32_t repository, tag;
+    struct rf_digest digest; /* all zero with a tag */
 };
 
 struct rf_selection {
@@ -30,7 +42,12 @@ struct rf_selection {
     struct rf_pick *picks;
     size_t cap_picks;
     struct rf_locations locations;
+    struct rf_line_key
+        *keys; /* of the lines by which extras are told to be new; made when the first comes */
+    size_t n_keys, cap_keys;
+    struct rf_idmap by_key;
 };
+/* The address of *s must not change until release. */
 void rf_selection_init(struct rf_selection *s, const struct rf_export_request *req,
                        struct rf_export_state *state);
 void rf_selection_release(struct rf_selection *s);
@@ -40,11 +57,16 @@ RF_MUST_USE int rf_select(struct rf_selection *s, struct rf_err *err);
 /* Adds a line found later (a referrer: tag NULL; a digest tag). Returns its index, or RF_NO_ID when it is there already. */
 uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
                                 const struct rf_descriptor *desc);
-/* A manifest, from the cache or else the location, and into the cache. Thread-safe. expect as in rf_place_get_manifest. */
+/* A manifest, from the cache or else the location, and into the cache. Thread-safe. size 0, media type NULL or "": not known. */
 RF_MUST_USE int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
                                   const struct rf_digest *digest, uint64_t size,
                                   const char *media_type, struct rf_manifest **out,
                                   struct rf_err *err);
+/* Descriptor of a tag, or of a digest when it is given. HEAD says it all on most registries; where it does not, the manifest itself does. Thread-safe. */
+RF_MUST_USE int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at,
+                              const char *tag, const struct rf_digest *digest,
+                              struct rf_descriptor *out, struct rf_err *err);
+/* Makes line i a hole. The reason is what bundles show: without a local path, without naming the source again. */
 void rf_pick_fail(struct rf_selection *s, size_t i, int code, const char *reason);
 
 #endif

@@ -33,6 +33,7 @@ void rf_export_state_free(struct rf_export_state *s)
     free(s->records);
     rf_blob_store_free(s->cache);
     rf_closep(&s->lock);
+    pthread_mutex_destroy(&s->mutex);
     free(s->dir);
     free(s->site);
     free(s);
@@ -230,7 +231,43 @@ static struct rf_export_state *new_state(const char *dir, const char *site)
     s->dir = rf_xstrdup(dir);
     s->site = rf_xstrdup(site);
     s->lock = -1;
+    pthread_mutex_init(&s->mutex, NULL);
     return s;
+}
+
+int rf_export_state_note(struct rf_export_state *s, int rc, const struct rf_err *err)
+{
+    if (rc >= 0)
+        return rc;
+    pthread_mutex_lock(&s->mutex);
+    if (s->broken.code == 0) {
+        if (err != NULL)
+            s->broken = *err;
+        s->broken.code = -rc;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return rc;
+}
+
+int rf_export_state_check(struct rf_export_state *s, struct rf_err *err)
+{
+    pthread_mutex_lock(&s->mutex);
+    struct rf_err broken = s->broken;
+    pthread_mutex_unlock(&s->mutex);
+    if (broken.code == 0)
+        return 0;
+    return rf_hint(err, rf_fail(err, broken.code, "state of site %s: %s", s->site, broken.msg),
+                   "make room there, or give another --state");
+}
+
+int rf_export_state_keep(struct rf_export_state *s, const struct rf_digest *d,
+                         struct rf_slice bytes, struct rf_err *err)
+{
+    struct rf_err why = RF_ERR_INIT;
+    int rc = rf_blob_store_put_bytes(s->cache, d, bytes, &why);
+    if (rc < 0)
+        return rf_fail(err, -rf_export_state_note(s, rc, &why), "%s", why.msg);
+    return 0;
 }
 
 int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,

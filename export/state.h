@@ -10,6 +10,8 @@
 #include "layout/blob_store.h"
 #include "layout/snapshot.h"
 
+#include <pthread.h>
+
 struct rf_export_record {
     struct rf_digest id, snapshot, parent; /* parent not set: the first */
     char chain[RF_CHAIN_HEX + 1];
@@ -27,6 +29,8 @@ struct rf_export_state {
     struct rf_blob_store *cache;      /* manifests and configs */
     struct rf_export_record *records; /* oldest first */
     size_t n, cap;
+    pthread_mutex_t mutex; /* guards broken */
+    struct rf_err broken;  /* the first failure to write here */
 };
 /* Makes the folder when absent, takes the lock (-RFE_BUSY after wait_ms), reads the history. A damaged history is told and set aside. */
 RF_MUST_USE int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
@@ -45,6 +49,15 @@ RF_MUST_USE int rf_export_state_find(const struct rf_export_state *s, const char
 RF_MUST_USE int rf_export_state_load_bundle(const struct rf_export_state *s,
                                             const struct rf_digest *id, struct rf_bundle *b,
                                             struct rf_err *err);
+/*
+ * A full disk on our side is nobody's hole: who plans writes to the state through these, any thread, and looks after each step whether it holds.
+ * rf_export_state_note keeps a failure of writing to the state (rc < 0) and returns rc; check returns the first one kept.
+ */
+int rf_export_state_note(struct rf_export_state *s, int rc, const struct rf_err *err);
+RF_MUST_USE int rf_export_state_check(struct rf_export_state *s, struct rf_err *err);
+/* Keeps a manifest. */
+RF_MUST_USE int rf_export_state_keep(struct rf_export_state *s, const struct rf_digest *d,
+                                     struct rf_slice bytes, struct rf_err *err);
 /* Paths inside the folder; the caller frees. */
 char *rf_export_state_bundle_path(const struct rf_export_state *s, const struct rf_digest *id);
 char *rf_export_state_snapshot_path(const struct rf_export_state *s,

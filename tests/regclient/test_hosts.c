@@ -156,6 +156,9 @@ START_TEST(ways_to_log_in_replace_each_other)
     merge((struct rf_host){ .name = T("c"), .user = T("u"), .token = T("t") });
     merge((struct rf_host){ .name = T("c"), .cred_helper = T("docker-credential-here") });
     check_login("c", "h:s:-");
+    merge((struct rf_host){ .name = T("e"), .token = T("t") });
+    merge((struct rf_host){ .name = T("e"), .user = T("u"), .pass = T("p") });
+    check_login("e", "u:p:-");
     /* Without a word on logging in it stays. */
     merge((struct rf_host){ .name = T("d"), .user = T("u"), .pass = T("p") });
     merge((struct rf_host){ .name = T("d"), .tls = RF_TLS_INSECURE });

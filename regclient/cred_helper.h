@@ -18,12 +18,16 @@ struct rf_login {
 };
 void rf_login_release(struct rf_login *l); /* wipes */
 
-bool rf_cred_helper_name_valid(const char *program);  /* [A-Za-z0-9._-]+, not starting with '.' or '-', no path */
-bool rf_cred_helper_server_valid(const char *server); /* a registry name, with or without http(s):// and a plain path */
+bool rf_cred_helper_name_valid(
+    const char *program); /* [A-Za-z0-9._-]+, not starting with '.' or '-', no path */
+bool rf_cred_helper_server_valid(
+    const char *server); /* a registry name, with or without http(s):// and a plain path */
 
 /* Runs `<program> get`. 0 with an empty login when the helper has none for the server. Takes up to 30 s. */
-RF_MUST_USE int rf_cred_helper_get(const char *program, const char *server, struct rf_login *out, struct rf_err *err);
+RF_MUST_USE int rf_cred_helper_get(const char *program, const char *server, struct rf_login *out,
+                                   struct rf_err *err);
 /* What a helper printed, as a login for `server`. */
-RF_MUST_USE int rf_cred_helper_parse(struct rf_slice output, const char *server, struct rf_login *out, struct rf_err *err);
+RF_MUST_USE int rf_cred_helper_parse(struct rf_slice output, const char *server,
+                                     struct rf_login *out, struct rf_err *err);
 
 #endif

@@ -11,6 +11,7 @@
  * Merges the `auths`, `credHelpers` and `credsStore` of a document into `h`. Entries for a repository instead of a registry and entries without a
  * login are passed over; `file` stands in messages: -RFE_CONFIG "FILE: auths.NAME.auth: not base64". *logins (may be NULL): it holds a secret.
  */
-RF_MUST_USE int rf_docker_config_parse(struct rf_hosts *h, struct rf_slice bytes, const char *file, bool *logins, struct rf_err *err);
+RF_MUST_USE int rf_docker_config_parse(struct rf_hosts *h, struct rf_slice bytes, const char *file,
+                                       bool *logins, struct rf_err *err);
 
 #endif

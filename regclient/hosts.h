@@ -15,7 +15,7 @@ struct rf_host {
     char *name;     /* as written in references: "docker.io", "registry.example:5000" */
     char *hostname; /* host[:port] really contacted */
     enum rf_tls tls;
-    char *user, *pass, *token;   /* token: identity (refresh) token */
+    char *user, *pass, *token; /* token: identity (refresh) token */
     char *cred_helper, *cred_host;
     uint64_t cred_expire_s;
     char *ca_pem, *client_cert_pem, *client_key_pem;
@@ -42,11 +42,14 @@ void rf_hosts_freep(struct rf_hosts **h);
  * Merges one entry over what is there under its name (aliases of Docker Hub are one). Takes nothing over. "" is "not said". A password,
  * a token and a helper replace each other: the later word on how to log in is the whole of it. -RFE_CONFIG names the field.
  */
-RF_MUST_USE int rf_hosts_merge(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+RF_MUST_USE int rf_hosts_merge(struct rf_hosts *h, const struct rf_host *settings,
+                               struct rf_err *err);
 /* The same for what Docker's files say: it always lies below rf_hosts_merge, whatever the order of the calls. */
-RF_MUST_USE int rf_hosts_merge_docker(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+RF_MUST_USE int rf_hosts_merge_docker(struct rf_hosts *h, const struct rf_host *settings,
+                                      struct rf_err *err);
 /* Settings of every registry that does not say otherwise. Its name, address and login are passed over: a login belongs to one registry. */
-RF_MUST_USE int rf_hosts_merge_default(struct rf_hosts *h, const struct rf_host *settings, struct rf_err *err);
+RF_MUST_USE int rf_hosts_merge_default(struct rf_hosts *h, const struct rf_host *settings,
+                                       struct rf_err *err);
 /* The helper asked for registries that have no login otherwise (Docker's credsStore); full program name. */
 RF_MUST_USE int rf_hosts_set_store(struct rf_hosts *h, const char *helper, struct rf_err *err);
 /* Whether Docker's logins and its CA folder (set by rf_hosts_load_docker, NULL for none) count. Both do until said otherwise. */
@@ -75,7 +78,8 @@ const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name);
  * The login for a host: asks the credential helper when one is configured (bounded, cached for cred_expire). Outputs belong to the caller
  * (rf_wipe_freep), NULL when there is none; *token is an identity token. Thread-safe.
  */
-RF_MUST_USE int rf_host_login(struct rf_hosts *h, const struct rf_host *host, char **user, char **pass, char **token, struct rf_err *err);
+RF_MUST_USE int rf_host_login(struct rf_hosts *h, const struct rf_host *host, char **user,
+                              char **pass, char **token, struct rf_err *err);
 /*
  * The registry refused that login: forgets what the helper said when that was more than 10 s ago. True when asking again can bring
  * something new. Thread-safe.

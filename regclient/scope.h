@@ -12,7 +12,9 @@
 bool rf_scope_valid(const char *scope); /* visible ASCII and blanks, at most RF_SCOPE_MAX */
 /* The next part from *at on; false at the end. *at starts at 0. */
 bool rf_scope_next(const char *scope, size_t *at, struct rf_slice *part);
-bool rf_scope_covers(const char *have, const char *want); /* each wanted action is among those of `have`; "*" is all of them */
+bool rf_scope_covers(
+    const char *have,
+    const char *want); /* each wanted action is among those of `have`; "*" is all of them */
 /* All parts of `first`, then those of `second` that `first` does not cover. The caller frees. */
 char *rf_scope_join(const char *first, const char *second);
 

@@ -14,7 +14,8 @@
  * Reads a regular file, or a pipe such as /dev/stdin, of at most `max` bytes. *out is NUL-terminated and the caller's (rf_secret_free).
  * *exposed (may be NULL) tells that group or others may read it. -RFE_NOT_FOUND, -RFE_TOO_LARGE, -RFE_REFUSED.
  */
-RF_MUST_USE int rf_secret_file_read(const char *path, size_t max, char **out, size_t *len, bool *exposed, struct rf_err *err);
+RF_MUST_USE int rf_secret_file_read(const char *path, size_t max, char **out, size_t *len,
+                                    bool *exposed, struct rf_err *err);
 /* Logs the warning for a file that was found exposed and does hold a login. */
 void rf_secret_warn_exposed(const char *path);
 /* Wipes `len` bytes of *p and frees it. */
@@ -22,7 +23,8 @@ void rf_secret_free(char **p, size_t len);
 /* Wipes every string value of the document, then drops it; the caller must hold the only reference. For RF_CLEANUP. */
 void rf_secret_json_wipep(json_t **j);
 /* As rf_json_parse, with a message that quotes nothing of the document. */
-RF_MUST_USE int rf_secret_json_parse(struct rf_slice bytes, size_t max, json_t **out, struct rf_err *err);
+RF_MUST_USE int rf_secret_json_parse(struct rf_slice bytes, size_t max, json_t **out,
+                                     struct rf_err *err);
 /* $HOME, else the home folder of the user in the user database; NULL when there is none. The caller frees. */
 char *rf_secret_home(void);
 

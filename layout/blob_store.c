@@ -160,8 +160,7 @@ int rf_blob_store_read(struct rf_blob_store *s, const struct rf_digest *d, uint6
                        s->path, rf_digest_text(d, text), (unsigned long long)want_size,
                        (unsigned long long)size);
     }
-    *out = rf_source_fd_owned(fd, 0, size);
-    fd = -1;
+    *out = rf_source_fd_owned(rf_steal_fd(&fd), 0, size);
     return 0;
 }
 
@@ -422,7 +421,7 @@ static int each_name(struct rf_blob_store *s, uint8_t algo,
     RF_CLEANUP(closedirp) DIR *d = fdopendir(fd);
     if (d == NULL)
         return rf_fail_errno(err, errno, "%s: list blobs", s->path);
-    fd = -1;
+    (void)rf_steal_fd(&fd); /* d has it */
     for (;;) {
         rc = rf_cancel_check(err);
         if (rc < 0)

@@ -69,11 +69,12 @@ static int open_index(struct oci_dir *d, const char *repo, struct rf_oci_folder 
 {
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *folder = NULL;
     int rc = open_folder(d, repo, &folder, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_oci_folder_index(folder, d->cache, ix, err);
-    if (rc == 0)
-        *f = RF_STEAL(folder);
-    return rc;
+    if (rc < 0)
+        return rc;
+    *f = RF_STEAL(folder);
+    return 0;
 }
 
 /* The folder to write into; made when that was asked for. */
@@ -92,9 +93,9 @@ static int open_for_writing(struct oci_dir *d, const char *repo, struct rf_oci_f
         return rc;
     if ((d->flags & RF_OCI_DIR_CREATE) == 0)
         rc = rf_oci_folder_index(f, d->cache, &ix, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_oci_guard_write(d->guard, err);
-    if (rc == 0)
+    if (rc >= 0)
         *out = RF_STEAL(f);
     return rc;
 }
@@ -144,7 +145,7 @@ static int check_there(struct rf_oci_folder *f, const struct rf_descriptor *desc
 {
     uint64_t size = 0;
     int rc = rf_blob_store_stat(f->store, &desc->digest, &size, err);
-    if (rc == 0 && size != desc->size) {
+    if (rc >= 0 && size != desc->size) {
         char text[RF_DIGEST_TEXT];
         return rf_fail(err, RFE_SIZE_MISMATCH,
                        "%s: manifest %s: want %llu bytes, the file has %llu", f->path,
@@ -173,7 +174,7 @@ static int dir_resolve(struct rf_place *p, const char *repo, const char *tag,
     if (i < ix->n && rf_media_is_manifest(ix->entries[i].media_type)) {
         RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
         rc = rf_oci_index_descriptor(ix, i, &d, err);
-        if (rc == 0)
+        if (rc >= 0)
             rc = check_there(f, &d, err);
         if (rc < 0)
             return rc;
@@ -185,7 +186,7 @@ static int dir_resolve(struct rf_place *p, const char *repo, const char *tag,
     struct rf_manifest_expect expect = { .digest =
                                              digest != NULL ? digest : &ix->entries[i].digest };
     rc = rf_oci_folder_load(f, expect.digest, &expect, &m, err);
-    if (rc == 0)
+    if (rc >= 0)
         rf_manifest_descriptor(m, out);
     return rc;
 }
@@ -204,9 +205,9 @@ static int read_back(struct rf_oci_folder *f, const char *tag, const struct rf_m
     RF_CLEANUP(rf_oci_index_unrefp) struct rf_oci_index *ix = NULL;
     size_t i = 0;
     rc = rf_oci_folder_index(f, NULL, &ix, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_oci_index_find(ix, "", tag, &i, err);
-    if (rc == 0 && !rf_digest_eq(&ix->entries[i].digest, &m->digest)) {
+    if (rc >= 0 && !rf_digest_eq(&ix->entries[i].digest, &m->digest)) {
         char want[RF_DIGEST_TEXT], got[RF_DIGEST_TEXT];
         return rf_fail(err, RFE_DIGEST_MISMATCH, "tag %s is %s, it was written as %s", tag,
                        rf_digest_text(&ix->entries[i].digest, got),
@@ -239,7 +240,7 @@ static int dir_put_manifest(struct rf_place *p, const char *repo, const char *ta
     struct oci_dir *d = dir_of(p);
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
     int rc = open_for_writing(d, repo, &f, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_blob_store_put_bytes(f->store, &m->digest, rf_buf_slice(&m->body), err);
     if (rc < 0)
         return rc;
@@ -247,7 +248,7 @@ static int dir_put_manifest(struct rf_place *p, const char *repo, const char *ta
     l.child = tag == NULL && (flags & RF_PUT_CHILD) != 0;
     if (!l.child || m->has_subject)
         rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, list_manifest, &l, err);
-    if (rc == 0 && (flags & RF_PUT_READ_BACK) != 0)
+    if (rc >= 0 && (flags & RF_PUT_READ_BACK) != 0)
         rc = read_back(f, tag, m, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
@@ -303,7 +304,7 @@ static int dir_delete_manifest(struct rf_place *p, const char *repo, const struc
     struct oci_dir *d = dir_of(p);
     struct removal r = { .digest = digest };
     int rc = open_existing(d, repo, &f, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_manifest, &r, err);
     if (rc < 0)
         return rc;
@@ -325,7 +326,7 @@ static int dir_probe_blob(struct rf_place *p, const char *repo, const struct rf_
     RF_CLEANUP(rf_source_freep) struct rf_source *src = NULL;
     uint64_t have = 0;
     int rc = open_folder(dir_of(p), repo, &f, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_blob_store_stat(f->store, digest, &have, err);
     if (rc < 0)
         return rc;
@@ -359,7 +360,7 @@ static int dir_get_blob(struct rf_place *p, const char *repo, const struct rf_di
 {
     RF_CLEANUP(rf_source_freep) struct rf_source *src = NULL;
     int rc = dir_open_blob(p, repo, digest, size, &src, err);
-    if (rc == 0 && offset > 0)
+    if (rc >= 0 && offset > 0)
         rc = rf_source_seek(src, offset, err);
     return rc < 0 ? rc : rf_stream_copy(src, sink, NULL, err);
 }
@@ -377,7 +378,7 @@ static int dir_put_blob(struct rf_place *p, const char *repo, const struct rf_di
 {
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
     int rc = dir_blob_sink(p, repo, digest, size, &sink, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_stream_copy(src, sink, NULL, err);
     return rc < 0 ? rc : rf_sink_commit(sink, err);
 }
@@ -389,9 +390,9 @@ static int dir_mount(struct rf_place *p, const char *repo, const char *from_repo
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *to = NULL;
     (void)size; /* the link keeps the file as it is; its reader checks */
     int rc = open_folder(dir_of(p), from_repo, &from, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_blob_store_stat(from->store, digest, NULL, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = open_for_writing(dir_of(p), repo, &to, err);
     return rc < 0 ? rc : rf_blob_store_link(to->store, from->store, digest, err);
 }
@@ -458,7 +459,7 @@ int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb
     for (size_t i = 0; rc >= 0 && i < ix->n; i++) {
         RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
         rc = rf_oci_index_descriptor(ix, i, &desc, err);
-        if (rc == 0)
+        if (rc >= 0)
             rc = cb(ctx, &desc, err);
     }
     return rc < 0 ? rc : 0;
@@ -541,7 +542,7 @@ int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out
     struct collect c = { .d = d, .repo = repo, .f = f };
     const char *folder = (d->flags & RF_OCI_DIR_TREE) != 0 ? f->path : NULL;
     rc = rf_oci_guard_collect(d->guard, repo, folder, collect, &c, err);
-    if (rc == 0)
+    if (rc >= 0)
         *out = c.result;
     return rc;
 }

@@ -250,10 +250,8 @@ int rf_oci_folder_index(struct rf_oci_folder *f, struct rf_oci_cache *cache,
     rc = rf_oci_index_parse(rf_buf_slice(&file.text), &ix, err);
     if (rc < 0)
         return rf_wrap(err, rc, "%s", f->path);
-    if (cache != NULL) {
-        cache_put(cache, path, file.fd, &file.st, ix);
-        file.fd = -1;
-    }
+    if (cache != NULL)
+        cache_put(cache, path, rf_steal_fd(&file.fd), &file.st, ix);
     *out = RF_STEAL(ix);
     return 0;
 }
@@ -287,10 +285,8 @@ int rf_oci_folder_store(struct rf_oci_folder *f, struct rf_oci_cache *cache,
     RF_CLEANUP(rf_closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     /* Tools that know no lock may have replaced it at once. */
-    if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == text.len) {
-        cache_put(cache, path, fd, &st, ix);
-        fd = -1;
-    }
+    if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == text.len)
+        cache_put(cache, path, rf_steal_fd(&fd), &st, ix);
     return 0;
 }
 

@@ -87,8 +87,7 @@ static int share(struct rf_oci_guard *g, struct rf_err *err)
         if (rc < 0)
             return rc;
     }
-    g->fd = fd;
-    fd = -1;
+    g->fd = rf_steal_fd(&fd);
     return 0;
 }
 

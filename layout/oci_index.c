@@ -72,7 +72,7 @@ int rf_oci_layout_check(struct rf_slice text, struct rf_err *err)
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
     const char *version = NULL;
     int rc = rf_json_parse(text, 64 << 10, &doc, err);
-    if (rc == 0)
+    if (rc >= 0)
         rc = rf_json_string(doc, "imageLayoutVersion", "", RF_JSON_REQUIRED, &version, err);
     if (rc < 0)
         return rf_wrap(err, rc, "oci-layout");

@@ -105,7 +105,7 @@ static int add_folders(int given, const char *repo, struct rf_oci_names *todo, s
     RF_CLEANUP(closedirp) DIR *d = fdopendir(fd);
     if (d == NULL)
         return rf_fail_errno(err, errno, "folder %s", repo);
-    fd = -1;
+    (void)rf_steal_fd(&fd); /* d has it */
     for (;;) {
         errno = 0;
         const struct dirent *e = readdir(d);

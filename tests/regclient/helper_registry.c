@@ -171,6 +171,29 @@ unsigned test_registry_logins(struct test_registry *r, const char *origin, const
     return count(r, origin, glob, true);
 }
 
+static size_t collect(char *p, size_t size, size_t n, void *ctx)
+{
+    rf_buf_add(ctx, p, size * n);
+    return size * n;
+}
+
+unsigned test_registry_sessions(struct test_registry *r)
+{
+    RF_CLEANUP(rf_freep) char *url = rf_xasprintf("http://%s/_/state", r->name);
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    CURL *e = curl_easy_init();
+    rf_buf_init(&body, 0);
+    curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, &body);
+    ck_assert_int_eq(curl_easy_perform(e), CURLE_OK);
+    curl_easy_cleanup(e);
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = json_loadb(body.ptr, body.len, 0, NULL);
+    ck_assert(json_is_integer(json_object_get(doc, "uploads")));
+    return (unsigned)json_integer_value(json_object_get(doc, "uploads"));
+}
+
 void test_registry_forget(struct test_registry *r)
 {
     usleep(20000);

@@ -31,6 +31,7 @@ unsigned test_registry_count(struct test_registry *r, const char *origin, const 
 unsigned test_registry_logins(struct test_registry *r, const char *origin, const char *glob);
 /* All of them as text, for messages. The caller frees. */
 char *test_registry_log(struct test_registry *r);
+unsigned test_registry_sessions(struct test_registry *r); /* uploads that are open */
 void test_registry_forget(struct test_registry *r); /* the log so far */
 
 /* A blob of `size` bytes that depend on `seed`, pushed to `repo` with no help of ours. */

@@ -313,6 +313,7 @@ START_TEST(a_stopped_upload_is_taken_back)
     rf_cancel_reset();
     ck_assert_int_eq(rc, -RFE_CANCELLED);
     ck_assert_uint_eq(test_registry_count(r, NULL, "DELETE *"), 1);
+    ck_assert_uint_eq(test_registry_sessions(r), 0);
 }
 END_TEST
 

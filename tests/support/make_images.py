@@ -523,18 +523,19 @@ def list_referrer(client, repository, subject, node):
 
 
 def push_all(client, triples, workers=8):
-    have, first = set(), {}
+    have, first, busy = set(), {}, {}
     lock = threading.Lock()
 
     def one(triple):
         repository, tag, node = triple
         for digest, blob in node.all_blobs().items():
             with lock:
-                if (repository, digest) in have:
-                    continue
                 source = first.setdefault(digest, repository)
-            client.put_blob(repository, blob.data, digest, source if source != repository else None)
-            have.add((repository, digest))
+                mine = busy.setdefault(digest, threading.Lock())
+            with mine:  # docker-registry may lose one of two uploads of the same blob at the same time
+                if (repository, digest) not in have:
+                    client.put_blob(repository, blob.data, digest, source if source != repository else None)
+                    have.add((repository, digest))
         push(client, repository, tag, node, have)
 
     tagged_first = sorted(triples, key=lambda t: t[1] is None)

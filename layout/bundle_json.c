@@ -9,6 +9,7 @@ static const char *const travel_names[] = { "carried", "assumed" };
 
 /* Collects lines and hands them to the sink in larger pieces. */
 struct out {
+    const char *name;
     struct rf_sink *sink;
     struct rf_buf buf;
     int rc;
@@ -36,9 +37,8 @@ static size_t element(struct out *o, size_t i)
 static void check_line(struct out *o, size_t start)
 {
     if (o->rc == 0 && (o->buf.rc < 0 || o->buf.len - start > RF_BUNDLE_LINE_MAX - 2))
-        o->rc =
-            rf_fail(o->err, RFE_TOO_LARGE, "a line of bundle.json would pass %u bytes: %.200s...",
-                    RF_BUNDLE_LINE_MAX, o->buf.ptr + start);
+        o->rc = rf_fail(o->err, RFE_TOO_LARGE, "a line of %s would pass %u bytes: %.200s...",
+                        o->name, RF_BUNDLE_LINE_MAX, o->buf.ptr + start);
 }
 
 static void open_array(struct out *o, const char *key)
@@ -163,7 +163,7 @@ static void put_volumes(struct out *o, const struct rf_bundle *b)
 
 int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink, struct rf_err *err)
 {
-    struct out o = { .sink = sink, .err = err };
+    struct out o = { .name = "bundle.json", .sink = sink, .err = err };
     rf_buf_init(&o.buf, 4u << 20);
     put_header(&o, b);
     put_images(&o, b);
@@ -176,7 +176,7 @@ int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink, struct rf_e
 
 int rf_bundle_write_index(const struct rf_bundle *b, struct rf_sink *sink, struct rf_err *err)
 {
-    struct out o = { .sink = sink, .err = err };
+    struct out o = { .name = "index.json", .sink = sink, .err = err };
     rf_buf_init(&o.buf, 4u << 20);
     const struct rf_desired *d = &b->desired;
     rf_buf_add_str(

@@ -236,8 +236,32 @@ static int absent_children(struct rf_import_run *r, uint32_t blob, const bool *a
     return 0;
 }
 
+static bool is_of_repository(const struct rf_import_run *r, const struct rf_bundle_blob *b,
+                             uint32_t repository)
+{
+    for (uint32_t k = 0; k < b->n_repos; k++)
+        if (r->doc->repositories[r->doc->lists[b->first_repo + k]] == repository)
+            return true;
+    return false;
+}
+
+/* What an absent manifest names cannot be read from it: everything absent that nothing else names and that its repository needs. */
+static void list_unread(struct rf_import_run *r, size_t image, const bool *absent,
+                        const bool *named, bool *listed)
+{
+    const struct rf_bundle *doc = r->doc;
+    for (size_t i = 0; i < doc->n_blobs; i++) {
+        const struct rf_bundle_blob *b = &doc->blobs[i];
+        if (!absent[i] || named[i] || listed[i] ||
+            !is_of_repository(r, b, doc->desired.images[image].repository))
+            continue;
+        add_missing(r, image, &b->digest, b->size, b->kind == RF_BLOB_MANIFEST);
+        listed[i] = true;
+    }
+}
+
 /* All manifests below (and including) the image's, then what each of them lacks. */
-static void list_image(struct rf_import_run *r, size_t image, const bool *absent,
+static void list_image(struct rf_import_run *r, size_t image, const bool *absent, const bool *named,
                        const struct children *per_manifest)
 {
     const struct rf_bundle *doc = r->doc;
@@ -255,9 +279,11 @@ static void list_image(struct rf_import_run *r, size_t image, const bool *absent
                 more = below[edge->child] = true;
         }
     }
+    bool unread = false;
     for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
         if (!below[i])
             continue;
+        unread = unread || absent[i];
         if (absent[i] && !listed[i])
             add_missing(r, image, &doc->blobs[i].digest, doc->blobs[i].size, true);
         listed[i] = true;
@@ -268,18 +294,39 @@ static void list_image(struct rf_import_run *r, size_t image, const bool *absent
             listed[child] = true;
         }
     }
+    if (unread)
+        list_unread(r, image, absent, named, listed);
+}
+
+/* What some manifest that could be read names, or an image itself. */
+static void mark_named(const struct rf_import_run *r, const struct children *per_manifest,
+                       bool *named)
+{
+    const struct rf_bundle *doc = r->doc;
+    for (size_t e = 0; e < r->content.n_edges; e++)
+        named[r->content.edges[e].child] = true;
+    for (size_t i = 0; i < doc->n_blobs; i++)
+        for (size_t k = 0; k < per_manifest[i].n; k++)
+            named[per_manifest[i].list[k]] = true;
+    for (size_t i = 0; i < doc->desired.n; i++) {
+        const struct rf_bundle_blob *top = rf_bundle_find(doc, &doc->desired.images[i].digest);
+        if (top != NULL)
+            named[top - doc->blobs] = true;
+    }
 }
 
 static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_err *err)
 {
     const struct rf_bundle *doc = r->doc;
     struct children *lists = rf_xcalloc(doc->n_blobs + 1, sizeof(*lists));
+    RF_CLEANUP(rf_freep) bool *named = rf_xcalloc(doc->n_blobs + 1, sizeof(*named));
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++)
         rc = absent_children(r, (uint32_t)i, absent, &lists[i], err);
+    mark_named(r, lists, named);
     for (size_t i = 0; rc == 0 && i < doc->desired.n; i++)
         if (rf_image_travels(&doc->desired.images[i]))
-            list_image(r, i, absent, lists);
+            list_image(r, i, absent, named, lists);
     for (size_t i = 0; i < doc->n_blobs; i++)
         free(lists[i].list);
     free(lists);

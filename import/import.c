@@ -164,17 +164,22 @@ static int check_names(const struct rf_import_run *r, struct rf_err *err)
     return 0;
 }
 
-/* All that comes before the first write, in the order of cost: the file's head, its rules, its bytes, then the destination. */
+/*
+ * All that comes before the first write, in the order of cost: the file's head, its rules, its bytes, then the destination. The state is
+ * opened (and its folder made) only for a bundle that may be applied.
+ */
 static int prepare(const struct rf_import_request *req, const char *path,
-                   struct rf_import_state *state, struct rf_import_result *out, struct rf_err *err)
+                   struct rf_import_state **state, struct rf_import_result *out, struct rf_err *err)
 {
     int rc = rf_import_inspect(req, path, out, err);
     if (rc == 0)
         rc = check_trust(req, out, err);
     if (rc == 0)
         rc = check_site(req, out, err);
-    if (rc == 0 && state != NULL)
-        rc = check_chain(req, state, out, err);
+    if (rc == 0 && req->state_dir != NULL)
+        rc = rf_import_state_open(req->state_dir, state, err);
+    if (rc == 0 && *state != NULL)
+        rc = check_chain(req, *state, out, err);
     if (rc == 0)
         rc = check_names(&out->run, err);
     if (rc == 0)
@@ -194,9 +199,7 @@ int rf_import_plan(const struct rf_import_request *req, const char *path,
                    struct rf_import_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = req->state_dir != NULL ? rf_import_state_open(req->state_dir, &state, err) : 0;
-    if (rc == 0)
-        rc = prepare(req, path, state, out, err);
+    int rc = prepare(req, path, &state, out, err);
     if (rc == 0)
         rc = rf_apply_forecast(&out->run, err);
     if (rc == 0)
@@ -224,9 +227,7 @@ int rf_import_apply(const struct rf_import_request *req, const char *path,
                     struct rf_import_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = rf_import_state_open(req->state_dir, &state, err);
-    if (rc == 0)
-        rc = prepare(req, path, state, out, err);
+    int rc = prepare(req, path, &state, out, err);
     if (rc < 0)
         return rc;
     tell_phase(req, "writing blobs", rf_bundle_carried_bytes(out->run.doc));

@@ -248,11 +248,19 @@ int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at, c
 {
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = rf_place_resolve(at->place, at->repo, digest == NULL ? tag : NULL, digest, &d, err);
+    const char *by_tag = digest == NULL ? tag : NULL;
+    int rc = rf_place_resolve(at->place, at->repo, by_tag, digest, &d, err);
+    if (rc == -RFE_NOT_FOUND) {
+        /* Some registries say so to HEAD of what they have: a source is asked once more, by GET. */
+        rc = rf_place_get_manifest(at->place, at->repo, by_tag, digest, NULL, &m, err);
+        if (rc == 0)
+            rf_manifest_descriptor(m, &d);
+    }
     if (rc < 0)
         return rc;
     if (rf_media_kind(d.media_type) == RF_KIND_OTHER || d.size == 0) {
         struct rf_digest have = d.digest;
+        rf_manifest_freep(&m);
         rc = rf_fetch_manifest(state, at, &have, 0, NULL, &m, err);
         if (rc < 0)
             return rc;

@@ -191,6 +191,7 @@ struct pour {
     uint64_t pos, size;
     uint64_t skip;     /* of this answer: bytes that the sink has already */
     bool ranged;       /* this request asked for a part */
+    bool whole;        /* no more parts are asked for: the registry answers with others */
     bool framed;       /* the answer says where it ends, so that a short one is no accident */
     int odd, failed;   /* what is wrong with the answer; what the sink failed with */
     struct rf_err why; /* of either */
@@ -237,6 +238,7 @@ static bool accept_part(struct pour *p, const struct rf_headers *headers)
         rf_content_range(rf_headers_get(headers, "content-range"), &first, &last, &total, NULL) <
             0 ||
         first != p->pos || last >= p->size || (total != UINT64_MAX && total != p->size)) {
+        p->whole = true;
         p->odd = rf_fail(&p->why, RFE_PROTOCOL,
                          "the answer is not the part from byte %llu of %llu that was asked for",
                          (unsigned long long)p->pos, (unsigned long long)p->size);
@@ -281,7 +283,7 @@ static int fetch_once(struct rf_registry *g, const struct rf_url *url, const cha
     };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
-    p->ranged = p->pos > 0;
+    p->ranged = p->pos > 0 && !p->whole;
     p->odd = 0;
     call.n_headers = p->ranged ? 1 : 0;
     call.sink = &p->base;
@@ -316,6 +318,9 @@ static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char
         if (rc == 0)
             return 0;
         bool moved = p->pos > before;
+        if (p->whole &&
+            p->ranged) /* the wrong part: once more, from the start, passing over what is there */
+            continue;
         bool short_part =
             rc == -RFE_SIZE_MISMATCH && p->odd == 0 && p->failed == 0 && p->ranged && moved;
         tries = moved ? 1 : tries + 1;

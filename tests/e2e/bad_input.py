@@ -158,7 +158,7 @@ class BadInput(Case):
         args = ["create", "--state", self.work("state"), "-o", self.work("out"), "--host", slow.host_flag(), slow.host + "/big/image:1"]
         first = start_process([program("regexport"), *args], env=self.env)
         try:
-            wait_for("the first run to begin", lambda: slow.requests("GET", "/blobs/"), 10)
+            wait_for("the first run to begin", lambda: slow.begun("GET", "/blobs/"), 10)
             result = run([program("regexport"), *args], env=self.env)
             self.expect(result, BUSY)
             self.assert_one_line(result, "state")
@@ -175,7 +175,7 @@ class BadInput(Case):
             slow.clear_log()
             process = start_process([program("regexport"), *args], env=self.env)
             try:
-                wait_for("a transfer", lambda: slow.requests("GET", "/blobs/"), 10)
+                wait_for("a transfer", lambda: slow.begun("GET", "/blobs/"), 10)
                 time.sleep(0.1)
                 process.send_signal(number)
                 self.assertEqual(process.wait(10), status)

@@ -364,6 +364,11 @@ class ScriptedRegistry:
         parts = ["reg=" + self.host, "ca-file=" + self.tls.cert if self.tls else "tls=disabled"]
         return ",".join(parts + ["%s=%s" % (k.replace("_", "-"), v) for k, v in extra.items()])
 
+    def begun(self, method, path):
+        """How many such requests came since the log was cleared, answered or not yet."""
+        lines = json.loads(self.client.call("GET", "/_/begun")[2])
+        return sum(1 for m, target in lines if m == method and re.search(path, target))
+
     def settle(self):
         if self.process.poll() is None:
             self.client.call("GET", "/_/settle")
@@ -379,7 +384,7 @@ class ScriptedRegistry:
         return [l for l in self.requests() if l["method"] in ("POST", "PUT", "PATCH", "DELETE") and "/token" not in l["path"]]
 
     def clear_log(self):
-        self.settle()
+        self.client.call("POST", "/_/clear", b"")
         open(self.log_path, "w", encoding="utf-8").close()
 
     def state(self):

@@ -9,7 +9,7 @@ As a program (prints its port, then its second origin's port, on one line; ends 
 As a module: ScriptedRegistry(profile).start(), .port, .store, .log, .stop().
 
 A profile is a JSON file of tests/data/registry (README.md there describes every key): `options` say what the registry can do,
-`rules` what goes wrong. GET /_/state and /_/log, POST /_/clear are for tests and are not logged.
+`rules` what goes wrong. GET /_/state, /_/begun and /_/log, POST /_/clear are for tests and are not logged.
 """
 import argparse
 import base64
@@ -282,6 +282,7 @@ class ScriptedRegistry:
         self.auth = Auth(self.options.get("auth", {}))
         self.store = Store()
         self.log = []
+        self.begun = []  # requests that came, answered or not
         self.canaries = list(canaries) + self.options.get("canaries", [])
         self._log_file = open(log_path, "a", encoding="utf-8", buffering=1) if log_path else None
         self._log_lock = threading.Lock()
@@ -339,6 +340,7 @@ class ScriptedRegistry:
         self.settle()
         with self._log_lock:
             self.log.clear()
+            self.begun.clear()
 
     def requests(self, method=None, path=None, origin=None):
         """The logged requests that match, in order."""
@@ -356,6 +358,7 @@ class ScriptedRegistry:
     def _app(self, request, origin):
         if request.path.startswith("/_/"):
             return self._control(request)
+        self.begun.append([request.method, request.target])
         for rule in self.rules:
             if rule.fires(request, origin):
                 request.rule = rule.name
@@ -502,6 +505,8 @@ class ScriptedRegistry:
     def _control(self, request):
         if request.path == "/_/state":
             return Response(200, json.dumps(self.store.state()).encode())
+        if request.path == "/_/begun":
+            return Response(200, json.dumps(self.begun).encode())
         self.settle()
         if request.path == "/_/settle":
             return Response(204)

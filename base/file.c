@@ -481,6 +481,12 @@ char *rf_path_join(const char *a, const char *b)
     return rf_xasprintf(a[n - 1] == '/' ? "%s%s" : "%s/%s", a, b);
 }
 
+char *rf_path_absolute(const char *path)
+{
+    RF_CLEANUP(rf_freep) char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    return here == NULL ? rf_xstrdup(path) : rf_path_join(here, path);
+}
+
 int rf_free_space(const char *path, uint64_t *bytes, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *at = rf_xstrdup(path);

@@ -41,6 +41,8 @@ RF_MUST_USE int rf_pwrite_full(int fd, const void *p, size_t n, uint64_t offset,
 bool rf_path_exists(const char *path);
 bool rf_path_is_dir(const char *path);
 char *rf_path_join(const char *a, const char *b); /* the caller frees */
+/* Behind the working folder when it is relative; links and dots stay. The caller frees. */
+char *rf_path_absolute(const char *path);
 /* Bytes free for us on the file system of `path` (or of its nearest existing parent). */
 RF_MUST_USE int rf_free_space(const char *path, uint64_t *bytes, struct rf_err *err);
 

@@ -6,8 +6,6 @@
 #include "layout/bundle_file.h"
 #include "layout/graph.h"
 
-#include <dirent.h>
-
 void rf_bases_free(struct rf_snapshot **bases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -93,27 +91,43 @@ static int keep_node(void *ctx, uint32_t node, struct rf_err *err)
     return 0;
 }
 
-static int add_bundle_line(struct from_bundle *f, struct rf_graph *g, const struct rf_image *im,
-                           struct rf_err *err)
+static int add_root(struct rf_graph *g, const struct rf_desired *d, const struct rf_image *im,
+                    uint32_t *root, struct rf_err *err)
 {
-    const struct rf_desired *d = &rf_bundle_file_doc(f->file)->desired;
     RF_CLEANUP(rf_freep) char *media_type = rf_xstrdup(rf_desired_str(d, im->media_type));
     struct rf_descriptor desc = { .digest = im->digest,
                                   .size = im->size,
                                   .media_type = media_type };
-    uint32_t root;
-    int rc = rf_graph_add_root(g, &desc, 0, &root, err);
-    if (rc == 0)
-        rc = rf_graph_walk(g, 1, err);
-    if (rc < 0)
-        return rc;
-    if (g->nodes[root].error_code != 0)
+    return rf_graph_add_root(g, &desc, 0, root, err);
+}
+
+static int add_bundle_line(struct from_bundle *f, uint32_t root, const struct rf_image *im,
+                           struct rf_err *err)
+{
+    const struct rf_desired *d = &rf_bundle_file_doc(f->file)->desired;
+    if (f->g->nodes[root].error_code != 0)
         return 0; /* assumed, not carried: nothing more is known of it here */
     size_t at = rf_desired_add(&f->to->desired, d, im);
     f->to->desired.images[at].first_blob = (uint32_t)f->to->n_items;
-    rc = rf_graph_closure(g, root, keep_node, f, err);
+    int rc = rf_graph_closure(f->g, root, keep_node, f, err);
     f->to->desired.images[at].n_blobs =
         (uint32_t)f->to->n_items - f->to->desired.images[at].first_blob;
+    return rc;
+}
+
+static int fill_from_bundle(struct from_bundle *f, struct rf_graph *g, struct rf_err *err)
+{
+    const struct rf_desired *d = &rf_bundle_file_doc(f->file)->desired;
+    RF_CLEANUP(rf_freep) uint32_t *roots = rf_xcalloc(d->n + 1, sizeof(*roots));
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < d->n; i++)
+        if (rf_image_travels(&d->images[i]))
+            rc = add_root(g, d, &d->images[i], &roots[i], err);
+    if (rc == 0)
+        rc = rf_graph_walk(g, 1, err);
+    for (size_t i = 0; rc == 0 && i < d->n; i++)
+        if (rf_image_travels(&d->images[i]))
+            rc = add_bundle_line(f, roots[i], &d->images[i], err);
     return rc;
 }
 
@@ -123,12 +137,9 @@ static int snapshot_of_bundle(struct rf_bundle_file *file, struct rf_snapshot *t
     const struct rf_bundle *doc = rf_bundle_file_doc(file);
     struct rf_graph g;
     struct from_bundle f = { .file = file, .to = to, .g = &g };
-    int rc = 0;
     memcpy(to->site, doc->site, sizeof(to->site));
     rf_graph_init(&g, fetch_member, &f);
-    for (size_t i = 0; rc == 0 && i < doc->desired.n; i++)
-        if (rf_image_travels(&doc->desired.images[i]))
-            rc = add_bundle_line(&f, &g, &doc->desired.images[i], err);
+    int rc = fill_from_bundle(&f, &g, err);
     rf_graph_release(&g);
     if (rc == 0)
         rc = rf_snapshot_seal(to, err);
@@ -144,7 +155,9 @@ static int load_file(struct rf_export_state *state, const char *path, struct bas
     struct rf_err unused = RF_ERR_INIT;
     int rc = rf_bundle_file_open(path, &file, err);
     if (rc < 0)
-        return rc;
+        return rf_hint(
+            err, rf_wrap(err, rc, "base"),
+            "--base takes a snapshot or bundle of the history (8 hexadecimal digits or more of it) or a bundle's file");
     const struct rf_bundle *doc = rf_bundle_file_doc(file);
     if (load_digest(state, &doc->snapshot, b, &unused) == 0)
         return 0; /* the history knows more than the file */
@@ -194,13 +207,51 @@ static int load_named(struct rf_export_state *state, const char *name, struct ba
             err, RFE_NOT_FOUND,
             "base %s: no such snapshot or bundle in the history of site %s; see regexport history",
             name, state->site);
-    return load_digest(state, hit, b, err);
+    int rc = load_digest(state, hit, b, err);
+    return rc < 0 ? rf_hint(err, rf_wrap(err, rc, "base %s", name),
+                            "name another base, or the bundle's file, or use --full")
+                  : 0;
+}
+
+/* ---- all of a request ---- */
+
+/* One more than the number of the last record of this snapshot; 0 = the history does not know it. */
+static size_t recency(const struct rf_export_state *state, const struct rf_snapshot *s)
+{
+    for (size_t i = state->n; i > 0; i--)
+        if (rf_digest_eq(&state->records[i - 1].snapshot, &s->id))
+            return i;
+    return 0;
+}
+
+/* The newest first, whatever the order of the arguments: where bases differ, the newest is what the site has. */
+static int compare_bases(const void *a, const void *b, void *ctx)
+{
+    const struct rf_snapshot *x = *(struct rf_snapshot *const *)a,
+                             *y = *(struct rf_snapshot *const *)b;
+    size_t m = recency(ctx, x), n = recency(ctx, y);
+    if (m != n)
+        return m > n ? -1 : 1;
+    return rf_digest_cmp(&x->id, &y->id);
+}
+
+static void hand_over(struct bases *b, struct rf_export_state *state, struct rf_snapshot ***out,
+                      size_t *n)
+{
+    if (b->n > 1)
+        qsort_r(b->list, b->n, sizeof(struct rf_snapshot *), compare_bases, state);
+    *n = b->n;
+    b->n = 0;
+    *out = RF_STEAL(b->list);
 }
 
 int rf_bases_load(const struct rf_export_request *req, struct rf_export_state *state,
                   struct rf_snapshot ***out, size_t *n, struct rf_err *err)
 {
     RF_CLEANUP(bases_release) struct bases b = { 0 };
+    if (req->n_bases > RF_BUNDLE_BASES_MAX)
+        return rf_fail(err, RFE_USAGE, "--base is given %zu times, at most %u are possible",
+                       req->n_bases, RF_BUNDLE_BASES_MAX);
     for (size_t i = 0; i < req->n_bases; i++) {
         int rc = load_named(state, req->bases[i], &b, err);
         if (rc < 0)
@@ -214,9 +265,7 @@ int rf_bases_load(const struct rf_export_request *req, struct rf_export_state *s
                    "The snapshot last exported cannot be read; this bundle will be a full one",
                    "error", why.msg, NULL);
     }
-    *n = b.n;
-    b.n = 0;
-    *out = RF_STEAL(b.list);
+    hand_over(&b, state, out, n);
     return 0;
 }
 
@@ -229,8 +278,6 @@ int rf_bases_load_for(const struct rf_bundle *bundle, struct rf_export_state *st
         if (rc < 0)
             return rc;
     }
-    *n = b.n;
-    b.n = 0;
-    *out = RF_STEAL(b.list);
+    hand_over(&b, state, out, n);
     return 0;
 }

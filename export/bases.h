@@ -8,7 +8,7 @@
 
 /*
  * The bases of a request: none with `full`, the named ones, else the snapshot last exported. A recorded snapshot that is lost or damaged is told
- * and left out (costs bytes); one that was named is an error. *out: array of *n, freed with rf_bases_free.
+ * and left out (costs bytes); one that was named is an error. *out: array of *n, the newest of the history first, freed with rf_bases_free.
  */
 RF_MUST_USE int rf_bases_load(const struct rf_export_request *req, struct rf_export_state *state,
                               struct rf_snapshot ***out, size_t *n, struct rf_err *err);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "export/partial.h"
 #include "export/write.h"
 
 #include <unistd.h>
@@ -11,7 +12,9 @@ void rf_export_result_release(struct rf_export_result *r)
 {
     rf_plan_free(r->plan);
     free(r->path);
-    memset(r, 0, sizeof(*r));
+    rf_export_state_told(r->told);
+    rf_closep(&r->told);
+    *r = (struct rf_export_result)RF_EXPORT_RESULT_INIT;
 }
 
 static void tell_phase(const struct rf_export_request *req, const char *what)
@@ -33,7 +36,8 @@ int rf_export_plan(const struct rf_export_request *req, struct rf_export_result 
 
 /* The recorded plan of the same command, or a new one. */
 static int get_plan(const struct rf_export_request *req, struct rf_export_state *state,
-                    const char *key, struct rf_export_result *out, struct rf_err *err)
+                    const char *key, const char *output, struct rf_export_result *out,
+                    struct rf_err *err)
 {
     if (!req->replan) {
         int rc = rf_plan_resume(req, state, key, &out->plan, err);
@@ -49,9 +53,11 @@ static int get_plan(const struct rf_export_request *req, struct rf_export_state 
     }
     tell_phase(req, "planning");
     int rc = rf_plan_make(req, state, &out->plan, err);
-    if (rc == 0)
-        rc = rf_export_state_set_pending(state, key, out->plan->bundle, out->plan->snapshot, err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(output, out->plan->bundle);
+    return rf_export_state_set_pending(state, key, out->plan->bundle, out->plan->snapshot, path,
+                                       err);
 }
 
 static int create_stream(const struct rf_export_request *req, struct rf_export_state *state,
@@ -64,8 +70,8 @@ static int create_stream(const struct rf_export_request *req, struct rf_export_s
     if (rc < 0)
         return rc;
     out->path = rf_xstrdup("-");
-    return rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size, "-",
-                                  err);
+    rc = rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size, "-", err);
+    return rc < 0 ? rc : rf_export_state_clear_pending(state, err);
 }
 
 int rf_export_create(const struct rf_export_request *req, const char *output,
@@ -78,14 +84,16 @@ int rf_export_create(const struct rf_export_request *req, const char *output,
     if (strcmp(output, "-") == 0)
         return create_stream(req, state, out, err);
     RF_CLEANUP(rf_freep) char *key = rf_plan_key(req, output);
-    rc = get_plan(req, state, key, out, err);
+    rc = get_plan(req, state, key, output, out, err);
     if (rc == 0)
         rc = rf_write_file(req, state, out->plan, key, output, &out->path, &out->size, err);
     if (rc < 0)
         return rc;
     const char *slash = strrchr(out->path, '/');
-    return rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
-                                  slash != NULL ? slash + 1 : out->path, err);
+    rc = rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
+                                slash != NULL ? slash + 1 : out->path, err);
+    return rc < 0 ? rc
+                  : rf_export_state_finish_pending(state, &out->plan->bundle->id, &out->told, err);
 }
 
 int rf_export_again(const struct rf_export_request *req, const char *id, const char *output,

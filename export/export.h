@@ -10,7 +10,16 @@ struct rf_export_result {
     char *path;    /* of the bundle; "-" when streamed; NULL for a plan alone */
     uint64_t size; /* of the bundle's file */
     bool resumed;
+    int told; /* of an rf_export_create that succeeded: see release */
 };
+#define RF_EXPORT_RESULT_INIT \
+    {                         \
+        .told = -1            \
+    }
+/*
+ * Until the result of rf_export_create is released the same request gives the same bundle again: release it when the user has been told, as late as can
+ * be. A run killed before that has not told of its bundle, and the same command once more does.
+ */
 void rf_export_result_release(struct rf_export_result *r);
 
 /* Plans and writes nothing but the cache of manifests and configs. */

@@ -10,6 +10,7 @@ static void item_release(struct rf_export_item *it)
     rf_ref_release(&it->source);
     free(it->repository);
     free(it->tag);
+    free(it->filter);
     for (size_t i = 0; i < it->n_platforms; i++)
         rf_platform_release(&it->platforms[i]);
     free(it->platforms);
@@ -121,6 +122,17 @@ static int step_platforms(const struct rf_step *s, struct rf_export_item *it, st
     return rc;
 }
 
+static char *filter_text(const struct rf_name_rules *rules)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    for (size_t i = 0; i < rules->allow.n; i++)
+        rf_buf_addf(&text, "allow %s\n", rules->allow.items[i]);
+    for (size_t i = 0; i < rules->deny.n; i++)
+        rf_buf_addf(&text, "deny %s\n", rules->deny.items[i]);
+    return rf_buf_take(&text, NULL);
+}
+
 static int add_step(struct rf_items *items, const struct rf_step *s,
                     const struct rf_item_options *opts, struct rf_err *err)
 {
@@ -146,6 +158,7 @@ static int add_step(struct rf_items *items, const struct rf_step *s,
         if (!rf_tag_filter_is_empty(s->tag_filter)) {
             it.allow = filter_allows;
             it.allow_ctx = s->tag_filter;
+            it.filter = filter_text(&s->tags);
         }
     } else {
         it.tag = RF_STEAL(target.tag);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/location.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-
-#include <unistd.h>
 
 void rf_locations_init(struct rf_locations *l, struct rf_client *client,
                        struct rf_export_state *state)
@@ -58,15 +57,6 @@ static bool is_plain(const char *path)
         if (*c < ' ' || *c > '~')
             return false;
     return true;
-}
-
-/* What is remembered must hold in any working folder; a path that JSON cannot hold stays as it was typed. */
-static char *absolute(const char *path)
-{
-    RF_CLEANUP(rf_freep) char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
-    if (here == NULL || !is_plain(here))
-        return rf_xstrdup(path);
-    return rf_xasprintf("%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
 }
 
 static const char *scheme_text(const struct rf_ref *ref)
@@ -133,8 +123,9 @@ static char *real_location(const struct rf_ref *ref)
 {
     if (ref->scheme == RF_SCHEME_REGISTRY)
         return rf_ref_location(ref);
-    RF_CLEANUP(rf_freep) char *path = absolute(ref->path);
-    return rf_xasprintf("%s://%s", scheme_text(ref), path);
+    /* what is remembered must hold in any working folder; what JSON cannot hold stays as it was typed */
+    RF_CLEANUP(rf_freep) char *path = rf_path_absolute(ref->path);
+    return rf_xasprintf("%s://%s", scheme_text(ref), is_plain(path) ? path : ref->path);
 }
 
 int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t *where,

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,7 +82,9 @@ static int read_journal(struct rf_partial *p, struct rf_err *err)
                 claim(p, line);
     }
     rf_lines_release(&lines);
-    return rc < 0 ? rc : 0;
+    return rc < 0 && rc != -RFE_TOO_LARGE
+               ? rc
+               : 0; /* a power cut may leave anything: that claims nothing */
 }
 
 static int start_journal(struct rf_partial *p, struct rf_err *err)
@@ -94,12 +97,18 @@ static int start_journal(struct rf_partial *p, struct rf_err *err)
         if (p->claimed[i] > 0)
             rf_buf_addf(&text, "%s %llu\n", rf_digest_text(&p->bundle->blobs[i].digest, digest),
                         (unsigned long long)p->claimed[i]);
-    int rc = rf_file_write(p->journal_path, rf_buf_slice(&text), 0600, err);
-    if (rc < 0)
-        return rc;
+    /* ours alone, by the lock on the partial file; a fixed name, so that a killed run leaves nothing that nobody knows */
+    RF_CLEANUP(rf_freep) char *fresh = rf_xasprintf("%s.new", p->journal_path);
     rf_closep(&p->journal);
-    p->journal = open(p->journal_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-    return p->journal < 0 ? rf_fail_errno(err, errno, "%s", p->journal_path) : 0;
+    p->journal =
+        open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (p->journal < 0)
+        return rf_fail_errno(err, errno, "%s", fresh);
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_fd(p->journal);
+    int rc = rf_sink_write(sink, text.ptr, text.len, err);
+    if (rc == 0 && rename(fresh, p->journal_path) < 0)
+        rc = rf_fail_errno(err, errno, "%s", p->journal_path);
+    return rc < 0 ? rf_wrap(err, rc, "%s", fresh) : 0;
 }
 
 static int note(struct rf_partial *p, size_t i, uint64_t bytes, struct rf_err *err)
@@ -117,29 +126,43 @@ static int note(struct rf_partial *p, size_t i, uint64_t bytes, struct rf_err *e
 
 /* ---- opening ---- */
 
-static int reserve(struct rf_partial *p, struct rf_err *err)
+/* Bytes of the file that the disk has set aside already; 0 when there is none. */
+static uint64_t set_aside(const char *path)
 {
     struct stat st;
-    uint64_t have, room = 0;
-    if (fstat(p->fd, &st) < 0)
-        return rf_fail_errno(err, errno, "%s", p->path);
-    have = (uint64_t)st.st_blocks * 512u;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_blocks * 512u : 0;
+}
+
+static int check_room(struct rf_partial *p, struct rf_err *err)
+{
+    uint64_t have = set_aside(p->path), room = 0;
     uint64_t need = p->frame.total > have ? p->frame.total - have : 0;
+    char a[16], b[16];
     int rc = rf_free_space(p->dir, &room, err);
-    if (rc == 0 && room < need) {
-        char a[16], b[16];
-        return rf_fail(
-            err, RFE_NO_SPACE,
-            "%s: the bundle needs %s more, only %s are free; make room or give another -o", p->dir,
-            rf_text_size(need, a), rf_text_size(room, b));
-    }
-    if (rc < 0)
+    if (rc < 0 || room >= need)
         return rc;
+    return rf_fail(err, RFE_NO_SPACE,
+                   "%s: the bundle needs %s more, only %s are free; make room or give another -o",
+                   p->dir, rf_text_size(need, a), rf_text_size(room, b));
+}
+
+static int fail_size(struct rf_partial *p, int errnum, struct rf_err *err)
+{
+    char a[16];
+    int rc =
+        rf_fail_errno(err, errnum, "%s: set %s aside", p->path, rf_text_size(p->frame.total, a));
+    return errnum == EFBIG
+               ? rf_hint(err, rc, "this file system cannot hold so large a file; give another -o")
+               : rc;
+}
+
+static int reserve(struct rf_partial *p, struct rf_err *err)
+{
     if (ftruncate(p->fd, (off_t)p->frame.total) < 0)
-        return rf_fail_errno(err, errno, "%s", p->path);
+        return fail_size(p, errno, err);
     /* so that the disk is found to be too small now rather than in the last hour; not every file system can */
-    if (p->frame.total > 0 && fallocate(p->fd, 0, 0, (off_t)p->frame.total) < 0 && errno == ENOSPC)
-        return rf_fail_errno(err, errno, "%s", p->path);
+    if (fallocate(p->fd, 0, 0, (off_t)p->frame.total) < 0 && (errno == ENOSPC || errno == EDQUOT))
+        return fail_size(p, errno, err);
     return 0;
 }
 
@@ -181,34 +204,83 @@ static void set_names(struct rf_partial *p)
     p->journal_path = rf_xasprintf("%s/%s.journal", p->dir, p->name);
 }
 
+/* One writer at a time: two states may lead to the same bundle in the same folder. */
+static int open_locked(struct rf_partial *p, bool *fresh, struct rf_err *err)
+{
+    struct stat st, there;
+    *fresh = !rf_path_exists(p->path);
+    p->fd = open(p->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (p->fd < 0)
+        return rf_fail_errno(err, errno, "%s", p->path);
+    bool mine = flock(p->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (fstat(p->fd, &st) < 0)
+        return rf_fail_errno(err, errno, "%s", p->path);
+    if (!S_ISREG(st.st_mode))
+        return rf_fail(err, RFE_INVALID, "%s: not a regular file", p->path);
+    if (mine && lstat(p->path, &there) == 0 && st.st_dev == there.st_dev &&
+        st.st_ino == there.st_ino)
+        return 0;
+    *fresh = false;
+    return rf_fail(err, RFE_BUSY, "%s: another process is writing it; wait for it", p->path);
+}
+
+static int fill(struct rf_partial *p, struct rf_err *err)
+{
+    int rc = reserve(p, err);
+    if (rc == 0)
+        rc = write_frame(p, err);
+    return rc < 0 ? rc : start_journal(p, err);
+}
+
 int rf_partial_open(const char *dir, const struct rf_bundle *bundle, struct rf_partial **out,
                     struct rf_err *err)
 {
     RF_CLEANUP(rf_partial_freep) struct rf_partial *p = rf_xcalloc(1, sizeof(*p));
+    bool fresh = false;
     p->fd = p->journal = -1;
     p->bundle = bundle;
     p->dir = rf_xstrdup(dir);
     p->claimed = rf_xcalloc(bundle->n_blobs + 1, sizeof(*p->claimed));
     set_names(p);
-    int rc = rf_mkdirs(dir, 0777, err);
+    int rc = rf_bundle_frame_init(&p->frame, bundle, err);
     if (rc == 0)
-        rc = rf_bundle_frame_init(&p->frame, bundle, err);
-    if (rc < 0)
+        rc = check_room(p, err);
+    if (rc == 0)
+        rc = rf_mkdirs(dir, 0777, err);
+    if (rc == 0)
+        rc = open_locked(p, &fresh, err);
+    if (rc == 0 && !fresh)
+        rc = read_journal(p, err);
+    if (rc == 0)
+        rc = fill(p, err);
+    if (rc < 0) {
+        if (fresh)
+            (void)unlink(p->path);
         return rc;
-    p->fd = open(p->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (p->fd < 0)
-        return rf_fail_errno(err, errno, "%s", p->path);
-    rc = read_journal(p, err);
-    if (rc == 0)
-        rc = reserve(p, err);
-    if (rc == 0)
-        rc = write_frame(p, err);
-    if (rc == 0)
-        rc = start_journal(p, err);
-    if (rc < 0)
-        return rc;
+    }
     *out = RF_STEAL(p);
     return 0;
+}
+
+static int remove_file(const char *path, struct rf_err *err)
+{
+    return unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR
+               ? rf_fail_errno(err, errno, "remove %s", path)
+               : 0;
+}
+
+int rf_partial_discard(const char *final_path, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s.partial", final_path);
+    RF_CLEANUP(rf_freep) char *journal = rf_xasprintf("%s.journal", final_path);
+    RF_CLEANUP(rf_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return 0;
+    RF_CLEANUP(rf_freep) char *fresh = rf_xasprintf("%s.new", journal);
+    int rc = remove_file(path, err);
+    if (rc == 0)
+        rc = remove_file(journal, err);
+    return rc < 0 ? rc : remove_file(fresh, err);
 }
 
 int rf_partial_hash(struct rf_partial *p, size_t i, uint64_t n, struct rf_hasher **hasher,
@@ -373,14 +445,8 @@ int rf_partial_move(struct rf_partial *p, const struct rf_bundle *bundle, const 
     set_names(p);
     if (rename(old_path, p->path) < 0)
         return rf_fail_errno(err, errno, "%s", p->path);
-    rc = reserve(p, err);
-    if (rc == 0)
-        rc = write_frame(p, err);
-    if (rc == 0)
-        rc = start_journal(p, err);
-    if (rc == 0 && unlink(old_journal) < 0 && errno != ENOENT)
-        rc = rf_fail_errno(err, errno, "%s", old_journal);
-    return rc;
+    rc = fill(p, err);
+    return rc < 0 ? rc : remove_file(old_journal, err);
 }
 
 int rf_partial_finish(struct rf_partial *p, struct rf_err *err)
@@ -389,7 +455,5 @@ int rf_partial_finish(struct rf_partial *p, struct rf_err *err)
     int rc = rf_fsync_fd(p->fd, p->path, err);
     if (rc == 0)
         rc = rf_rename_new(p->path, final, err);
-    if (rc == 0 && unlink(p->journal_path) < 0 && errno != ENOENT)
-        rc = rf_fail_errno(err, errno, "%s", p->journal_path);
-    return rc;
+    return rc < 0 ? rc : remove_file(p->journal_path, err);
 }

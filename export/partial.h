@@ -22,7 +22,7 @@ struct rf_partial {
 };
 /*
  * Makes or reopens the partial file of this bundle in `dir` (made when absent), reserves its space and writes everything but the blobs.
- * -RFE_NO_SPACE names what is needed and what is free.
+ * -RFE_NO_SPACE names what is needed and what is free; then nothing new is there. -RFE_BUSY: another process writes it.
  */
 RF_MUST_USE int rf_partial_open(const char *dir, const struct rf_bundle *bundle,
                                 struct rf_partial **out, struct rf_err *err);
@@ -39,6 +39,8 @@ RF_MUST_USE int rf_partial_move(struct rf_partial *p, const struct rf_bundle *bu
                                 const bool *done, struct rf_err *err);
 /* Everything is written: durable under its final name. */
 RF_MUST_USE int rf_partial_finish(struct rf_partial *p, struct rf_err *err);
+/* Removes what an unfinished run left beside this path of a finished bundle, unless another process is writing it. */
+RF_MUST_USE int rf_partial_discard(const char *final_path, struct rf_err *err);
 char *rf_partial_final_path(const char *dir, const struct rf_bundle *bundle); /* the caller frees */
 
 #endif

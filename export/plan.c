@@ -93,11 +93,15 @@ static int fill_node(void *ctx, uint32_t node, struct rf_err *err)
     };
     struct filling *f = ctx;
     const struct rf_node *n = &f->g->nodes[node];
+    const char *media_type = rf_graph_media_type(f->g, node);
     (void)err;
-    if (!n->external)
-        rf_snapshot_add_item(f->to,
-                             rf_snapshot_add_blob(f->to, &n->digest, n->size,
-                                                  rf_graph_media_type(f->g, node), kinds[n->kind]));
+    if (n->external)
+        return 0;
+    /* in a bundle a manifest's type means a manifest; what a layer is called stands in its own manifest */
+    if (!rf_node_is_manifest(n) && rf_media_is_manifest(media_type))
+        media_type = "application/octet-stream";
+    rf_snapshot_add_item(
+        f->to, rf_snapshot_add_blob(f->to, &n->digest, n->size, media_type, kinds[n->kind]));
     return 0;
 }
 
@@ -119,32 +123,93 @@ static int add_walked(struct rf_plan *p, struct rf_closure *c, size_t i, struct 
     return rc;
 }
 
-static void add_held(struct rf_plan *p, const char *repository, const char *tag,
-                     const struct rf_digest *digest)
+/* ---- what the base has and could not be had now ---- */
+
+/* Adds lines of the base behind the `had` first ones of the plan's snapshot, which are sorted; each once, and none that is among those. */
+struct holding {
+    struct rf_plan *p;
+    size_t had;
+    struct rf_strings seen;
+};
+
+static void holding_init(struct holding *h, struct rf_plan *p)
+{
+    h->p = p;
+    h->had = p->snapshot->desired.n;
+    rf_strings_init(&h->seen);
+}
+
+static void holding_release(struct holding *h)
+{
+    rf_strings_release(&h->seen);
+}
+
+static bool seen_before(struct holding *h, const char *what, const char *repository,
+                        const char *detail)
+{
+    RF_CLEANUP(rf_freep) char *key = rf_xasprintf("%s %s %s", what, repository, detail);
+    size_t before = h->seen.len;
+    return rf_strings_add(&h->seen, rf_slice_str(key)) < before;
+}
+
+static void hold(struct holding *h, const struct rf_snapshot *base, const struct rf_image *line)
+{
+    struct rf_desired had = h->p->snapshot->desired;
+    const char *repository = rf_desired_str(&base->desired, line->repository);
+    const char *tag = rf_desired_str(&base->desired, line->tag);
+    char text[RF_DIGEST_TEXT];
+    had.n = h->had;
+    if (rf_desired_find(&had, repository, tag, &line->digest) == NULL &&
+        !seen_before(h, "line", repository,
+                     tag[0] != '\0' ? tag : rf_digest_text(&line->digest, text)))
+        rf_snapshot_copy_line(h->p->snapshot, base, line, RF_IMAGE_HELD);
+}
+
+static void hold_line(struct holding *h, const char *repository, const char *tag,
+                      const struct rf_digest *digest)
 {
     const struct rf_snapshot *base;
     const struct rf_image *line =
-        rf_bases_line(p->bases, p->n_bases, repository, tag, digest, &base);
+        rf_bases_line(h->p->bases, h->p->n_bases, repository, tag, digest, &base);
     if (line != NULL)
-        rf_snapshot_copy_line(p->snapshot, base, line, RF_IMAGE_HELD);
+        hold(h, base, line);
 }
 
-/* A repository that could not be listed holds all lines that the base has of it. */
-static void add_held_repository(struct rf_plan *p, const char *repository)
+/* The first line of the repository, or where it would stand. */
+static size_t first_of(const struct rf_desired *d, const char *repository)
 {
-    for (size_t b = 0; b < p->n_bases; b++) {
-        const struct rf_desired *d = &p->bases[b]->desired;
-        for (size_t i = 0; i < d->n; i++) {
-            const struct rf_snapshot *earlier;
-            if (strcmp(rf_desired_str(d, d->images[i].repository), repository) == 0 &&
-                rf_bases_line(p->bases, b, repository, rf_desired_str(d, d->images[i].tag),
-                              &d->images[i].digest, &earlier) == NULL)
-                rf_snapshot_copy_line(p->snapshot, p->bases[b], &d->images[i], RF_IMAGE_HELD);
+    size_t lo = 0, hi = d->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (strcmp(rf_desired_str(d, d->images[mid].repository), repository) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/*
+ * What the bases have of a repository: all of it when it could not be listed. Else what may refer to an image that is a hole and so was not asked for:
+ * untagged lines and digest tags. Without this they would count as removed.
+ */
+static void hold_repository(struct holding *h, const char *repository, bool all)
+{
+    if (seen_before(h, all ? "all" : "extras", repository, ""))
+        return;
+    for (size_t b = 0; b < h->p->n_bases; b++) {
+        const struct rf_desired *d = &h->p->bases[b]->desired;
+        for (size_t i = first_of(d, repository);
+             i < d->n && strcmp(rf_desired_str(d, d->images[i].repository), repository) == 0; i++) {
+            const char *tag = rf_desired_str(d, d->images[i].tag);
+            struct rf_digest of;
+            if (all || tag[0] == '\0' || rf_digest_tag_parse(tag, &of))
+                hold(h, h->p->bases[b], &d->images[i]);
         }
     }
 }
 
-static void add_failed(struct rf_plan *p, struct rf_closure *c, size_t i, struct holes *holes)
+static void add_failed(struct holding *h, struct rf_closure *c, size_t i, struct holes *holes)
 {
     const struct rf_selection *s = c->sel;
     const struct rf_image *im = &s->wanted.images[i];
@@ -156,29 +221,35 @@ static void add_failed(struct rf_plan *p, struct rf_closure *c, size_t i, struct
     add_hole(holes, &hole);
     rf_log(RF_LOG_WARN, "Image left out", "source", hole.source, "error", hole.reason, NULL);
     if (s->req->items[pick->item].whole_repository && pick->where == RF_NO_ID)
-        add_held_repository(p, hole.repository);
-    else
-        add_held(p, hole.repository, hole.tag, &im->digest);
+        hold_repository(h, hole.repository, true);
+    hold_line(h, hole.repository, hole.tag, &im->digest);
+    if (pick->referrers || pick->digest_tags)
+        hold_repository(h, hole.repository, false);
 }
 
 static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *holes,
                          struct rf_err *err)
 {
     struct rf_selection *s = c->sel;
+    RF_CLEANUP(holding_release) struct holding h;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < s->wanted.n; i++) {
         const struct rf_snapshot *base;
         const struct rf_image *same;
-        if (s->picks[i].dropped)
+        if (!rf_pick_usable(&s->picks[i]))
             continue;
-        if (s->picks[i].error_code != 0)
-            add_failed(p, c, i, holes);
-        else if (s->picks[i].unchanged &&
-                 (same = rf_closure_base_line(c, &s->wanted.images[i], &base)) != NULL)
+        if (s->picks[i].unchanged &&
+            (same = rf_closure_base_line(c, &s->wanted.images[i], &base)) != NULL)
             rf_snapshot_copy_line(p->snapshot, base, same, RF_IMAGE_UNCHANGED);
         else
             rc = add_walked(p, c, i, err);
     }
+    if (rc == 0)
+        rc = rf_desired_sort(&p->snapshot->desired, err);
+    holding_init(&h, p);
+    for (size_t i = 0; rc == 0 && i < s->wanted.n; i++)
+        if (!s->picks[i].dropped && s->picks[i].error_code != 0)
+            add_failed(&h, c, i, holes);
     return rc < 0 ? rc : rf_snapshot_seal(p->snapshot, err);
 }
 
@@ -265,6 +336,8 @@ static void key_item(struct rf_buf *out, const struct rf_export_item *it)
         RF_CLEANUP(rf_freep) char *platform = rf_platform_text(&it->platforms[i]);
         rf_buf_addf(out, " %s", platform);
     }
+    if (it->filter != NULL)
+        rf_buf_addf(out, "\nfilter %zu %s", strlen(it->filter), it->filter);
     rf_buf_add_char(out, '\n');
 }
 
@@ -275,7 +348,7 @@ char *rf_plan_key(const struct rf_export_request *req, const char *output)
     struct rf_digest d;
     char hex[RF_DIGEST_TEXT];
     rf_buf_init(&text, 64u << 20);
-    rf_buf_addf(&text, "1 %s %s %d\n", req->site, output, req->full);
+    rf_buf_addf(&text, "2 %s %s %d\n", req->site, output, req->full);
     for (size_t i = 0; i < req->n_bases; i++)
         rf_buf_addf(&text, "base %s\n", req->bases[i]);
     for (size_t i = 0; i < req->n_items; i++)
@@ -299,6 +372,25 @@ static void take_statuses(struct rf_plan *p)
     }
 }
 
+/* The bases of the recorded bundle: from the history, or once more from what the request names. */
+static int find_bases_again(struct rf_plan *p, const struct rf_export_request *req,
+                            struct rf_export_state *state, struct rf_err *err)
+{
+    int rc = rf_bases_load_for(p->bundle, state, &p->bases, &p->n_bases, err);
+    if (rc == 0 || req->n_bases == 0)
+        return rc;
+    rc = rf_bases_load(req, state, &p->bases, &p->n_bases, err);
+    if (rc < 0)
+        return rc;
+    size_t same = 0;
+    for (size_t i = 0; i < p->n_bases; i++)
+        for (size_t k = 0; k < p->bundle->n_bases; k++)
+            same += rf_digest_eq(&p->bases[i]->id, &p->bundle->bases[k]);
+    return same == p->n_bases && same == p->bundle->n_bases
+               ? 0
+               : rf_fail(err, RFE_INVALID, "the bases are others now");
+}
+
 int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *state,
                    const char *key, struct rf_plan **out, struct rf_err *err)
 {
@@ -308,11 +400,13 @@ int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *
     if (rc <= 0)
         return rc;
     const struct rf_export_record *last = rf_export_state_last(state);
-    if ((last == NULL) != !rf_digest_is_set(&p->bundle->parent) ||
-        (last != NULL && !rf_digest_eq(&last->id, &p->bundle->parent)))
+    /* recorded already: a run that was stopped right behind its last step */
+    bool finished = last != NULL && rf_digest_eq(&last->id, &p->bundle->id);
+    bool next = last == NULL ? !rf_digest_is_set(&p->bundle->parent)
+                             : rf_digest_eq(&last->id, &p->bundle->parent);
+    if (!finished && !next)
         return 0; /* the history went on without it */
-    if (strcmp(p->bundle->site, req->site) != 0 ||
-        rf_bases_load_for(p->bundle, state, &p->bases, &p->n_bases, &why) < 0)
+    if (strcmp(p->bundle->site, req->site) != 0 || find_bases_again(p, req, state, &why) < 0)
         return 0;
     take_statuses(p);
     p->resumed = true;
@@ -377,29 +471,38 @@ static void keep_old_holes(const struct rf_bundle *b, struct holes *holes)
     }
 }
 
-/* Copies what stands from `from` to the plan's fresh snapshot; what failed is held or gone. */
-static size_t split_lines(struct rf_plan *p, const struct rf_snapshot *from,
-                          const char *const *reasons, struct holes *holes)
+/* Copies what stands from `from` to the plan's fresh snapshot; what failed is held or gone. *left counts what could be had. */
+static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
+                       const char *const *reasons, struct holes *holes, size_t *left,
+                       struct rf_err *err)
 {
     const struct rf_desired *d = &from->desired;
-    size_t left = 0;
+    RF_CLEANUP(holding_release) struct holding h;
     for (size_t i = 0; i < d->n; i++) {
         const struct rf_image *im = &d->images[i];
-        const char *reason = line_failure(from, im, reasons);
-        if (reason == NULL) {
-            rf_snapshot_copy_line(p->snapshot, from, im, im->status);
-            left += rf_image_travels(im);
+        if (line_failure(from, im, reasons) != NULL)
             continue;
-        }
-        struct rf_build_hole hole = { .source = rf_desired_str(d, im->source),
+        rf_snapshot_copy_line(p->snapshot, from, im, im->status);
+        *left += im->status != RF_IMAGE_HELD;
+    }
+    int rc = rf_desired_sort(&p->snapshot->desired, err);
+    holding_init(&h, p);
+    for (size_t i = 0; rc == 0 && i < d->n; i++) {
+        const struct rf_image *im = &d->images[i];
+        const char *reason = line_failure(from, im, reasons);
+        if (reason == NULL)
+            continue;
+        const char *source = rf_desired_str(d, im->source);
+        struct rf_build_hole hole = { .source = source,
                                       .repository = rf_desired_str(d, im->repository),
                                       .tag = rf_desired_str(d, im->tag),
                                       .reason = reason };
         add_hole(holes, &hole);
-        rf_log(RF_LOG_WARN, "Image left out", "source", hole.source, "error", reason, NULL);
-        add_held(p, hole.repository, hole.tag, &im->digest);
+        rf_log(RF_LOG_WARN, "Image left out", "source", source, "error", reason, NULL);
+        hold_line(&h, hole.repository, hole.tag, &im->digest);
+        hold_repository(&h, hole.repository, false);
     }
-    return left;
+    return rc;
 }
 
 int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size_t n,
@@ -414,12 +517,14 @@ int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size
     p->snapshot = new_snapshot(was->site);
     p->bundle = new_bundle();
     keep_old_holes(was, &holes);
-    size_t left = split_lines(p, from, reasons, &holes);
+    size_t left = 0;
+    int rc = split_lines(p, from, reasons, &holes, &left, err);
     free(reasons);
-    int rc = left > 0 ? rf_snapshot_seal(p->snapshot, err)
-                      : rf_fail(err, RFE_FAILED,
-                                "nothing that was to be carried could be had; the first: %s",
-                                failures[0].reason);
+    if (rc == 0 && left == 0)
+        rc = rf_fail(err, RFE_FAILED, "nothing that was to be carried could be had; the first: %s",
+                     failures[0].reason);
+    if (rc == 0)
+        rc = rf_snapshot_seal(p->snapshot, err);
     const struct rf_build in = { .holes = holes.list,
                                  .n_holes = holes.n,
                                  .site = was->site,

@@ -14,6 +14,7 @@ struct rf_export_item {
     bool whole_repository; /* every tag that `allow` lets through */
     bool (*allow)(void *ctx, const char *tag); /* NULL: all */
     void *allow_ctx;
+    char *filter; /* what `allow` goes by, as a text: another one is another plan; NULL: all */
     struct rf_platform *platforms; /* of an index, only these children; n_platforms 0 = all */
     size_t n_platforms;
     bool prune; /* with platforms: a new index of them */

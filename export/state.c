@@ -140,7 +140,10 @@ static int parse_history(struct rf_export_state *s, struct rf_slice bytes, struc
     if (rc == 0)
         rc = rf_json_u64(doc, "historyVersion", "", RF_JSON_REQUIRED, &version, err);
     if (rc == 0 && version != 1)
-        rc = rf_fail(err, RFE_INVALID, "version %llu is not known", (unsigned long long)version);
+        rc = rf_fail(
+            err, RFE_UNSUPPORTED,
+            "history format %llu is not known to this version, which reads 1; use the regexport that wrote it",
+            (unsigned long long)version);
     if (rc == 0)
         rc = rf_json_array(doc, "bundles", "", RF_JSON_REQUIRED, 1000000, &list, err);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
@@ -165,6 +168,8 @@ static int load_history(struct rf_export_state *s, bool may_write, struct rf_err
         rc = parse_history(s, rf_buf_slice(&bytes), &why);
     if (rc == 0)
         return 0;
+    if (rc == -RFE_UNSUPPORTED)
+        return rf_fail(err, -rc, "%s: %s", path, why.msg);
     if (rc != -RFE_INVALID && rc != -RFE_TOO_LARGE)
         return rf_fail(err, -rc, "%s", why.msg);
     drop_records(s);
@@ -296,6 +301,12 @@ int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
     if (rc == 0)
         rc = rf_blob_store_sweep(s->cache, err);
     if (rc == 0)
+        rc = rf_file_sweep(dir, err);
+    for (size_t i = 0; rc == 0 && i < RF_ARRAY_LEN(folders); i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
+        rc = rf_file_sweep(path, err);
+    }
+    if (rc == 0)
         rc = load_history(s, true, err);
     if (rc < 0)
         return rc;
@@ -345,9 +356,9 @@ int rf_export_state_find(const struct rf_export_state *s, const char *id,
     return 0;
 }
 
-/* ---- pending ---- */
+/* ---- bundles ---- */
 
-static int store_bundle(const char *path, const struct rf_bundle *b, struct rf_err *err)
+int rf_export_store_bundle(const char *path, const struct rf_bundle *b, struct rf_err *err)
 {
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
     int rc = rf_file_sink(path, 0600, true, &sink, err);
@@ -358,7 +369,7 @@ static int store_bundle(const char *path, const struct rf_bundle *b, struct rf_e
     return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
 }
 
-static int load_bundle(const char *path, struct rf_bundle *b, struct rf_err *err)
+int rf_export_load_bundle(const char *path, struct rf_bundle *b, struct rf_err *err)
 {
     int fd = -1;
     uint64_t size;
@@ -374,71 +385,10 @@ int rf_export_state_load_bundle(const struct rf_export_state *s, const struct rf
                                 struct rf_bundle *b, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = rf_export_state_bundle_path(s, id);
-    int rc = load_bundle(path, b, err);
+    int rc = rf_export_load_bundle(path, b, err);
     if (rc == 0 && !rf_digest_eq(&b->id, id))
         rc = rf_fail(err, RFE_INVALID, "%s: it is not the bundle that its name says", path);
     return rc;
-}
-
-int rf_export_state_set_pending(struct rf_export_state *s, const char *key,
-                                const struct rf_bundle *b, const struct rf_snapshot *snap,
-                                struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) char *request = rf_export_state_pending_path(s, "request");
-    RF_CLEANUP(rf_freep) char *bundle = rf_export_state_pending_path(s, "bundle.json");
-    RF_CLEANUP(rf_freep) char *snapshot = rf_export_state_pending_path(s, "snapshot");
-    int rc = rf_export_state_clear_pending(s, err);
-    if (rc == 0)
-        rc = store_bundle(bundle, b, err);
-    if (rc == 0)
-        rc = rf_snapshot_store(snap, snapshot, err);
-    /* the request comes last: without it there is no pending plan */
-    return rc < 0 ? rc : rf_file_write(request, rf_slice_str(key), 0600, err);
-}
-
-int rf_export_state_get_pending(struct rf_export_state *s, const char *key, struct rf_bundle *b,
-                                struct rf_snapshot *snap, struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) char *request = rf_export_state_pending_path(s, "request");
-    RF_CLEANUP(rf_freep) char *bundle = rf_export_state_pending_path(s, "bundle.json");
-    RF_CLEANUP(rf_freep) char *snapshot = rf_export_state_pending_path(s, "snapshot");
-    RF_CLEANUP(rf_buf_release) struct rf_buf text;
-    struct rf_err why = RF_ERR_INIT;
-    rf_buf_init(&text, 1u << 20);
-    int rc = rf_file_read(request, &text, &why);
-    if (rc == -RFE_NOT_FOUND || (rc == 0 && strcmp(text.ptr, key) != 0))
-        return 0;
-    if (rc == 0)
-        rc = load_bundle(bundle, b, &why);
-    if (rc == 0)
-        rc = rf_snapshot_load(snap, snapshot, &why);
-    if (rc == 0 && !rf_digest_eq(&snap->id, &b->snapshot))
-        rc = rf_fail(&why, RFE_INVALID, "the recorded plan is not whole");
-    if (rc == 0)
-        return 1;
-    rf_log(RF_LOG_WARN, "The recorded plan of an earlier run cannot be used; planning anew",
-           "error", why.msg, NULL);
-    (void)err;
-    return 0;
-}
-
-static int remove_file(const char *path, struct rf_err *err)
-{
-    if (unlink(path) < 0 && errno != ENOENT)
-        return rf_fail_errno(err, errno, "remove %s", path);
-    return 0;
-}
-
-int rf_export_state_clear_pending(struct rf_export_state *s, struct rf_err *err)
-{
-    static const char *const names[] = { "request", "bundle.json", "snapshot" };
-    for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
-        RF_CLEANUP(rf_freep) char *path = rf_export_state_pending_path(s, names[i]);
-        int rc = remove_file(path, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
 }
 
 static void count_lines(const struct rf_bundle *b, struct rf_export_record *r)
@@ -461,7 +411,7 @@ int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
     char now[32];
     int rc = rf_snapshot_store(snap, snapshot, err);
     if (rc == 0)
-        rc = store_bundle(bundle, b, err);
+        rc = rf_export_store_bundle(bundle, b, err);
     if (rc < 0)
         return rc;
     const struct rf_export_record *last = rf_export_state_last(s);
@@ -481,7 +431,7 @@ int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
         s->records[s->n++] = r;
         rc = store_history(s, err);
     }
-    return rc < 0 ? rc : rf_export_state_clear_pending(s, err);
+    return rc;
 }
 
 /* ---- where layouts are: locations.json, {"ocidir://NAME":"ocidir:///path", ...} ---- */

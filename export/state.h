@@ -3,6 +3,8 @@
  * Export's memory of one site: a hint, never a fact. Losing it costs bytes, never correctness.
  *
  *     lock  history.json  bundles/<id>.json  snapshots/<snapshot>  cache/blobs/...   pending/{request,bundle.json,snapshot}
+ *
+ * A pending plan is one whose run has not told its end: killed right behind its last step, the same command must not write a second bundle.
  */
 #ifndef RF_EXPORT_STATE_H
 #define RF_EXPORT_STATE_H
@@ -58,22 +60,42 @@ RF_MUST_USE int rf_export_state_check(struct rf_export_state *s, struct rf_err *
 /* Keeps a manifest. */
 RF_MUST_USE int rf_export_state_keep(struct rf_export_state *s, const struct rf_digest *d,
                                      struct rf_slice bytes, struct rf_err *err);
+RF_MUST_USE int rf_export_store_bundle(const char *path, const struct rf_bundle *b,
+                                       struct rf_err *err);
+RF_MUST_USE int rf_export_load_bundle(const char *path, struct rf_bundle *b, struct rf_err *err);
 /* Paths inside the folder; the caller frees. */
 char *rf_export_state_bundle_path(const struct rf_export_state *s, const struct rf_digest *id);
 char *rf_export_state_snapshot_path(const struct rf_export_state *s,
                                     const struct rf_digest *snapshot);
 char *rf_export_state_pending_path(const struct rf_export_state *s, const char *name);
 
-/* Remembers a plan until its bundle is whole: the request it answers (an opaque key), the bundle, the snapshot. Durable. */
+/*
+ * Remembers a plan until its bundle is whole: the request it answers (an opaque key), the bundle, the snapshot, and `file`, the path that the bundle will
+ * have. Durable. What an older plan left beside its own path (export/partial.h) is removed.
+ */
 RF_MUST_USE int rf_export_state_set_pending(struct rf_export_state *s, const char *key,
                                             const struct rf_bundle *b,
-                                            const struct rf_snapshot *snap, struct rf_err *err);
-/* 1 and the plan when one is pending for `key` (loaded into the initialised *b and *snap), 0 when not. */
+                                            const struct rf_snapshot *snap, const char *file,
+                                            struct rf_err *err);
+/* The pending plan may leave something beside this path too. Durable. */
+RF_MUST_USE int rf_export_state_add_pending_file(struct rf_export_state *s, const char *file,
+                                                 struct rf_err *err);
+/* 1 and the plan when one is pending for `key` (loaded into the initialised *b and *snap; it may be recorded already), 0 when not. */
 RF_MUST_USE int rf_export_state_get_pending(struct rf_export_state *s, const char *key,
                                             struct rf_bundle *b, struct rf_snapshot *snap,
                                             struct rf_err *err);
+/* Forgets the plan and removes what it left; never a finished bundle. */
 RF_MUST_USE int rf_export_state_clear_pending(struct rf_export_state *s, struct rf_err *err);
-/* The bundle is whole under its name: its document, snapshot and history line become durable, in this order. Twice is once. */
+/*
+ * The bundle is recorded: removes what the plan left. The plan stays pending until its end was told, when it is the one of this bundle. *told: a
+ * descriptor for rf_export_state_told, or -1; the caller closes it.
+ */
+RF_MUST_USE int rf_export_state_finish_pending(struct rf_export_state *s,
+                                               const struct rf_digest *id, int *told,
+                                               struct rf_err *err);
+/* The run that made the plan has said so to whoever started it. As little work as can be: it is the last thing that a run does. Also without the lock. */
+void rf_export_state_told(int fd);
+/* The bundle is whole under its name: its document, snapshot and history line become durable, in this order. Twice is once. The pending plan stays. */
 RF_MUST_USE int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
                                        const struct rf_snapshot *snap, uint64_t size,
                                        const char *file, struct rf_err *err);

@@ -233,8 +233,8 @@ static void keep_failure(struct writer *w, size_t i, const struct rf_err *why)
     struct rf_plan_failure f = { .blob = (uint32_t)i };
     RF_CLEANUP(rf_freep)
     char *shown = rf_location_reason("", w->locations.list[w->where[i]].path, why->msg);
-    f.reason = rf_xasprintf("blob %s: %s", rf_digest_text(&w->plan->bundle->blobs[i].digest, text),
-                            shown);
+    f.reason =
+        rf_xasprintf("blob %s: %s", rf_digest_text(&w->plan->bundle->blobs[i].digest, text), shown);
     pthread_mutex_lock(&w->lock);
     w->failures = rf_grow(w->failures, w->n_failures, &w->cap_failures, sizeof(*w->failures));
     w->failures[w->n_failures++] = f;
@@ -340,7 +340,10 @@ static void tell_phase(const struct rf_export_request *req, const char *what, ui
         req->phase(req->progress_ctx, what, bytes);
 }
 
-/* Images whose blobs failed leave the bundle; what is finished moves to its new place. */
+/*
+ * Images whose blobs failed leave the bundle; what is finished moves to its new place. Killed in between, the old plan is taken up: what stands at
+ * its place is taken, the rest is fetched, and the files of the new name are known to be ours.
+ */
 static int lay_out_again(struct writer *w, const char *key, struct rf_err *err)
 {
     struct rf_bundle *old = NULL;
@@ -349,11 +352,15 @@ static int lay_out_again(struct writer *w, const char *key, struct rf_err *err)
     drop_failures(w);
     if (rc < 0)
         return rc;
-    rc = rf_partial_move(w->partial, w->plan->bundle, done, err);
+    RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(w->partial->dir, w->plan->bundle);
+    rc = rf_export_state_add_pending_file(w->state, path, err);
+    if (rc == 0)
+        rc = rf_partial_move(w->partial, w->plan->bundle, done, err);
     rf_bundle_release(old);
     free(old);
-    if (rc == 0 && key != NULL)
-        rc = rf_export_state_set_pending(w->state, key, w->plan->bundle, w->plan->snapshot, err);
+    if (rc == 0)
+        rc = rf_export_state_set_pending(w->state, key, w->plan->bundle, w->plan->snapshot, path,
+                                         err);
     return rc < 0 ? rc : find_sources(w, err);
 }
 
@@ -401,6 +408,9 @@ int rf_write_file(const struct rf_export_request *req, struct rf_export_state *s
     rf_locations_init(&w.locations, req->client, state);
     if (rf_path_exists(final)) {
         int rc = check_existing(req, final, plan->bundle, size, err);
+        if (rc == 0)
+            rc = rf_partial_discard(final,
+                                    err); /* of a run that was stopped right behind the last step */
         if (rc == 0)
             *path = RF_STEAL(final);
         return rc;

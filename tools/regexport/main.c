@@ -130,6 +130,7 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
 static void print_buf(struct rf_buf *out, FILE *to)
 {
     fwrite(out->ptr, 1, out->len, to);
+    fflush(to); /* a failure is found once more at the end of the program */
     rf_buf_release(out);
 }
 
@@ -174,8 +175,8 @@ static int finish(const struct rf_env *env, struct session *s,
 
 static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
+    RF_CLEANUP(rf_export_result_release) struct rf_export_result result = RF_EXPORT_RESULT_INIT;
     RF_CLEANUP(session_release) struct session s = { 0 };
-    RF_CLEANUP(rf_export_result_release) struct rf_export_result result = { 0 };
     int rc = open_session(&s, env, ctx, argc, argv, true, err);
     if (rc == 0)
         rc = rf_export_plan(&s.req, &result, err);
@@ -197,8 +198,8 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
                       struct rf_err *err)
 {
     const struct options *o = ctx;
+    RF_CLEANUP(rf_export_result_release) struct rf_export_result result = RF_EXPORT_RESULT_INIT;
     RF_CLEANUP(session_release) struct session s = { 0 };
-    RF_CLEANUP(rf_export_result_release) struct rf_export_result result = { 0 };
     int rc = check_output(o, err);
     if (rc == 0 && o->again != NULL && argc > 0)
         rc = rf_fail(err, RFE_USAGE,

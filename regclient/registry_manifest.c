@@ -223,8 +223,9 @@ static int refused(struct rf_registry *g, const char *repo, const struct rf_call
                    const struct rf_manifest *m, struct rf_err *err)
 {
     int rc = rf_remote_fail(call, resp, err);
+    /* The last of them is said of an index without all of its children. */
     if (rf_answer_has_code(resp, "MANIFEST_BLOB_UNKNOWN") ||
-        rf_answer_has_code(resp, "BLOB_UNKNOWN")) {
+        rf_answer_has_code(resp, "BLOB_UNKNOWN") || rf_answer_has_code(resp, "MANIFEST_UNKNOWN")) {
         struct rf_err why = *err;
         rc = rf_fail(err, RFE_GROUND_MISSING, "%s", why.msg);
         err->http_status = why.http_status;

@@ -4,6 +4,7 @@
 #define RF_TESTS_REGCLIENT_HELPER_RAW_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/buf.h"
 
@@ -12,7 +13,7 @@ struct raw_server {
     unsigned port;
     struct rf_slice answer;
     bool endless; /* the answer again and again */
-    bool stop;
+    atomic_bool stop;
     pthread_t thread;
 };
 /* `answer` must outlive it. Stops with raw_server_stop. */

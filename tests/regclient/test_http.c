@@ -355,6 +355,7 @@ START_TEST(nobody_listens)
     ASSERT_RC(x, -RFE_UNREACHABLE);
     ck_assert_ptr_nonnull(strstr(x.err.msg, "127.0.0.1:9"));
     ck_assert_ptr_null(strstr(x.err.msg, "canary"));
+    exchange_release(&x);
     prepare(&x, RF_GET, "http", "no-such-host.invalid", "/");
     run(r, &x);
     ASSERT_RC(x, -RFE_UNREACHABLE);

@@ -14,11 +14,13 @@
 #define RETRY_ROWS 12
 #define CHALLENGE_ROWS 20
 
+static struct test_table loaded; /* in use to the end of the test */
+
 static struct test_table table(const char *name, size_t rows)
 {
-    struct test_table t = test_table_load(name);
-    ck_assert_msg(t.n == rows, "%s has %zu rows", name, t.n);
-    return t;
+    loaded = test_table_load(name);
+    ck_assert_msg(loaded.n == rows, "%s has %zu rows", name, loaded.n);
+    return loaded;
 }
 
 static int add(struct rf_headers *h, const char *line)

@@ -82,11 +82,11 @@ void rf_bundle_frame_release(struct rf_bundle_frame *f)
 
 void rf_bundle_empty_sig(const struct rf_digest *id, struct rf_buf *out)
 {
-    char text[RF_DIGEST_TEXT];
-    size_t start = out->len;
-    rf_buf_addf(out, "{\"digest\":\"%s\",\"signatures\":[]}", rf_digest_text(id, text));
-    while (out->rc == 0 && out->len - start < RF_BUNDLE_SIG_SIZE)
-        rf_buf_add_char(out, ' ');
+    char text[RF_DIGEST_TEXT], sig[RF_BUNDLE_SIG_SIZE + 1];
+    int n = snprintf(sig, sizeof(sig), "{\"digest\":\"%s\",\"signatures\":[]}",
+                     rf_digest_text(id, text));
+    memset(sig + n, ' ', sizeof(sig) - (size_t)n);
+    rf_buf_add(out, sig, RF_BUNDLE_SIG_SIZE);
 }
 
 static int emit_header(const char *name, uint64_t size, struct rf_sink *sink, struct rf_err *err)

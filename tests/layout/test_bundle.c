@@ -76,6 +76,19 @@ START_TEST(written_as_described)
 }
 END_TEST
 
+/* What the description of the format shows is what the golden files are. */
+START_TEST(the_description_shows_them)
+{
+    size_t len;
+    char *doc = golden("../../../docs/bundle-format.md", &len);
+    char *json = golden_json(samples[_i].name, &len);
+    ck_assert(strstr(doc, json) != NULL);
+    ck_assert(strstr(doc, FULL_ID) != NULL);
+    free(json);
+    free(doc);
+}
+END_TEST
+
 static void shuffle(void *list, size_t n, size_t size, unsigned *seed)
 {
     char swap[256];
@@ -610,6 +623,7 @@ Suite *rf_bundle_suite(void)
     tcase_add_test(t, site_names);
     tcase_add_test(t, chains_are_named_by_site_and_first_snapshot);
     tcase_add_loop_test(t, written_as_described, 0, (int)RF_ARRAY_LEN(samples));
+    tcase_add_loop_test(t, the_description_shows_them, 0, (int)RF_ARRAY_LEN(samples));
     tcase_add_test(t, order_of_the_parts_does_not_matter);
     tcase_add_test(t, what_stands_twice_is_dropped);
     tcase_add_test(t, a_changed_bundle_is_sealed_again);

@@ -160,12 +160,14 @@ static void edit(const char *text, const char *find, const char *replace, const 
     rf_buf_add_str(out, at + strlen(find));
 }
 
+static struct test_table table; /* lives as long as the process */
+
 START_TEST(edits)
 {
-    struct test_table t = test_table_load("bundle/edits.table");
-    ck_assert_uint_gt(t.n, 250);
-    for (size_t i = 0; i < t.n; i++) {
-        char **row = t.rows[i];
+    table = test_table_load("bundle/edits.table");
+    ck_assert_uint_gt(table.n, 250);
+    for (size_t i = 0; i < table.n; i++) {
+        char **row = table.rows[i];
         struct rf_err err = RF_ERR_INIT;
         struct rf_buf text;
         size_t len;

@@ -107,10 +107,9 @@ class Secrets(Case):
     def test_state_is_private(self):
         source = self.scripted("source", self.profile, seed=self.seed(self.sample))
         self.new_bundle("--host", "reg=%s,tls=disabled,user=carrier,pass=%s" % (source.host, CANARY), *references(source, self.sample))
-        self.assertEqual(os.stat(self.work("export-state")).st_mode & 0o077, 0)
-        for base, folders, files in os.walk(self.work("export-state")):
-            for name in folders + [f for f in files if f != "lock"]:  # the lock is empty, and in a folder that is private
-                self.assertEqual(os.stat(os.path.join(base, name)).st_mode & 0o077, 0, os.path.join(base, name))
+        state = self.work("export-state")
+        for path in [state] + [os.path.join(state, n) for n in os.listdir(state) if n != "lock"]:  # the lock is empty
+            self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
 
 
 if __name__ == "__main__":

@@ -195,7 +195,8 @@ uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char 
     struct rf_image im = { .digest = desc->digest, .size = desc->size, .original = RF_NO_ID };
     im.repository = s->wanted.images[of].repository;
     im.tag = intern(s, tag);
-    for (size_t i = 0; s->n_keys == 0 && i < s->wanted.n; i++)
+    bool first = s->n_keys == 0;
+    for (size_t i = 0; first && i < s->wanted.n; i++)
         if (!s->picks[i].dropped)
             (void)enter_key(s, &s->wanted.images[i]);
     if (!enter_key(s, &im))

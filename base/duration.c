@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/duration.h"
 
+#include <inttypes.h>
+
 #include "base/mem.h"
 
 static const struct {
@@ -82,4 +84,44 @@ int rf_duration_parse(struct rf_slice text, uint64_t *nanoseconds, struct rf_err
                        text.len < 64 ? (int)text.len : 64, text.len > 0 ? text.ptr : "");
     *nanoseconds = total;
     return 0;
+}
+
+/* value/unit with the fraction that is there, then the name of the unit. */
+static void add_decimal(struct rf_buf *out, uint64_t value, uint64_t unit, const char *name)
+{
+    char digits[16];
+    int n = 0;
+    for (uint64_t rest = value % unit, u = unit; u > 1; rest %= u) {
+        u /= 10;
+        digits[n++] = (char)('0' + rest / u);
+    }
+    while (n > 0 && digits[n - 1] == '0')
+        n--;
+    rf_buf_addf(out, "%" PRIu64, value / unit);
+    if (n > 0)
+        rf_buf_addf(out, ".%.*s", n, digits);
+    rf_buf_add_str(out, name);
+}
+
+void rf_duration_format(struct rf_buf *out, int64_t nanoseconds)
+{
+    uint64_t ns = nanoseconds < 0 ? -(uint64_t)nanoseconds : (uint64_t)nanoseconds;
+    if (nanoseconds < 0)
+        rf_buf_add_char(out, '-');
+    if (ns == 0)
+        rf_buf_add_str(out, "0s");
+    else if (ns < 1000)
+        add_decimal(out, ns, 1, "ns");
+    else if (ns < 1000000)
+        add_decimal(out, ns, 1000, "\xC2\xB5s");
+    else if (ns < 1000000000)
+        add_decimal(out, ns, 1000000, "ms");
+    else {
+        const uint64_t minute = 60 * 1000000000ULL;
+        if (ns >= 60 * minute)
+            rf_buf_addf(out, "%" PRIu64 "h", ns / (60 * minute));
+        if (ns >= minute)
+            rf_buf_addf(out, "%" PRIu64 "m", ns / minute % 60);
+        add_decimal(out, ns % minute, 1000000000, "s");
+    }
 }

@@ -8,4 +8,7 @@
 /* One or more of <decimal number><unit> with units ns, us, ms, s, m, h, or "0"; not negative; at most 292 years. -RFE_INVALID. */
 RF_MUST_USE int rf_duration_parse(struct rf_slice text, uint64_t *nanoseconds, struct rf_err *err);
 
+/* Appends a span as Go prints it: "1h30m0s", "1.5s", "300ms", "2µs", "-5ns", "0s". */
+void rf_duration_format(struct rf_buf *out, int64_t nanoseconds);
+
 #endif

@@ -34,7 +34,8 @@ static int explain_verify(struct rf_http_exchange *x, const char *url, struct rf
     if (result == SELF_SIGNED || result == SELF_SIGNED_CHAIN || result == NO_ISSUER ||
         result == NO_FIRST)
         return rf_hint(err, rc, "give its CA with --host reg=%s,ca-file=FILE", setting_name(x));
-    if (result == WRONG_HOST)
+    /* The library compares the name by itself, after OpenSSL was content. */
+    if (result == WRONG_HOST || result == 0)
         return rf_hint(err, rc, "the certificate is for another name");
     return rc;
 }

@@ -30,12 +30,17 @@ static void make_folder(struct test_registry *r)
     r->log = rf_path_join(name, "log");
 }
 
-static void run_script(struct test_registry *r, const char *profile, int out)
+static void run_script(struct test_registry *r, const char *profile, const char *cert, int out)
 {
     RF_CLEANUP(rf_freep) char *script = script_path();
+    RF_CLEANUP(rf_freep) char *folder = test_data_path("regclient/tls");
+    RF_CLEANUP(rf_freep) char *pem = rf_xasprintf("%s/%s.pem", folder, cert != NULL ? cert : "");
+    RF_CLEANUP(rf_freep) char *key = rf_xasprintf("%s/%s.key", folder, cert != NULL ? cert : "");
+    RF_CLEANUP(rf_freep) char *ca = rf_path_join(folder, "ca.pem");
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that crashes takes it along */
     dup2(out, 1);
-    execlp("python3", "python3", script, "--profile", profile, "--log", r->log, (char *)NULL);
+    execlp("python3", "python3", script, "--profile", profile, "--log", r->log,
+           cert != NULL ? "--tls" : (char *)NULL, pem, key, ca, (char *)NULL);
     _exit(127);
 }
 
@@ -54,7 +59,7 @@ static void read_ports(struct test_registry *r, int fd)
     r->other = rf_xasprintf("127.0.0.1:%u", other_port);
 }
 
-static void start_process(struct test_registry *r, const char *profile)
+static void start_process(struct test_registry *r, const char *profile, const char *cert)
 {
     int fds[2];
     RF_CLEANUP(rf_freep)
@@ -65,7 +70,7 @@ static void start_process(struct test_registry *r, const char *profile)
     r->pid = fork();
     ck_assert_int_ge(r->pid, 0);
     if (r->pid == 0)
-        run_script(r, file, fds[1]);
+        run_script(r, file, cert, fds[1]);
     close(fds[1]);
     read_ports(r, fds[0]);
     close(fds[0]);
@@ -75,7 +80,8 @@ static void start_client(struct test_registry *r, const char *host)
 {
     struct rf_err err = RF_ERR_INIT;
     RF_CLEANUP(rf_freep)
-    char *flag = rf_xasprintf("reg=%s,tls=disabled%s", r->name, host != NULL ? host : "");
+    char *flag = rf_xasprintf("reg=%s%s%s", r->name, r->tls ? "" : ",tls=disabled",
+                              host != NULL ? host : "");
     r->hosts = rf_hosts_new();
     ck_assert_msg(rf_hosts_add_flag(r->hosts, flag, &err) == 0, "%s", err.msg);
     ck_assert_msg(rf_http_new(NULL, &r->http, &err) == 0, "%s", err.msg);
@@ -86,13 +92,25 @@ static void start_client(struct test_registry *r, const char *host)
     ck_assert_msg(rf_registry_open(r->remote, &r->place, &err) == 0, "%s", err.msg);
 }
 
-struct test_registry *test_registry_start(const char *profile, const char *host)
+static struct test_registry *start(const char *profile, const char *cert, const char *host)
 {
     struct test_registry *r = rf_xcalloc(1, sizeof(*r));
+    r->tls = cert != NULL;
     make_folder(r);
-    start_process(r, profile);
+    start_process(r, profile, cert);
     start_client(r, host);
     return r;
+}
+
+struct test_registry *test_registry_start(const char *profile, const char *host)
+{
+    return start(profile, NULL, host);
+}
+
+struct test_registry *test_registry_start_tls(const char *profile, const char *cert,
+                                              const char *host)
+{
+    return start(profile, cert, host);
 }
 
 static void remove_file(const char *folder, const char *name)
@@ -136,7 +154,8 @@ char *test_registry_log(struct test_registry *r)
     return text != NULL ? text : rf_xstrdup("");
 }
 
-static unsigned count(struct test_registry *r, const char *origin, const char *glob, bool logins)
+static unsigned count(struct test_registry *r, const char *origin, const char *glob,
+                      const char *flag)
 {
     /* A line is written once the answer is out, which may be a moment after it came. */
     usleep(20000);
@@ -154,8 +173,7 @@ static unsigned count(struct test_registry *r, const char *origin, const char *g
         if (origin != NULL &&
             strcmp(json_string_value(json_object_get(doc, "origin")), origin) != 0)
             continue;
-        if (rf_text_glob(glob, what) &&
-            (!logins || json_is_true(json_object_get(doc, "has_authorization"))))
+        if (rf_text_glob(glob, what) && (flag == NULL || json_is_true(json_object_get(doc, flag))))
             n++;
     }
     return n;
@@ -163,12 +181,12 @@ static unsigned count(struct test_registry *r, const char *origin, const char *g
 
 unsigned test_registry_count(struct test_registry *r, const char *origin, const char *glob)
 {
-    return count(r, origin, glob, false);
+    return count(r, origin, glob, NULL);
 }
 
 unsigned test_registry_logins(struct test_registry *r, const char *origin, const char *glob)
 {
-    return count(r, origin, glob, true);
+    return count(r, origin, glob, "has_authorization");
 }
 
 static size_t collect(char *p, size_t size, size_t n, void *ctx)
@@ -192,6 +210,11 @@ unsigned test_registry_sessions(struct test_registry *r)
     RF_CLEANUP(rf_json_decrefp) json_t *doc = json_loadb(body.ptr, body.len, 0, NULL);
     ck_assert(json_is_integer(json_object_get(doc, "uploads")));
     return (unsigned)json_integer_value(json_object_get(doc, "uploads"));
+}
+
+unsigned test_registry_certs(struct test_registry *r, const char *origin, const char *glob)
+{
+    return count(r, origin, glob, "client_cert");
 }
 
 void test_registry_forget(struct test_registry *r)
@@ -252,6 +275,7 @@ static long put(const char *method, const char *url, const char *type, const cha
     curl_easy_setopt(e, CURLOPT_HEADERDATA, location);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L); /* what is put is public */
     curl_easy_setopt(e, CURLOPT_USERPWD, "carrier:canary-secret-1");
     ck_assert_int_eq(curl_easy_perform(e), CURLE_OK);
     curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
@@ -277,12 +301,17 @@ static void push_blob(struct test_registry *r, const char *repo, const char *byt
 {
     char text[RF_DIGEST_TEXT];
     char location[1024] = "";
-    RF_CLEANUP(rf_freep) char *post = rf_xasprintf("http://%s/v2/%s/blobs/uploads/", r->name, repo);
+    RF_CLEANUP(rf_freep)
+    char *post =
+        rf_xasprintf("%s://%s/v2/%s/blobs/uploads/", r->tls ? "https" : "http", r->name, repo);
     rf_digest_of(RF_DIGEST_SHA256, rf_slice_of(bytes, size), digest);
     ck_assert_int_eq(put("POST", post, "application/octet-stream", "", 0, location), 202);
     RF_CLEANUP(rf_freep)
     char *url =
-        rf_xasprintf("%s%s%s%sdigest=%s", location[0] == '/' ? "http://" : "",
+        rf_xasprintf("%s%s%s%sdigest=%s",
+                     location[0] != '/' ? ""
+                     : r->tls           ? "https://"
+                                        : "http://",
                      location[0] == '/' ? r->name : "", location,
                      strchr(location, '?') != NULL ? "&" : "?", rf_digest_text(digest, text));
     ck_assert_int_eq(put("PUT", url, "application/octet-stream", bytes, size, location), 201);
@@ -303,7 +332,7 @@ void test_registry_manifest(struct test_registry *r, const char *repo, const cha
     struct rf_digest d;
     rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(body), &d);
     RF_CLEANUP(rf_freep)
-    char *url = rf_xasprintf("http://%s/v2/%s/manifests/%s", r->name, repo,
+    char *url = rf_xasprintf("%s://%s/v2/%s/manifests/%s", r->tls ? "https" : "http", r->name, repo,
                              tag != NULL ? tag : rf_digest_text(&d, text));
     ck_assert_int_eq(put("PUT", url, type, body, strlen(body), location), 201);
     if (digest != NULL)

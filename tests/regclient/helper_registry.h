@@ -10,6 +10,7 @@ struct test_registry {
     char *other;  /* its second origin */
     char *folder; /* of its own, removed at the end */
     char *log;    /* a file in it */
+    bool tls;
     int pid;
     struct rf_hosts *hosts;
     struct rf_http *http;
@@ -22,17 +23,22 @@ struct test_registry {
  * Never fails: a registry that does not come up ends the test.
  */
 struct test_registry *test_registry_start(const char *profile, const char *host);
+/* Over TLS, with the certificate `cert` of tests/data/regclient/tls; client certificates of its CA are asked for. `host` says how to trust it. */
+struct test_registry *test_registry_start_tls(const char *profile, const char *cert,
+                                              const char *host);
 void test_registry_stop(struct test_registry *r);
 void test_registry_stopp(struct test_registry **r);
 
 /* Requests logged so far whose "METHOD path" fits the glob ("GET /v2/a/blobs/"), of origin "main", "other" or both (NULL). */
 unsigned test_registry_count(struct test_registry *r, const char *origin, const char *glob);
+/* How many of those came with a client certificate. */
+unsigned test_registry_certs(struct test_registry *r, const char *origin, const char *glob);
 /* How many of those carried an Authorization header. */
 unsigned test_registry_logins(struct test_registry *r, const char *origin, const char *glob);
 /* All of them as text, for messages. The caller frees. */
 char *test_registry_log(struct test_registry *r);
 unsigned test_registry_sessions(struct test_registry *r); /* uploads that are open */
-void test_registry_forget(struct test_registry *r); /* the log so far */
+void test_registry_forget(struct test_registry *r);       /* the log so far */
 
 /* A blob of `size` bytes that depend on `seed`, pushed to `repo` with no help of ours. */
 void test_registry_blob(struct test_registry *r, const char *repo, unsigned seed, size_t size,

@@ -127,7 +127,7 @@ class _Stream:
 
 class Server:
     def __init__(self, app, host="127.0.0.1", port=0, tls=None, after=None):
-        """tls: (certificate file, key file). after(Request, Response, error): called when an answer is out."""
+        """tls: (certificate file, key file[, CA of client certificates, which are asked for then and not demanded]). after(Request, Response, error): called when an answer is out."""
         self.app = app
         self.after = after
         self.host = host
@@ -136,7 +136,10 @@ class Server:
         self.tls = None
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.tls.load_cert_chain(*tls)
+            self.tls.load_cert_chain(*tls[:2])
+            if len(tls) > 2:
+                self.tls.load_verify_locations(tls[2])
+                self.tls.verify_mode = ssl.CERT_OPTIONAL
         self._stopping = False
         self._thread = None
         self._connections = set()
@@ -220,6 +223,7 @@ class Server:
             return False
         method, target, headers = head
         request = Request(method, target, headers, stream, self, address)
+        request.client_cert = bool(self.tls and sock.getpeercert())
         response, error = Response(0), None
         self._count(request, 1)
         try:

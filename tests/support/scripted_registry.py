@@ -4,7 +4,7 @@
 
 As a program (prints its port, then its second origin's port, on one line; ends on SIGTERM):
 
-    scripted_registry.py [--profile FILE|NAME] [--log FILE] [--seed LAYOUT_TREE] [--tls CERT KEY] [--port N]
+    scripted_registry.py [--profile FILE|NAME] [--log FILE] [--seed LAYOUT_TREE] [--tls CERT KEY [CLIENT_CA]] [--port N]
 
 As a module: ScriptedRegistry(profile).start(), .port, .store, .log, .stop().
 
@@ -323,6 +323,8 @@ class ScriptedRegistry:
                 "auth": request.header("authorization", "").split(" ")[0], "range": request.header("range"),
                 "status": response.status, "sent": response.sent, "received": len(request._body or b""),
                 "rule": getattr(request, "rule", None), "time": round(time.monotonic(), 4)}
+        if self.main.tls:
+            line["client_cert"] = request.client_cert
         if self.canaries:
             line["canary"] = any(c in text for c in self.canaries for text in everything)
         if failure:
@@ -753,7 +755,7 @@ def main():
     parser.add_argument("--profile")
     parser.add_argument("--log")
     parser.add_argument("--seed", help="a tree of image layouts, <repository>/index.json, taken in at start")
-    parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    parser.add_argument("--tls", nargs="+", metavar="FILE", help="certificate, key, and the CA of client certificates")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--canary", action="append", default=[], help="a secret whose appearance in a request is logged")
     args = parser.parse_args()

@@ -8,6 +8,7 @@
 
 /* X509_V_ERR_… of OpenSSL, which is all that the library tells about a refused certificate. */
 enum verify_result {
+    NOT_LOOKED_AT = 1,
     NOT_YET_VALID = 9,
     EXPIRED = 10,
     SELF_SIGNED = 18,
@@ -34,8 +35,8 @@ static int explain_verify(struct rf_http_exchange *x, const char *url, struct rf
     if (result == SELF_SIGNED || result == SELF_SIGNED_CHAIN || result == NO_ISSUER ||
         result == NO_FIRST)
         return rf_hint(err, rc, "give its CA with --host reg=%s,ca-file=FILE", setting_name(x));
-    /* The library compares the name by itself, after OpenSSL was content. */
-    if (result == WRONG_HOST || result == 0)
+    /* The library compares the name by itself, before it looks at what OpenSSL says. */
+    if (result == WRONG_HOST || result == NOT_LOOKED_AT)
         return rf_hint(err, rc, "the certificate is for another name");
     return rc;
 }

@@ -287,15 +287,50 @@ static int file_write(struct rf_sink *s, const void *p, size_t n, struct rf_err 
     return 0;
 }
 
+/* A name for a temporary that no other writer has. The caller frees. */
+static char *temp_name(const struct file_sink *f, unsigned tries)
+{
+    /* Unpredictable is not needed (O_EXCL sees to safety), only different. */
+    uint64_t mark[3] = { rf_now_ms(), (uint64_t)getpid(), (uint64_t)(uintptr_t)f + tries };
+    uint64_t hash = rf_hash_bytes(rf_slice_of(mark, sizeof(mark)));
+    return rf_xasprintf(RF_FILE_TEMP_PREFIX "%016llx", (unsigned long long)hash);
+}
+
+static int link_nameless(const struct file_sink *f, const char *name)
+{
+    char self[64];
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+    return linkat(AT_FDCWD, self, f->dirfd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+/* Linking never replaces, renaming does: the file gets a name for a moment. Its lock keeps rf_file_sweep away. */
+static int name_to_replace(struct file_sink *f)
+{
+    (void)flock(f->fd, LOCK_EX | LOCK_NB);
+    for (unsigned tries = 0; tries < 100; tries++) {
+        char *temp = temp_name(f, tries);
+        int e = link_nameless(f, temp);
+        if (e == 0) {
+            f->temp = temp;
+            return 0;
+        }
+        free(temp);
+        if (e != EEXIST)
+            return e;
+    }
+    return EEXIST;
+}
+
 /* Gives the temporary its name. Returns 0 or an errno. */
 static int give_name(struct file_sink *f)
 {
-    if (f->temp == NULL) {
-        char self[64];
-        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
-        return linkat(AT_FDCWD, self, f->dirfd, f->name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
-    }
     int e = 0;
+    if (f->temp == NULL && !f->replace)
+        return link_nameless(f, f->name);
+    if (f->temp == NULL)
+        e = name_to_replace(f);
+    if (e != 0)
+        return e;
     if (!f->replace)
         e = rename_noreplace(f->dirfd, f->temp, f->dirfd, f->name);
     else if (renameat(f->dirfd, f->temp, f->dirfd, f->name) < 0)
@@ -351,12 +386,8 @@ static int open_nameless(int dirfd, unsigned mode)
 
 static int open_named(struct file_sink *f, unsigned mode, struct rf_err *err)
 {
-    for (int tries = 0; tries < 100; tries++) {
-        /* Unpredictable is not needed (O_EXCL sees to safety), only different. */
-        uint64_t mark[3] = { rf_now_ms(), (uint64_t)getpid(),
-                             (uint64_t)(uintptr_t)f + (unsigned)tries };
-        uint64_t hash = rf_hash_bytes(rf_slice_of(mark, sizeof(mark)));
-        char *temp = rf_xasprintf(RF_FILE_TEMP_PREFIX "%016llx", (unsigned long long)hash);
+    for (unsigned tries = 0; tries < 100; tries++) {
+        char *temp = temp_name(f, tries);
         int fd = openat(f->dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                         (mode_t)mode);
         if (fd >= 0) {
@@ -395,9 +426,8 @@ int rf_file_sink(const char *path, unsigned mode, bool replace, struct rf_sink *
     int rc = open_folder(dir, &f->dirfd, err);
     if (rc < 0)
         return rc;
-    /* Linking never replaces, so a file that shall do so needs a name to be renamed. */
-    if (!replace)
-        f->fd = open_nameless(f->dirfd, mode);
+    /* A killed writer leaves nothing behind, unless the file system knows no files without a name. */
+    f->fd = open_nameless(f->dirfd, mode);
     if (f->fd < 0) {
         rc = open_named(f, mode, err);
         if (rc < 0)

@@ -321,7 +321,8 @@ START_TEST(a_killed_writer_is_swept)
     int status;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFSIGNALED(status));
-    ck_assert_uint_eq(dir_count("."), 1);
+    /* at most one, where the file system knows no files without a name */
+    ck_assert_uint_le(dir_count("."), 1);
     ck_assert_int_eq(rf_file_sweep(".", NULL), 0);
     ck_assert_uint_eq(dir_count("."), 0);
 }

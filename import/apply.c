@@ -95,9 +95,13 @@ static int blob_job(void *ctx, size_t k, struct rf_err *err)
         rc = rf_bundle_file_verify_blob(r->file, blob, r->req->progress, r->req->progress_ctx, err);
     if (rc == 0 && !r->req->stream && carried && !moved && r->req->progress != NULL)
         r->req->progress(r->req->progress_ctx, r->doc->blobs[blob].size);
-    if (rc == -RFE_DIGEST_MISMATCH && carried)
-        rc = rf_fail(err, RFE_DAMAGED, "%s: it was damaged or changed after it was verified",
-                     rf_bundle_file_place(r->file)->name);
+    /* whose fault is it? the medium is asked once more before the destination is believed */
+    if (carried && (rc == -RFE_DIGEST_MISMATCH || rc == -RFE_SIZE_MISMATCH)) {
+        struct rf_err why = RF_ERR_INIT;
+        int again = rf_bundle_file_verify_blob(r->file, blob, NULL, NULL, &why);
+        if (again < 0)
+            rc = rf_fail(err, -again, "%s", why.msg);
+    }
     return rc;
 }
 
@@ -117,7 +121,8 @@ int rf_apply_blobs(struct rf_import_run *r, struct rf_err *err)
 /* ---- manifests ---- */
 
 struct manifest_job {
-    uint32_t blob, repo;
+    uint32_t blob, item; /* item: of doc->lists */
+    uint32_t repo;
 };
 
 struct manifest_jobs {
@@ -138,11 +143,11 @@ static int repair_blobs(struct rf_import_run *r, const struct rf_manifest *m, st
 {
     for (size_t i = 0; i <= m->n_entries; i++) {
         const struct rf_descriptor *d = i < m->n_entries ? &m->entries[i] : &m->config;
-        bool moved;
+        bool moved = false;
         if (!rf_digest_is_set(&d->digest))
             continue;
         const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &d->digest);
-        if (b == NULL || b->kind == RF_BLOB_MANIFEST || b->travel != RF_TRAVEL_CARRIED)
+        if (b == NULL || b->kind == RF_BLOB_MANIFEST)
             continue;
         int rc = place_blob(r, (uint32_t)(b - r->doc->blobs), &moved, err);
         if (rc < 0)
@@ -162,14 +167,20 @@ static int put_manifest(struct rf_import_run *r, const struct manifest_job *job,
         rc = rf_place_put_manifest(r->req->to, repo, NULL, m, flags, &why);
         if (rc == 0)
             return 0;
-        if (round + 1 == REPAIR_ROUNDS || rc != -RFE_GROUND_MISSING || m->kind != RF_KIND_IMAGE)
+        bool lost = rc == -RFE_GROUND_MISSING || rc == -RFE_NOT_FOUND;
+        if (round + 1 == REPAIR_ROUNDS || !lost || m->kind != RF_KIND_IMAGE)
             return rf_fail(err, -rc, "%s", why.msg);
         rc = repair_blobs(r, m, err);
     }
     return rc;
 }
 
-static int manifest_there(struct rf_import_run *r, const struct manifest_job *job, const char *repo)
+/*
+ * What refers to something is put in any case: killed between a manifest and the list of referrers that registries without the API need,
+ * an earlier run may have left it out of that.
+ */
+static bool manifest_there(struct rf_import_run *r, const struct manifest_job *job,
+                           const char *repo)
 {
     const struct rf_bundle_blob *b = &r->doc->blobs[job->blob];
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
@@ -179,7 +190,8 @@ static int manifest_there(struct rf_import_run *r, const struct manifest_job *jo
         return true;
     if (is_untagged_line(r, job) && (r->req->to->flags & RF_PLACE_LOCAL) != 0)
         return false; /* a layout's file may be there without its line in index.json */
-    return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, &m, &unused) == 0;
+    return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, &m, &unused) == 0 &&
+           !m->has_subject;
 }
 
 static int manifest_job(void *ctx, size_t k, struct rf_err *err)
@@ -206,8 +218,8 @@ static int manifest_job(void *ctx, size_t k, struct rf_err *err)
     if (rf_run_ends(rc))
         return rf_fail(err, -rc, "%s", why.msg);
     pthread_mutex_lock(&r->lock);
-    if (r->failed[job->blob] == NULL)
-        r->failed[job->blob] = rf_xstrdup(why.msg);
+    if (r->failed[job->item] == NULL)
+        r->failed[job->item] = rf_xstrdup(why.msg);
     pthread_mutex_unlock(&r->lock);
     return 0;
 }
@@ -217,35 +229,71 @@ static void add_level(struct manifest_jobs *jobs, const uint8_t *levels, uint8_t
     const struct rf_bundle *doc = jobs->r->doc;
     jobs->n = 0;
     for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
-        if (levels[i] != level || jobs->r->failed[i] != NULL)
-            continue;
-        for (uint32_t k = 0; k < doc->blobs[i].n_repos; k++) {
+        for (uint32_t k = 0; levels[i] == level && k < doc->blobs[i].n_repos; k++) {
+            uint32_t item = doc->blobs[i].first_repo + k;
+            if (jobs->r->failed[item] != NULL)
+                continue;
             jobs->list = rf_grow(jobs->list, jobs->n, &jobs->cap, sizeof(*jobs->list));
-            jobs->list[jobs->n++] =
-                (struct manifest_job){ (uint32_t)i, doc->lists[doc->blobs[i].first_repo + k] };
+            jobs->list[jobs->n++] = (struct manifest_job){ (uint32_t)i, item, doc->lists[item] };
         }
     }
+}
+
+/* The item of doc->lists that stands for the blob in this repository; the repository's list rises. RF_NO_ID when it is not wanted there. */
+static uint32_t item_in(const struct rf_bundle *doc, const struct rf_bundle_blob *b, uint32_t repo)
+{
+    for (uint32_t k = 0; k < b->n_repos; k++)
+        if (doc->lists[b->first_repo + k] == repo)
+            return b->first_repo + k;
+    return RF_NO_ID;
+}
+
+static bool fail_parent(struct rf_import_run *r, const struct rf_content_edge *e)
+{
+    const struct rf_bundle_blob *parent = &r->doc->blobs[e->parent],
+                                *child = &r->doc->blobs[e->child];
+    bool any = false;
+    for (uint32_t k = 0; k < parent->n_repos; k++) {
+        uint32_t item = parent->first_repo + k;
+        uint32_t below = item_in(r->doc, child, r->doc->lists[item]);
+        if (below == RF_NO_ID || r->failed[below] == NULL || r->failed[item] != NULL)
+            continue;
+        r->failed[item] = rf_xstrdup(r->failed[below]);
+        any = true;
+    }
+    return any;
 }
 
 /* What stands above a refused manifest is not even tried. */
 static void fail_parents(struct rf_import_run *r)
 {
-    for (int round = 0; round <= RF_INDEX_DEPTH_MAX; round++)
-        for (size_t i = 0; i < r->content.n_edges; i++) {
-            const struct rf_content_edge *e = &r->content.edges[i];
-            if (r->failed[e->child] != NULL && r->failed[e->parent] == NULL)
-                r->failed[e->parent] = rf_xstrdup(r->failed[e->child]);
-        }
+    bool any = false;
+    for (size_t i = 0; i < r->doc->n_lists && !any; i++)
+        any = r->failed[i] != NULL;
+    for (int round = 0; any && round <= RF_INDEX_DEPTH_MAX; round++) {
+        any = false;
+        for (size_t i = 0; i < r->content.n_edges; i++)
+            any = fail_parent(r, &r->content.edges[i]) || any;
+    }
+}
+
+static const char *failure_of(const struct rf_import_run *r, const struct rf_image *im)
+{
+    const struct rf_bundle *doc = r->doc;
+    const struct rf_bundle_blob *b = rf_bundle_find(doc, &im->digest);
+    for (uint32_t k = 0; b != NULL && k < b->n_repos; k++)
+        if (doc->repositories[doc->lists[b->first_repo + k]] == im->repository)
+            return r->failed[b->first_repo + k];
+    return NULL;
 }
 
 static void refuse_images(struct rf_import_run *r)
 {
     const struct rf_desired *d = &r->doc->desired;
     for (size_t i = 0; i < d->n; i++) {
-        if (!rf_image_travels(&d->images[i]) || r->refused[i] != NULL)
-            continue;
-        const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &d->images[i].digest);
-        const char *reason = r->failed[b - r->doc->blobs];
+        const char *reason = rf_image_travels(&d->images[i]) && r->refused[i] == NULL
+                                 ? failure_of(r, &d->images[i])
+                                 : NULL;
         if (reason == NULL)
             continue;
         r->refused[i] =
@@ -271,6 +319,28 @@ int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
     free(jobs.list);
     refuse_images(r);
     return rc;
+}
+
+/* ---- repositories ---- */
+
+int rf_apply_hold(struct rf_import_run *r, struct rf_err *err)
+{
+    for (size_t i = 0; i < r->doc->n_repositories; i++) {
+        RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, (uint32_t)i));
+        int rc = rf_place_hold(r->req->to, repo, err);
+        if (rc < 0)
+            return rc;
+        r->held++;
+    }
+    return 0;
+}
+
+void rf_apply_unhold(struct rf_import_run *r)
+{
+    for (; r->held > 0; r->held--) {
+        RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, (uint32_t)r->held - 1));
+        rf_place_unhold(r->req->to, repo);
+    }
 }
 
 /* ---- tags ---- */
@@ -311,16 +381,27 @@ static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
     }
 }
 
+/* The tag is read, not only asked for: a registry may tell of what it cannot give any more, and a tag that cannot be read is set again. */
 static int old_tag_job(void *ctx, size_t k, struct rf_err *err)
 {
     struct tag_jobs *t = ctx;
-    struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
-    int rc = rf_place_resolve(t->r->req->to, t->repos[k], t->old[k].tag, NULL, &desc, err);
+    struct rf_place *to = t->r->req->to;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
+    struct rf_err why = RF_ERR_INIT;
+    int rc = rf_place_get_manifest(to, t->repos[k], t->old[k].tag, NULL, NULL, &m, &why);
+    if (rc == 0) {
+        t->old[k].was = m->digest;
+        return 0;
+    }
+    /* what is no image to us can be what the tag was all the same */
+    if (rc != -RFE_NOT_FOUND && !rf_run_ends(rc))
+        rc = rf_place_resolve(to, t->repos[k], t->old[k].tag, NULL, &desc, &why);
     if (rc == 0)
         t->old[k].was = desc.digest;
-    rf_descriptor_release(&desc);
     /* some registries answer 401 or 403 for a repository that is not there yet; writing will tell */
-    return rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0 : rc;
+    return rc == 0 || rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0
+                                                                : rf_fail(err, -rc, "%s", why.msg);
 }
 
 static int tag_manifest(struct rf_import_run *r, const struct rf_image *im, const char *repo,

@@ -4,17 +4,34 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 
+static int compare_roots(const void *a, const void *b, void *ctx)
+{
+    const struct rf_desired *d = ctx;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int c = rf_digest_cmp(&d->images[x].digest, &d->images[y].digest);
+    return c != 0 ? c : (x > y) - (x < y);
+}
+
 void rf_content_init(struct rf_content *c, struct rf_bundle_file *file)
 {
     memset(c, 0, sizeof(*c));
     c->file = file;
     c->doc = rf_bundle_file_doc(file);
+    struct rf_desired d = c->doc->desired;
+    c->roots = rf_xcalloc(d.n + 1, sizeof(*c->roots));
+    for (size_t i = 0; i < d.n; i++)
+        if (rf_image_travels(&d.images[i]))
+            c->roots[c->n_roots++] = (uint32_t)i;
+    if (c->n_roots > 1)
+        qsort_r(c->roots, c->n_roots, sizeof(*c->roots), compare_roots, &d);
 }
 
 void rf_content_release(struct rf_content *c)
 {
     free(c->edges);
+    free(c->roots);
     c->edges = NULL;
+    c->roots = NULL;
 }
 
 bool rf_image_chose(const struct rf_desired *d, const struct rf_image *im,
@@ -26,30 +43,69 @@ bool rf_image_chose(const struct rf_desired *d, const struct rf_image *im,
     return false;
 }
 
-const struct rf_image *rf_content_sparse_line(const struct rf_content *c,
-                                              const struct rf_digest *index)
+/* The first in c->roots of this digest, or where it would stand. */
+static size_t first_root(const struct rf_content *c, const struct rf_digest *d)
 {
-    const struct rf_desired *d = &c->doc->desired;
-    for (size_t i = 0; i < d->n; i++)
-        if (d->images[i].n_children > 0 && rf_digest_eq(&d->images[i].digest, index))
-            return &d->images[i];
-    return NULL;
+    size_t lo = 0, hi = c->n_roots;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (rf_digest_cmp(&c->doc->desired.images[c->roots[mid]].digest, d) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* The next line of this root from number *at on, or NULL. */
+static const struct rf_image *next_line(const struct rf_content *c, const struct rf_digest *root,
+                                        size_t *at)
+{
+    if (*at == c->n_roots)
+        return NULL;
+    const struct rf_image *im = &c->doc->desired.images[c->roots[*at]];
+    if (!rf_digest_eq(&im->digest, root))
+        return NULL;
+    ++*at;
+    return im;
 }
 
 /* Some line with this root leaves the child out, and none asks for it. */
 static bool left_out(const struct rf_content *c, const struct rf_digest *index,
                      const struct rf_digest *child)
 {
-    const struct rf_desired *d = &c->doc->desired;
+    const struct rf_image *im;
     bool sparse = false;
-    for (size_t i = 0; i < d->n; i++) {
-        if (!rf_image_travels(&d->images[i]) || !rf_digest_eq(&d->images[i].digest, index))
-            continue;
-        if (d->images[i].n_children == 0 || rf_image_chose(d, &d->images[i], child))
+    for (size_t at = first_root(c, index); (im = next_line(c, index, &at)) != NULL;) {
+        if (im->n_children == 0 || rf_image_chose(&c->doc->desired, im, child))
             return false;
         sparse = true;
     }
     return sparse;
+}
+
+static bool has_entry(const struct rf_manifest *m, const struct rf_digest *d)
+{
+    for (size_t i = 0; i < m->n_entries; i++)
+        if (rf_digest_eq(&m->entries[i].digest, d))
+            return true;
+    return false;
+}
+
+/* What a line chose of this index must be in it. */
+static int check_chosen(const struct rf_content *c, const struct rf_manifest *m, struct rf_err *err)
+{
+    const struct rf_image *im;
+    char text[RF_DIGEST_TEXT];
+    for (size_t at = first_root(c, &m->digest); (im = next_line(c, &m->digest, &at)) != NULL;) {
+        for (uint32_t i = 0; i < im->n_children; i++) {
+            const struct rf_digest *child = &c->doc->desired.digests[im->first_child + i];
+            if (m->kind != RF_KIND_INDEX || !has_entry(m, child))
+                return rf_fail(err, RFE_DAMAGED, "%s is chosen of it, but is not in it",
+                               rf_digest_text(child, text));
+        }
+    }
+    return 0;
 }
 
 /* Both lists rise. */
@@ -101,8 +157,8 @@ static int check_child(struct rf_content *c, uint32_t parent, const struct rf_ma
 int rf_content_check_manifest(struct rf_content *c, uint32_t blob, const struct rf_manifest *m,
                               struct rf_err *err)
 {
-    int rc = 0;
-    if (m->kind == RF_KIND_IMAGE)
+    int rc = check_chosen(c, m, err);
+    if (rc == 0 && m->kind == RF_KIND_IMAGE)
         rc = check_child(c, blob, m, &m->config, RF_BLOB_CONFIG, err);
     for (size_t i = 0; rc == 0 && i < m->n_entries; i++) {
         const struct rf_descriptor *d = &m->entries[i];

@@ -18,6 +18,8 @@ struct rf_content {
     const struct rf_bundle *doc;
     struct rf_content_edge *edges;
     size_t n_edges, cap_edges;
+    uint32_t *roots; /* the new and changed images, by digest */
+    size_t n_roots;
 };
 void rf_content_init(struct rf_content *c, struct rf_bundle_file *file);
 void rf_content_release(struct rf_content *c);
@@ -26,9 +28,6 @@ RF_MUST_USE int rf_content_check(struct rf_content *c, struct rf_err *err);
 /* Checks one manifest, whose number among the blobs is `blob`: an assumed one, once it was read at the destination. */
 RF_MUST_USE int rf_content_check_manifest(struct rf_content *c, uint32_t blob,
                                           const struct rf_manifest *m, struct rf_err *err);
-/* The image line that chose only some children of this index, or NULL. */
-const struct rf_image *rf_content_sparse_line(const struct rf_content *c,
-                                              const struct rf_digest *index);
 bool rf_image_chose(const struct rf_desired *d, const struct rf_image *im,
                     const struct rf_digest *child);
 /* Per blob: 0 for a manifest without manifests below it, else one more than the highest of those. Malloc'd, the caller frees. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/ground.h"
 
-#include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/standing.h"
 
 /* ---- what the new and changed images build on ---- */
 
@@ -34,303 +34,267 @@ static int look_in(struct rf_import_run *r, uint32_t blob, uint32_t number, stru
     return rc;
 }
 
-/* In the repositories that the base names, then in those that need it. */
+/* Item i of the places to look in: the repositories that the base names, then those that need it and are not among the former. RF_NO_ID: passed over. */
+static uint32_t place_to_look(const struct rf_bundle *doc, const struct rf_bundle_blob *b,
+                              uint32_t i)
+{
+    if (i < b->n_from)
+        return doc->lists[b->first_from + i];
+    uint32_t number = doc->lists[b->first_repo + (i - b->n_from)];
+    for (uint32_t k = 0; k < b->n_from; k++)
+        if (doc->lists[b->first_from + k] == number)
+            return RF_NO_ID;
+    return number;
+}
+
+/* Some registries answer for a repository that they do not have as for one that is not ours: that says nothing while another has the blob. */
 static int assumed_job(void *ctx, size_t k, struct rf_err *err)
 {
     struct assumed *a = ctx;
     struct rf_import_run *r = a->r;
     uint32_t blob = a->blobs[k];
     const struct rf_bundle_blob *b = &r->doc->blobs[blob];
+    struct rf_err denied = RF_ERR_INIT;
     for (uint32_t i = 0; i < b->n_from + b->n_repos; i++) {
-        uint32_t item = i < b->n_from ? b->first_from + i : b->first_repo + (i - b->n_from);
-        int rc = look_in(r, blob, r->doc->lists[item], err);
+        uint32_t number = place_to_look(r->doc, b, i);
+        struct rf_err why = RF_ERR_INIT;
+        if (number == RF_NO_ID)
+            continue;
+        int rc = look_in(r, blob, number, &why);
         if (rc == 0) {
-            r->found[blob] = r->doc->lists[item];
+            r->found[blob] = number;
             rf_run_count(r, &r->counts.probes, 1);
             return 0;
         }
-        if (rc != -RFE_NOT_FOUND)
-            return rf_wrap(err, rc, "look for what the bundle builds on at %s", r->req->to_name);
+        if (rc == -RFE_DENIED)
+            denied = why;
+        else if (rc != -RFE_NOT_FOUND && rc != -RFE_DIGEST_MISMATCH && rc != -RFE_SIZE_MISMATCH)
+            return rf_fail(err, -rc, "look for what the bundle builds on at %s: %s",
+                           r->req->to_name, why.msg);
     }
+    if (denied.code != 0)
+        return rf_fail(err, denied.code, "look for what the bundle builds on at %s: %s",
+                       r->req->to_name, denied.msg);
     a->absent[blob] = true;
     return 0;
 }
 
-/* ---- images that did not change ---- */
+/* ---- which images need what is missing ---- */
 
-static int fetch_ground(void *ctx, const struct rf_graph *g, uint32_t node,
-                        struct rf_manifest **out, size_t **chosen, size_t *n_chosen,
-                        struct rf_err *err)
-{
-    struct rf_import_run *r = ctx;
-    const struct rf_desired *d = &r->doc->desired;
-    const struct rf_image *im = &d->images[g->nodes[node].where];
-    struct rf_manifest_expect expect = { .size = g->nodes[node].size,
-                                         .media_type = rf_graph_media_type(g, node) };
-    RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, rf_desired_str(d, im->repository));
-    int rc =
-        rf_place_get_manifest(r->req->to, repo, NULL, &g->nodes[node].digest, &expect, out, err);
-    if (rc < 0 || im->n_children == 0 || !rf_digest_eq(&im->digest, &g->nodes[node].digest))
-        return rc;
-    size_t *list = rf_xcalloc((*out)->n_entries + 1, sizeof(*list));
-    for (size_t i = 0; i < (*out)->n_entries; i++)
-        if (rf_image_chose(d, im, &(*out)->entries[i].digest))
-            list[(*n_chosen)++] = i;
-    *chosen = list;
-    return 0;
-}
-
-static bool stays(const struct rf_image *im)
-{
-    return im->status == RF_IMAGE_UNCHANGED || im->status == RF_IMAGE_HELD;
-}
-
-static int walk_ground(struct rf_import_run *r, struct rf_err *err)
-{
-    const struct rf_desired *d = &r->doc->desired;
-    rf_graph_init(&r->ground, fetch_ground, r);
-    for (size_t i = 0; i < d->n; i++) {
-        const struct rf_image *im = &d->images[i];
-        if (!stays(im))
-            continue;
-        RF_CLEANUP(rf_freep) char *media_type = rf_xstrdup(rf_desired_str(d, im->media_type));
-        struct rf_descriptor desc = { .digest = im->digest,
-                                      .size = im->size,
-                                      .media_type = media_type };
-        int rc = rf_graph_add_root(&r->ground, &desc, (uint32_t)i, &r->roots[i], err);
-        if (rc < 0)
-            return rc;
-    }
-    return rf_graph_walk(&r->ground, r->req->parallel, err);
-}
-
-struct ground_probes {
-    struct rf_import_run *r;
-    uint32_t *nodes;
-    size_t n;
-    bool *absent; /* per node */
+/* Lists of numbers, one per owner: those of owner i are list[first[i]] up to list[first[i + 1]]. */
+struct lists {
+    uint32_t *first, *list;
 };
 
-static int ground_job(void *ctx, size_t k, struct rf_err *err)
+static void lists_release(struct lists *l)
 {
-    struct ground_probes *p = ctx;
-    struct rf_import_run *r = p->r;
-    const struct rf_node *n = &r->ground.nodes[p->nodes[k]];
-    const struct rf_image *im = &r->doc->desired.images[n->where];
-    RF_CLEANUP(rf_freep)
-    char *repo = rf_run_repo(r, rf_desired_str(&r->doc->desired, im->repository));
-    int rc = rf_place_probe_blob(r->req->to, repo, &n->digest, n->size, RF_PROBE_RANGE, err);
-    if (rc == -RFE_NOT_FOUND) {
-        p->absent[p->nodes[k]] = true;
-        return 0;
-    }
-    if (rc == 0)
-        rf_run_count(r, &r->counts.probes, 1);
-    return rc < 0 ? rf_wrap(err, rc, "look for what the bundle builds on at %s", r->req->to_name)
-                  : 0;
+    free(l->first);
+    free(l->list);
 }
 
-/* A manifest that is not there is missing ground; one that could not be read is a failure. */
-static int judge_manifests(struct rf_import_run *r, bool *absent, struct rf_err *err)
+struct pair {
+    uint32_t owner, item;
+};
+
+/* The order of a list is that of the pairs. */
+static void lists_make(struct lists *l, size_t n_owners, const struct pair *pairs, size_t n)
 {
-    for (size_t i = 0; i < r->ground.n_nodes; i++) {
-        const struct rf_node *n = &r->ground.nodes[i];
-        if (n->error_code == 0)
-            continue;
-        if (n->error_code != RFE_NOT_FOUND)
-            return rf_fail(err, n->error_code, "look for what the bundle builds on at %s: %s",
-                           r->req->to_name, rf_strings_get(&r->ground.strings, n->error));
-        absent[i] = true;
-    }
-    return 0;
+    l->first = rf_xcalloc(n_owners + 2, sizeof(*l->first));
+    l->list = rf_xcalloc(n + 1, sizeof(*l->list));
+    for (size_t i = 0; i < n; i++)
+        l->first[pairs[i].owner + 2]++;
+    for (size_t i = 2; i < n_owners + 2; i++)
+        l->first[i] += l->first[i - 1];
+    for (size_t i = 0; i < n; i++)
+        l->list[l->first[pairs[i].owner + 1]++] = pairs[i].item;
 }
 
-static void add_missing(struct rf_import_run *r, size_t image, const struct rf_digest *d,
-                        uint64_t size, bool manifest)
+struct pairs {
+    struct pair *list;
+    size_t n, cap;
+};
+
+static void add_pair(struct pairs *p, uint32_t owner, uint32_t item)
 {
-    r->missing = rf_grow(r->missing, r->n_missing, &r->cap_missing, sizeof(*r->missing));
-    r->missing[r->n_missing++] = (struct rf_missing){
-        .image = (uint32_t)image, .digest = *d, .size = size, .manifest = manifest
-    };
+    p->list = rf_grow(p->list, p->n, &p->cap, sizeof(*p->list));
+    p->list[p->n++] = (struct pair){ owner, item };
 }
 
 struct listing {
     struct rf_import_run *r;
     const bool *absent;
-    size_t image;
+    struct pairs lacking;  /* manifest, what it names and is absent; guarded by the run's lock */
+    struct lists children; /* per manifest: manifests below it */
+    struct lists lacks;    /* per manifest */
+    struct lists unread;   /* per repository: absent blobs that nothing that could be read names */
+    uint32_t *visited, *told; /* per blob: the last image (+ 1) that came by */
+    uint32_t *stack;
 };
 
-static int list_node(void *ctx, uint32_t node, struct rf_err *err)
+static void listing_release(struct listing *l)
+{
+    free(l->lacking.list);
+    lists_release(&l->children);
+    lists_release(&l->lacks);
+    lists_release(&l->unread);
+    free(l->visited);
+    free(l->told);
+    free(l->stack);
+}
+
+static void absent_entry(struct listing *l, uint32_t parent, const struct rf_descriptor *d)
+{
+    const struct rf_bundle_blob *b = rf_bundle_find(l->r->doc, &d->digest);
+    if (b == NULL || b->kind == RF_BLOB_MANIFEST || !l->absent[b - l->r->doc->blobs])
+        return;
+    pthread_mutex_lock(&l->r->lock);
+    add_pair(&l->lacking, parent, (uint32_t)(b - l->r->doc->blobs));
+    pthread_mutex_unlock(&l->r->lock);
+}
+
+static int absent_entries_job(void *ctx, size_t blob, struct rf_err *err)
 {
     struct listing *l = ctx;
-    const struct rf_node *n = &l->r->ground.nodes[node];
-    (void)err;
-    if (l->absent[node])
-        add_missing(l->r, l->image, &n->digest, n->size, rf_node_is_manifest(n));
-    return 0;
-}
-
-static int list_unchanged(struct rf_import_run *r, const bool *absent, struct rf_err *err)
-{
-    for (size_t i = 0; i < r->doc->desired.n; i++) {
-        struct listing l = { .r = r, .absent = absent, .image = i };
-        if (r->roots[i] == RF_NO_ID)
-            continue;
-        int rc = rf_graph_closure(&r->ground, r->roots[i], list_node, &l, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-static int check_unchanged(struct rf_import_run *r, struct rf_err *err)
-{
-    int rc = walk_ground(r, err);
-    if (rc < 0)
-        return rc;
-    size_t n = r->ground.n_nodes;
-    RF_CLEANUP(rf_freep) bool *absent = rf_xcalloc(n + 1, sizeof(*absent));
-    RF_CLEANUP(rf_freep) uint32_t *nodes = rf_xcalloc(n + 1, sizeof(*nodes));
-    struct ground_probes p = { .r = r, .nodes = nodes, .absent = absent };
-    for (size_t i = 0; i < n; i++)
-        if (!rf_node_is_manifest(&r->ground.nodes[i]) && !r->ground.nodes[i].external &&
-            r->req->check == RF_CHECK_BLOBS)
-            nodes[p.n++] = (uint32_t)i;
-    rc = judge_manifests(r, absent, err);
-    if (rc == 0)
-        rc = rf_parallel(r->req->parallel, p.n, ground_job, &p, err);
-    return rc < 0 ? rc : list_unchanged(r, absent, err);
-}
-
-/* ---- which images need what is missing ---- */
-
-/* Direct children of a manifest that are absent; an absent manifest speaks for itself alone. */
-struct children {
-    uint32_t *list;
-    size_t n, cap;
-};
-
-static void absent_entry(struct rf_import_run *r, const bool *absent, const struct rf_descriptor *d,
-                         struct children *out)
-{
-    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &d->digest);
-    if (b == NULL || !absent[b - r->doc->blobs])
-        return;
-    out->list = rf_grow(out->list, out->n, &out->cap, sizeof(*out->list));
-    out->list[out->n++] = (uint32_t)(b - r->doc->blobs);
-}
-
-static int absent_children(struct rf_import_run *r, uint32_t blob, const bool *absent,
-                           struct children *out, struct rf_err *err)
-{
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    if (absent[blob])
+    if (l->absent[blob])
         return 0;
-    int rc = rf_run_manifest(r, blob, &m, err);
+    int rc = rf_run_manifest(l->r, (uint32_t)blob, &m, err);
     if (rc < 0)
         return rc;
     if (m->kind == RF_KIND_IMAGE)
-        absent_entry(r, absent, &m->config, out);
+        absent_entry(l, (uint32_t)blob, &m->config);
     for (size_t i = 0; i < m->n_entries; i++)
-        absent_entry(r, absent, &m->entries[i], out);
+        absent_entry(l, (uint32_t)blob, &m->entries[i]);
     return 0;
 }
 
-static bool is_of_repository(const struct rf_import_run *r, const struct rf_bundle_blob *b,
-                             uint32_t repository)
+static int compare_pairs(const void *a, const void *b)
 {
-    for (uint32_t k = 0; k < b->n_repos; k++)
-        if (r->doc->repositories[r->doc->lists[b->first_repo + k]] == repository)
-            return true;
-    return false;
+    const struct pair *x = a, *y = b;
+    if (x->owner != y->owner)
+        return x->owner < y->owner ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
 }
 
-/* What an absent manifest names cannot be read from it: everything absent that nothing else names and that its repository needs. */
-static void list_unread(struct rf_import_run *r, size_t image, const bool *absent,
-                        const bool *named, bool *listed)
+static void make_children(struct listing *l)
 {
-    const struct rf_bundle *doc = r->doc;
-    for (size_t i = 0; i < doc->n_blobs; i++) {
-        const struct rf_bundle_blob *b = &doc->blobs[i];
-        if (!absent[i] || named[i] || listed[i] ||
-            !is_of_repository(r, b, doc->desired.images[image].repository))
-            continue;
-        add_missing(r, image, &b->digest, b->size, b->kind == RF_BLOB_MANIFEST);
-        listed[i] = true;
-    }
+    const struct rf_content *c = &l->r->content;
+    struct pairs p = { 0 };
+    for (size_t i = 0; i < c->n_edges; i++)
+        add_pair(&p, c->edges[i].parent, c->edges[i].child);
+    if (p.n > 1)
+        qsort(p.list, p.n, sizeof(*p.list), compare_pairs);
+    lists_make(&l->children, l->r->doc->n_blobs, p.list, p.n);
+    free(p.list);
 }
 
-/* All manifests below (and including) the image's, then what each of them lacks. */
-static void list_image(struct rf_import_run *r, size_t image, const bool *absent, const bool *named,
-                       const struct children *per_manifest)
+/* What an absent manifest names cannot be read from it: everything absent that nothing else names is held to be its own. */
+static void make_unread(struct listing *l)
 {
-    const struct rf_bundle *doc = r->doc;
-    const struct rf_bundle_blob *top = rf_bundle_find(doc, &doc->desired.images[image].digest);
-    if (top == NULL)
-        return;
-    RF_CLEANUP(rf_freep) bool *below = rf_xcalloc(doc->n_blobs + 1, sizeof(*below));
-    RF_CLEANUP(rf_freep) bool *listed = rf_xcalloc(doc->n_blobs + 1, sizeof(*listed));
-    below[top - doc->blobs] = true;
-    for (bool more = true; more;) {
-        more = false;
-        for (size_t e = 0; e < r->content.n_edges; e++) {
-            const struct rf_content_edge *edge = &r->content.edges[e];
-            if (below[edge->parent] && !below[edge->child])
-                more = below[edge->child] = true;
-        }
-    }
-    bool unread = false;
-    for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
-        if (!below[i])
-            continue;
-        unread = unread || absent[i];
-        if (absent[i] && !listed[i])
-            add_missing(r, image, &doc->blobs[i].digest, doc->blobs[i].size, true);
-        listed[i] = true;
-        for (size_t k = 0; k < per_manifest[i].n; k++) {
-            uint32_t child = per_manifest[i].list[k];
-            if (!listed[child])
-                add_missing(r, image, &doc->blobs[child].digest, doc->blobs[child].size, false);
-            listed[child] = true;
-        }
-    }
-    if (unread)
-        list_unread(r, image, absent, named, listed);
-}
-
-/* What some manifest that could be read names, or an image itself. */
-static void mark_named(const struct rf_import_run *r, const struct children *per_manifest,
-                       bool *named)
-{
-    const struct rf_bundle *doc = r->doc;
-    for (size_t e = 0; e < r->content.n_edges; e++)
-        named[r->content.edges[e].child] = true;
-    for (size_t i = 0; i < doc->n_blobs; i++)
-        for (size_t k = 0; k < per_manifest[i].n; k++)
-            named[per_manifest[i].list[k]] = true;
+    const struct rf_bundle *doc = l->r->doc;
+    RF_CLEANUP(rf_freep) bool *named = rf_xcalloc(doc->n_blobs + 1, sizeof(*named));
+    struct pairs p = { 0 };
+    for (size_t i = 0; i < l->r->content.n_edges; i++)
+        named[l->r->content.edges[i].child] = true;
+    for (size_t i = 0; i < l->lacking.n; i++)
+        named[l->lacking.list[i].item] = true;
     for (size_t i = 0; i < doc->desired.n; i++) {
         const struct rf_bundle_blob *top = rf_bundle_find(doc, &doc->desired.images[i].digest);
         if (top != NULL)
             named[top - doc->blobs] = true;
     }
+    for (size_t i = 0; i < doc->n_blobs; i++)
+        for (uint32_t k = 0; l->absent[i] && !named[i] && k < doc->blobs[i].n_repos; k++)
+            add_pair(&p, doc->lists[doc->blobs[i].first_repo + k], (uint32_t)i);
+    lists_make(&l->unread, doc->n_repositories, p.list, p.n);
+    free(p.list);
+}
+
+static void tell(struct listing *l, size_t image, uint32_t blob)
+{
+    const struct rf_bundle_blob *b = &l->r->doc->blobs[blob];
+    if (l->told[blob] == (uint32_t)image + 1)
+        return;
+    l->told[blob] = (uint32_t)image + 1;
+    rf_run_add_missing(l->r, image, &b->digest, b->size, b->kind == RF_BLOB_MANIFEST);
+}
+
+static void tell_all(struct listing *l, size_t image, const struct lists *of, size_t owner)
+{
+    for (uint32_t i = of->first[owner]; i < of->first[owner + 1]; i++)
+        tell(l, image, of->list[i]);
+}
+
+/* The number of the repository in the bundle's table; n_repositories when it is not there. */
+static size_t repository_number(const struct rf_bundle *doc, const char *name)
+{
+    size_t lo = 0, hi = doc->n_repositories;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = strcmp(rf_desired_str(&doc->desired, doc->repositories[mid]), name);
+        if (c == 0)
+            return mid;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return doc->n_repositories;
+}
+
+/* All manifests below (and including) the image's, and what each of them lacks. */
+static void list_image(struct listing *l, size_t image)
+{
+    const struct rf_bundle *doc = l->r->doc;
+    const struct rf_image *im = &doc->desired.images[image];
+    const struct rf_bundle_blob *top = rf_bundle_find(doc, &im->digest);
+    bool unread = false;
+    size_t n = 0;
+    if (top == NULL)
+        return;
+    l->stack[n++] = (uint32_t)(top - doc->blobs);
+    l->visited[top - doc->blobs] = (uint32_t)image + 1;
+    while (n > 0) {
+        uint32_t blob = l->stack[--n];
+        unread = unread || l->absent[blob];
+        if (l->absent[blob])
+            tell(l, image, blob);
+        tell_all(l, image, &l->lacks, blob);
+        for (uint32_t i = l->children.first[blob]; i < l->children.first[blob + 1]; i++) {
+            uint32_t child = l->children.list[i];
+            if (l->visited[child] == (uint32_t)image + 1)
+                continue;
+            l->visited[child] = (uint32_t)image + 1;
+            l->stack[n++] = child;
+        }
+    }
+    size_t repository = repository_number(doc, rf_desired_str(&doc->desired, im->repository));
+    if (unread && repository < doc->n_repositories)
+        tell_all(l, image, &l->unread, repository);
 }
 
 static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_err *err)
 {
     const struct rf_bundle *doc = r->doc;
-    struct children *lists = rf_xcalloc(doc->n_blobs + 1, sizeof(*lists));
-    RF_CLEANUP(rf_freep) bool *named = rf_xcalloc(doc->n_blobs + 1, sizeof(*named));
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++)
-        rc = absent_children(r, (uint32_t)i, absent, &lists[i], err);
-    mark_named(r, lists, named);
-    for (size_t i = 0; rc == 0 && i < doc->desired.n; i++)
+    RF_CLEANUP(listing_release) struct listing l = { .r = r, .absent = absent };
+    size_t manifests = 0;
+    while (manifests < doc->n_blobs && doc->blobs[manifests].kind == RF_BLOB_MANIFEST)
+        manifests++;
+    int rc = rf_parallel(r->req->parallel, manifests, absent_entries_job, &l, err);
+    if (rc < 0)
+        return rc;
+    if (l.lacking.n > 1)
+        qsort(l.lacking.list, l.lacking.n, sizeof(*l.lacking.list), compare_pairs);
+    lists_make(&l.lacks, doc->n_blobs, l.lacking.list, l.lacking.n);
+    make_children(&l);
+    make_unread(&l);
+    l.visited = rf_xcalloc(doc->n_blobs + 1, sizeof(*l.visited));
+    l.told = rf_xcalloc(doc->n_blobs + 1, sizeof(*l.told));
+    l.stack = rf_xcalloc(doc->n_blobs + 1, sizeof(*l.stack));
+    for (size_t i = 0; i < doc->desired.n; i++)
         if (rf_image_travels(&doc->desired.images[i]))
-            list_image(r, i, absent, named, lists);
-    for (size_t i = 0; i < doc->n_blobs; i++)
-        free(lists[i].list);
-    free(lists);
-    return rc;
+            list_image(&l, i);
+    return 0;
 }
 
 static int check_assumed(struct rf_import_run *r, struct rf_err *err)
@@ -352,7 +316,7 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = check_assumed(r, err);
     if (rc == 0)
-        rc = check_unchanged(r, err);
+        rc = rf_standing_check(r, err);
     if (rc < 0 || r->n_missing == 0)
         return rc;
     size_t images = 0;

@@ -140,6 +140,11 @@ static int check_chain(const struct rf_import_request *req, const struct rf_impo
         what = rf_xasprintf(
             "%s: sequence %llu was already applied as another bundle: this is %s, that was %s; the chain has forked",
             out->path, (unsigned long long)b->sequence, id, other);
+    else if (b->sequence == last->sequence + 1 && !rf_digest_eq(&b->parent, &last->id))
+        what = rf_xasprintf(
+            "%s: it follows another bundle (%s) than the one applied last (sequence %llu, %s); the chain has forked",
+            out->path, rf_digest_is_set(&b->parent) ? rf_digest_text(&b->parent, id) : "none",
+            (unsigned long long)last->sequence, other);
     if (what != NULL)
         return older(req, err, what);
     if (b->sequence > last->sequence + 1)
@@ -223,15 +228,15 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
     return 0;
 }
 
-int rf_import_apply(const struct rf_import_request *req, const char *path,
-                    struct rf_import_result *out, struct rf_err *err)
+static int write_all(struct rf_import_result *out, struct rf_import_state *state,
+                     struct rf_err *err)
 {
-    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = prepare(req, path, &state, out, err);
-    if (rc < 0)
-        return rc;
-    tell_phase(req, "writing blobs", rf_bundle_carried_bytes(out->run.doc));
-    rc = rf_apply_blobs(&out->run, err);
+    const struct rf_import_request *req = out->run.req;
+    int rc = rf_apply_hold(&out->run, err);
+    if (rc == 0) {
+        tell_phase(req, "writing blobs", rf_bundle_carried_bytes(out->run.doc));
+        rc = rf_apply_blobs(&out->run, err);
+    }
     if (rc == 0) {
         tell_phase(req, "writing manifests", 0);
         rc = rf_apply_manifests(&out->run, err);
@@ -240,5 +245,16 @@ int rf_import_apply(const struct rf_import_request *req, const char *path,
         tell_phase(req, "setting tags", 0);
         rc = rf_apply_tags(&out->run, state, err);
     }
+    rf_apply_unhold(&out->run);
+    return rc;
+}
+
+int rf_import_apply(const struct rf_import_request *req, const char *path,
+                    struct rf_import_result *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
+    int rc = prepare(req, path, &state, out, err);
+    if (rc == 0)
+        rc = write_all(out, state, err);
     return rc < 0 ? rc : finish(state, out, err);
 }

@@ -15,17 +15,14 @@ void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
     r->found = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*r->found));
     for (size_t i = 0; i < r->doc->n_blobs; i++)
         r->found[i] = RF_NO_ID;
-    r->failed = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*r->failed));
+    r->failed = rf_xcalloc(r->doc->n_lists + 1, sizeof(*r->failed));
     r->refused = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->refused));
-    r->roots = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->roots));
-    for (size_t i = 0; i < r->doc->desired.n; i++)
-        r->roots[i] = RF_NO_ID;
 }
 
 void rf_run_release(struct rf_import_run *r)
 {
     if (r->doc != NULL) {
-        for (size_t i = 0; i < r->doc->n_blobs; i++)
+        for (size_t i = 0; i < r->doc->n_lists; i++)
             free(r->failed[i]);
         for (size_t i = 0; i < r->doc->desired.n; i++)
             free(r->refused[i]);
@@ -33,9 +30,7 @@ void rf_run_release(struct rf_import_run *r)
     free(r->failed);
     free(r->refused);
     free(r->found);
-    free(r->roots);
     free(r->missing);
-    rf_graph_release(&r->ground);
     rf_content_release(&r->content);
     rf_bundle_file_free(r->file);
     pthread_mutex_destroy(&r->lock);
@@ -52,9 +47,14 @@ int rf_run_manifest(struct rf_import_run *r, uint32_t blob, struct rf_manifest *
                     struct rf_err *err)
 {
     const struct rf_bundle_blob *b = &r->doc->blobs[blob];
-    if (b->travel == RF_TRAVEL_CARRIED)
-        return rf_place_get_manifest(rf_bundle_file_place(r->file), "", NULL, &b->digest, NULL, out,
-                                     err);
+    struct rf_err why = RF_ERR_INIT;
+    if (b->travel == RF_TRAVEL_CARRIED) {
+        struct rf_place *bundle = rf_bundle_file_place(r->file);
+        int rc = rf_place_get_manifest(bundle, "", NULL, &b->digest, NULL, out, &why);
+        return rc < 0 ? rf_fail(err, RFE_DAMAGED, "%s: it was changed after it was verified: %s",
+                                bundle->name, why.msg)
+                      : 0;
+    }
     RF_CHECK(r->found[blob] != RF_NO_ID);
     RF_CLEANUP(rf_freep)
     char *repo =
@@ -63,6 +63,15 @@ int rf_run_manifest(struct rf_import_run *r, uint32_t blob, struct rf_manifest *
                                          .media_type =
                                              rf_desired_str(&r->doc->desired, b->media_type) };
     return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, out, err);
+}
+
+void rf_run_add_missing(struct rf_import_run *r, size_t image, const struct rf_digest *d,
+                        uint64_t size, bool manifest)
+{
+    r->missing = rf_grow(r->missing, r->n_missing, &r->cap_missing, sizeof(*r->missing));
+    r->missing[r->n_missing++] = (struct rf_missing){
+        .image = (uint32_t)image, .digest = *d, .size = size, .manifest = manifest
+    };
 }
 
 void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n)
@@ -85,6 +94,8 @@ bool rf_run_ends(int rc)
     case RFE_REFUSED:
     case RFE_GROUND_MISSING: /* of one manifest: the registry says that it lacks what it names */
     case RFE_PROTOCOL:
+    case RFE_DIGEST_MISMATCH: /* reading back gives something else */
+    case RFE_SIZE_MISMATCH:
         return false;
     default:
         return true;

@@ -5,7 +5,6 @@
 
 #include "import/content.h"
 #include "import/request.h"
-#include "layout/graph.h"
 
 #include <pthread.h>
 
@@ -29,14 +28,14 @@ struct rf_import_run {
     struct rf_content content;
     uint32_t *
         found; /* per blob: the repository (of doc->repositories) where assumed ground was found, or RF_NO_ID */
-    struct rf_graph ground; /* images that did not change, as the destination has them */
-    uint32_t *roots;        /* per image: its node in `ground`, or RF_NO_ID */
     struct rf_missing *missing;
     size_t n_missing, cap_missing;
     char **refused; /* per image: why it was refused, or NULL */
-    char **failed;  /* per blob (a manifest): why the destination refused it, or NULL */
+    char **
+        failed; /* per item of doc->lists (a manifest and a repository): why the destination refused it, or NULL */
     struct rf_import_counts counts;
     pthread_mutex_t lock; /* guards counts, content.edges, failed, refused, missing */
+    size_t held;          /* so many of doc->repositories are held at the destination */
     bool repeated;        /* this bundle was applied here before */
 };
 /* `file` becomes the run's. */
@@ -45,9 +44,11 @@ void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
 void rf_run_release(struct rf_import_run *r);
 /* The destination's repository for one of the bundle; the caller frees. */
 char *rf_run_repo(const struct rf_import_run *r, const char *repository);
-/* Manifest number `blob`: from the bundle, or from where the ground was found. */
+/* Manifest number `blob`: from the bundle (-RFE_DAMAGED when it is not what was verified), or from where the ground was found. */
 RF_MUST_USE int rf_run_manifest(struct rf_import_run *r, uint32_t blob, struct rf_manifest **out,
                                 struct rf_err *err);
+void rf_run_add_missing(struct rf_import_run *r, size_t image, const struct rf_digest *d,
+                        uint64_t size, bool manifest);
 void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n);
 /* A failure of this code is about the destination as a whole, not about one image: it ends the run. */
 bool rf_run_ends(int rc);

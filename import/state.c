@@ -40,7 +40,7 @@ static int get_digest(const json_t *v, const char *key, struct rf_digest *out, s
 static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err *err)
 {
     struct rf_import_record r = { 0 };
-    const char *chain, *to, *time_text;
+    const char *chain = NULL, *to = NULL, *time_text = NULL;
     int rc = get_digest(v, "id", &r.id, err);
     if (rc == 0)
         rc = get_digest(v, "snapshot", &r.snapshot, err);
@@ -54,7 +54,7 @@ static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err 
         rc = rf_json_string(v, "to", "", RF_JSON_REQUIRED, &to, err);
     if (rc == 0)
         rc = rf_json_string(v, "time", "", RF_JSON_REQUIRED, &time_text, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (strlen(chain) != RF_CHAIN_HEX)
         return rf_fail(err, RFE_INVALID, "chain: not 32 hexadecimal digits");
@@ -116,6 +116,10 @@ int rf_import_state_open(const char *dir, struct rf_import_state **out, struct r
         rc = rf_lock_file(lock, true, 0, &s->lock, err);
     if (rc == -RFE_BUSY)
         return rf_hint(err, rc, "another import of this site is running; wait for it");
+    if (rc == 0)
+        rc = rf_file_sweep(dir, err);
+    if (rc == 0)
+        rc = rf_file_sweep(tags, err);
     if (rc == 0)
         rc = load(s, err);
     if (rc < 0)
@@ -181,47 +185,80 @@ static char *tags_path(const struct rf_import_state *s, const struct rf_bundle *
                         rf_digest_hex(&d, place));
 }
 
-/* What an interrupted run of the same bundle saved first is what a roll-back wants. */
-static void load_saved(const char *path, json_t **out)
+/*
+ * What an interrupted run of the same bundle saved, or an earlier run of the bundle that was applied last: the tags as they were before any
+ * of them. A map from before other bundles came in between says nothing any more. NULL when there is none.
+ */
+static json_t *load_saved(const char *path, const char *before, bool last)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
-    json_t *doc = NULL;
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
     rf_buf_init(&bytes, STATE_MAX);
-    if (rf_file_read(path, &bytes, NULL) == 0 &&
-        rf_json_parse(rf_buf_slice(&bytes), STATE_MAX, &doc, NULL) == 0)
-        *out = doc;
+    if (rf_file_read(path, &bytes, NULL) < 0 ||
+        rf_json_parse(rf_buf_slice(&bytes), STATE_MAX, &doc, NULL) < 0)
+        return NULL;
+    const char *then = json_string_value(json_object_get(doc, "before"));
+    if (!last && strcmp(then != NULL ? then : "", before) != 0)
+        return NULL;
+    return json_incref(json_object_get(doc, "tags"));
 }
 
-static const json_t *saved_tag(const json_t *saved, const char *name)
+static json_t *text_or_null(const struct rf_digest *d)
 {
-    return json_object_get(json_object_get(saved, "tags"), name);
+    char text[RF_DIGEST_TEXT];
+    return rf_digest_is_set(d) ? json_string(rf_digest_text(d, text)) : json_null();
+}
+
+/* Entries that are there already keep what was; `becomes` is the same for one bundle. */
+static void add_tags(json_t *tags, const struct rf_old_tag *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s:%s", list[i].repository, list[i].tag);
+        json_t *one;
+        if (json_object_get(tags, name) != NULL)
+            continue;
+        one = json_object();
+        json_object_set_new(one, "was", text_or_null(&list[i].was));
+        json_object_set_new(one, "becomes", text_or_null(&list[i].becomes));
+        json_object_set_new(tags, name, one);
+    }
+}
+
+static void put_tags(struct rf_buf *out, json_t *tags)
+{
+    size_t n = 0;
+    for (void *at = json_object_iter(tags); at != NULL; at = json_object_iter_next(tags, at)) {
+        rf_buf_add_str(out, n++ > 0 ? ",\n" : "\n");
+        rf_json_add_string(out, json_object_iter_key(at));
+        rf_buf_add_char(out, ':');
+        rf_json_add_value(out, json_object_iter_value(at), false);
+    }
 }
 
 int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
                               const struct rf_old_tag *tags, size_t n, struct rf_err *err)
 {
+    const struct rf_import_record *record = rf_import_state_last(s, to);
     RF_CLEANUP(rf_freep) char *path = tags_path(s, b, to);
-    RF_CLEANUP(rf_json_decrefp) json_t *saved = NULL;
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
-    char was[RF_DIGEST_TEXT], becomes[RF_DIGEST_TEXT];
+    char text[RF_DIGEST_TEXT], before[RF_DIGEST_TEXT] = "";
+    bool last = record != NULL && rf_digest_eq(&record->id, &b->id);
+    if (record != NULL)
+        rf_digest_text(&record->id, before);
+    RF_CLEANUP(rf_json_decrefp) json_t *saved = load_saved(path, before, last);
+    if (!json_is_object(saved)) {
+        rf_json_decrefp(&saved);
+        saved = json_object();
+    }
+    add_tags(saved, tags, n);
     rf_buf_init(&out, STATE_MAX);
-    load_saved(path, &saved);
-    rf_buf_addf(&out, "{\"tagsVersion\":1,\"bundle\":\"%s\",\"to\":", rf_digest_text(&b->id, was));
+    rf_buf_addf(&out,
+                "{\"tagsVersion\":1,\"bundle\":\"%s\",\"before\":", rf_digest_text(&b->id, text));
+    rf_json_add_string(&out, before);
+    rf_buf_add_str(&out, ",\"to\":");
     rf_json_add_string(&out, to);
     rf_buf_add_str(&out, ",\"tags\":{");
-    for (size_t i = 0; i < n; i++) {
-        RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s:%s", tags[i].repository, tags[i].tag);
-        const json_t *first = saved_tag(saved, name);
-        const char *old = json_string_value(json_object_get(first, "was"));
-        if (old == NULL && (first == NULL || !json_is_null(json_object_get(first, "was"))))
-            old = rf_digest_is_set(&tags[i].was) ? rf_digest_text(&tags[i].was, was) : NULL;
-        rf_buf_addf(&out, "%s\n\"%s\":{\"was\":", i > 0 ? "," : "", name);
-        if (old != NULL)
-            rf_json_add_string(&out, old);
-        else
-            rf_buf_add_str(&out, "null");
-        rf_buf_addf(&out, ",\"becomes\":\"%s\"}", rf_digest_text(&tags[i].becomes, becomes));
-    }
+    put_tags(&out, saved);
     rf_buf_add_str(&out, "\n}}\n");
     if (out.rc < 0)
         return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, STATE_MAX);

@@ -36,7 +36,10 @@ struct rf_old_tag {
     struct rf_digest was;         /* not set: there was none */
     struct rf_digest becomes;
 };
-/* Saves the map for a later roll-back, durably, before the first tag moves. A map of this bundle and place that is there already keeps its oldest entries. */
+/*
+ * Saves the map for a later roll-back, durably, before the first tag moves. Entries that an interrupted run of this bundle saved for this place, or an
+ * earlier one while the bundle is the last that was applied there, stay as they are.
+ */
 RF_MUST_USE int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b,
                                           const char *to, const struct rf_old_tag *tags, size_t n,
                                           struct rf_err *err);

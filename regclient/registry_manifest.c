@@ -184,6 +184,7 @@ static int same_bytes(struct rf_registry *g, const char *repo, const char *tag,
                                       &got, err);
     if (rc < 0)
         return rf_wrap(err, rc, "reading back what was put");
+    RF_CHECK(got != NULL);
     if (rf_slice_eq(rf_buf_slice(&got->body), rf_buf_slice(&m->body)))
         return 0;
     char text[RF_DIGEST_TEXT];

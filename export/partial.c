@@ -73,7 +73,7 @@ static int read_journal(struct rf_partial *p, struct rf_err *err)
     RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd_owned(fd, 0, size);
     struct rf_lines lines;
     struct rf_slice line;
-    snprintf(head, sizeof(head), "bundle %s", rf_digest_text(&p->bundle->id, text));
+    (void)snprintf(head, sizeof(head), "bundle %s", rf_digest_text(&p->bundle->id, text));
     rf_lines_init(&lines, src, 4096);
     rc = rf_lines_next(&lines, &line, err);
     if (rc > 0 && rf_slice_is(line, head)) {

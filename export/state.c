@@ -105,7 +105,7 @@ static int get_numbers(const json_t *v, struct rf_export_record *r, struct rf_er
 static int get_record(struct rf_export_state *s, const json_t *v, struct rf_err *err)
 {
     struct rf_export_record r = { 0 };
-    const char *chain, *file, *time;
+    const char *chain = NULL, *file = NULL, *time = NULL;
     int rc = get_digest(v, "id", RF_JSON_REQUIRED, &r.id, err);
     if (rc == 0)
         rc = get_digest(v, "snapshot", RF_JSON_REQUIRED, &r.snapshot, err);
@@ -119,7 +119,7 @@ static int get_record(struct rf_export_state *s, const json_t *v, struct rf_err 
         rc = rf_json_string(v, "file", "", RF_JSON_REQUIRED, &file, err);
     if (rc == 0)
         rc = rf_json_string(v, "time", "", RF_JSON_REQUIRED, &time, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (strlen(chain) != RF_CHAIN_HEX)
         return rf_fail(err, RFE_INVALID, "chain: not 32 hexadecimal digits");

@@ -23,14 +23,15 @@ enum rf_node_kind { RF_NODE_BLOB, RF_NODE_CONFIG, RF_NODE_IMAGE, RF_NODE_INDEX }
 
 struct rf_node {
     struct rf_digest digest;
-    uint8_t kind;       /* enum rf_node_kind; a node that is named as a manifest anywhere is one */
-    uint8_t state;      /* private to the walk */
+    uint8_t kind;  /* enum rf_node_kind; a node that is named as a manifest anywhere is one */
+    uint8_t state; /* private to the walk */
     uint8_t depth;
-    bool external;      /* named only as a layer with urls, which are not distributed; closures visit it, who copies passes over it */
-    uint32_t media_type; /* in graph->strings */
-    uint32_t where;      /* the first root's `where`: where it can be fetched */
+    bool
+        external; /* named only as a layer with urls, which are not distributed; closures visit it, who copies passes over it */
+    uint32_t media_type;          /* in graph->strings */
+    uint32_t where;               /* the first root's `where`: where it can be fetched */
     uint32_t first_edge, n_edges; /* in graph->edges: children, in document order */
-    uint32_t error;      /* in graph->strings, RF_NO_ID = none: why it could not be read */
+    uint32_t error;               /* in graph->strings, RF_NO_ID = none: why it could not be read */
     int error_code;
     uint64_t size;
 };
@@ -40,8 +41,9 @@ struct rf_graph;
  * Reads manifest `node`. Called from several threads. Fails with the code that the caller wants to see at the root.
  * chosen/n_chosen: when set (malloc'd, taken over), only these entries of an index are followed.
  */
-typedef int (*rf_graph_fetch)(void *ctx, const struct rf_graph *g, uint32_t node, struct rf_manifest **out, size_t **chosen,
-                              size_t *n_chosen, struct rf_err *err);
+typedef int (*rf_graph_fetch)(void *ctx, const struct rf_graph *g, uint32_t node,
+                              struct rf_manifest **out, size_t **chosen, size_t *n_chosen,
+                              struct rf_err *err);
 
 struct rf_graph {
     struct rf_node *nodes;
@@ -59,7 +61,8 @@ void rf_graph_init(struct rf_graph *g, rf_graph_fetch fetch, void *ctx);
 void rf_graph_release(struct rf_graph *g);
 /* The number of the node; an equal digest is the same node. Media type must be a manifest's; size 0 = unknown. A digest named with two
  * sizes or as both manifest kinds is -RFE_AMBIGUOUS. */
-RF_MUST_USE int rf_graph_add_root(struct rf_graph *g, const struct rf_descriptor *desc, uint32_t where, uint32_t *node, struct rf_err *err);
+RF_MUST_USE int rf_graph_add_root(struct rf_graph *g, const struct rf_descriptor *desc,
+                                  uint32_t where, uint32_t *node, struct rf_err *err);
 /*
  * Fetches all manifests below the roots that are not fetched yet; may be called again after adding roots. Fails only for cancelling and the
  * budget of nodes and edges; what cannot be read, contradicts another document or lies too deep is marked on its node. The numbers do not
@@ -67,8 +70,9 @@ RF_MUST_USE int rf_graph_add_root(struct rf_graph *g, const struct rf_descriptor
  */
 RF_MUST_USE int rf_graph_walk(struct rf_graph *g, unsigned threads, struct rf_err *err);
 /* Visits everything below and including `root`, each node once, children before parents. A negative return of cb ends it. -RFE_LOOP. */
-RF_MUST_USE int rf_graph_closure(const struct rf_graph *g, uint32_t root, int (*cb)(void *ctx, uint32_t node, struct rf_err *err),
-                                 void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_graph_closure(const struct rf_graph *g, uint32_t root,
+                                 int (*cb)(void *ctx, uint32_t node, struct rf_err *err), void *ctx,
+                                 struct rf_err *err);
 /* 0, or the first failure in the closure of root as an error. */
 RF_MUST_USE int rf_graph_check(const struct rf_graph *g, uint32_t root, struct rf_err *err);
 uint32_t rf_graph_find(const struct rf_graph *g, const struct rf_digest *d); /* RF_NO_ID */

@@ -12,12 +12,14 @@
 #include "layout/place.h"
 
 enum rf_oci_dir_flags {
-    RF_OCI_DIR_CREATE = 1u << 0, /* made on the first write; otherwise an absent one is -RFE_NOT_FOUND at use */
-    RF_OCI_DIR_TREE = 1u << 1,   /* one layout per repository below the path */
+    RF_OCI_DIR_CREATE =
+        1u << 0, /* made on the first write; otherwise an absent one is -RFE_NOT_FOUND at use */
+    RF_OCI_DIR_TREE = 1u << 1, /* one layout per repository below the path */
     RF_OCI_DIR_READ_ONLY = 1u << 2,
 };
 /* Opens; nothing is written before the first put. *out: rf_place_free. */
-RF_MUST_USE int rf_oci_dir_open(const char *path, unsigned flags, struct rf_place **out, struct rf_err *err);
+RF_MUST_USE int rf_oci_dir_open(const char *path, unsigned flags, struct rf_place **out,
+                                struct rf_err *err);
 
 struct rf_gc_result {
     uint64_t blobs_deleted, bytes_deleted, blobs_kept;
@@ -27,8 +29,10 @@ struct rf_gc_result {
  * missing are tolerated; one that cannot be read ends it before anything is removed. -RFE_BUSY while the repository is held (rf_place_hold) or
  * another process has written to it and not closed it yet: somebody's blobs may not be named by index.json yet; to be tried again later.
  */
-RF_MUST_USE int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out, struct rf_err *err);
+RF_MUST_USE int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out,
+                              struct rf_err *err);
 /* Entries of index.json in their order, tagged or not. */
-RF_MUST_USE int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb, void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb,
+                                   void *ctx, struct rf_err *err);
 
 #endif

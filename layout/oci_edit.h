@@ -30,22 +30,27 @@ struct rf_oci_queue {
 void rf_oci_queue_init(struct rf_oci_queue *q);
 void rf_oci_queue_release(struct rf_oci_queue *q);
 /* One queue may serve several folders. Returns when index.json is on disk with the change, or with the reason why not. */
-RF_MUST_USE int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f, struct rf_oci_cache *cache, rf_oci_change change, void *ctx,
+RF_MUST_USE int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f,
+                                struct rf_oci_cache *cache, rf_oci_change change, void *ctx,
                                 struct rf_err *err);
 /* Calls fn under the lock, with nobody's change half made; writes nothing. */
-RF_MUST_USE int rf_oci_edit_alone(struct rf_oci_queue *q, struct rf_oci_folder *f, int (*fn)(void *ctx, struct rf_err *err), void *ctx,
+RF_MUST_USE int rf_oci_edit_alone(struct rf_oci_queue *q, struct rf_oci_folder *f,
+                                  int (*fn)(void *ctx, struct rf_err *err), void *ctx,
                                   struct rf_err *err);
 
 /* As rf_oci_index_put. */
-RF_MUST_USE int rf_oci_edit_put(struct rf_oci_edit *e, const char *tag, const struct rf_manifest *m, struct rf_err *err);
+RF_MUST_USE int rf_oci_edit_put(struct rf_oci_edit *e, const char *tag, const struct rf_manifest *m,
+                                struct rf_err *err);
 /* -RFE_NOT_FOUND. */
 RF_MUST_USE int rf_oci_edit_remove_tag(struct rf_oci_edit *e, const char *tag, struct rf_err *err);
 /* *had: there was an entry. */
-RF_MUST_USE int rf_oci_edit_remove_digest(struct rf_oci_edit *e, const struct rf_digest *d, bool *had, struct rf_err *err);
+RF_MUST_USE int rf_oci_edit_remove_digest(struct rf_oci_edit *e, const struct rf_digest *d,
+                                          bool *had, struct rf_err *err);
 /* The fallback tag of m's subject lists m: at the end, when it did not before. */
-RF_MUST_USE int rf_oci_edit_add_referrer(struct rf_oci_edit *e, const struct rf_manifest *m, struct rf_err *err);
+RF_MUST_USE int rf_oci_edit_add_referrer(struct rf_oci_edit *e, const struct rf_manifest *m,
+                                         struct rf_err *err);
 /* It does not list `digest` any more; a list that is empty then goes with its tag. */
-RF_MUST_USE int rf_oci_edit_remove_referrer(struct rf_oci_edit *e, const struct rf_digest *subject, const struct rf_digest *digest,
-                                            struct rf_err *err);
+RF_MUST_USE int rf_oci_edit_remove_referrer(struct rf_oci_edit *e, const struct rf_digest *subject,
+                                            const struct rf_digest *digest, struct rf_err *err);
 
 #endif

@@ -24,6 +24,7 @@ void rf_oci_guard_hold(struct rf_oci_guard *g, const char *repo);
 void rf_oci_guard_unhold(struct rf_oci_guard *g, const char *repo);
 /* Calls fn while nobody else writes or collects. `folder` is the repository's own when it is not `path`, else NULL. -RFE_BUSY at once. */
 RF_MUST_USE int rf_oci_guard_collect(struct rf_oci_guard *g, const char *repo, const char *folder,
-                                     int (*fn)(void *ctx, struct rf_err *err), void *ctx, struct rf_err *err);
+                                     int (*fn)(void *ctx, struct rf_err *err), void *ctx,
+                                     struct rf_err *err);
 
 #endif

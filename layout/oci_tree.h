@@ -12,7 +12,8 @@ struct rf_oci_names {
 void rf_oci_names_release(struct rf_oci_names *names);
 void rf_oci_names_add(struct rf_oci_names *names, const char *name);
 /* Sorts, then calls cb once for each different name that the rules of places allow (layout/place.h); others cannot be asked for anyway. */
-RF_MUST_USE int rf_oci_names_each(struct rf_oci_names *names, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_oci_names_each(struct rf_oci_names *names, rf_place_tag_cb cb, void *ctx,
+                                  struct rf_err *err);
 
 /* The repository has a part that layouts need for themselves ("blobs", "index.json", "oci-layout"), so it cannot lie in a tree. */
 bool rf_oci_tree_reserved(const char *repo);

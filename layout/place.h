@@ -30,8 +30,11 @@ enum rf_probe {
 };
 
 enum rf_put_flags {
-    RF_PUT_CHILD = 1u << 0,     /* without tag, as part of another manifest: a layout does not list it in index.json */
-    RF_PUT_READ_BACK = 1u << 1, /* get it back by digest (and tag) and compare, whatever the answer was */
+    RF_PUT_CHILD =
+        1u
+        << 0, /* without tag, as part of another manifest: a layout does not list it in index.json */
+    RF_PUT_READ_BACK =
+        1u << 1, /* get it back by digest (and tag) and compare, whatever the answer was */
 };
 
 /* Receives one item of a list; a negative return ends the listing with that code. `item` is borrowed. */
@@ -40,31 +43,35 @@ typedef int (*rf_place_desc_cb)(void *ctx, const struct rf_descriptor *desc, str
 
 struct rf_place;
 struct rf_place_ops {
-    int (*resolve)(struct rf_place *, const char *repo, const char *tag, const struct rf_digest *digest,
-                   struct rf_descriptor *out, struct rf_err *err);
-    int (*get_manifest)(struct rf_place *, const char *repo, const char *tag, const struct rf_digest *digest,
-                        const struct rf_manifest_expect *expect, struct rf_manifest **out, struct rf_err *err);
-    int (*put_manifest)(struct rf_place *, const char *repo, const char *tag, const struct rf_manifest *m, unsigned flags,
-                        struct rf_err *err);
-    int (*probe_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, uint64_t size, enum rf_probe how,
-                      struct rf_err *err);
-    int (*get_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, uint64_t size, uint64_t offset,
-                    struct rf_sink *sink, struct rf_err *err);
-    int (*put_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, uint64_t size, struct rf_source *src,
-                    struct rf_err *err);
-    int (*open_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, uint64_t size,
-                     struct rf_source **out, struct rf_err *err);
-    int (*blob_sink)(struct rf_place *, const char *repo, const struct rf_digest *digest, uint64_t size,
-                     struct rf_sink **out, struct rf_err *err);
-    int (*mount)(struct rf_place *, const char *repo, const char *from_repo, const struct rf_digest *digest, uint64_t size,
-                 struct rf_err *err);
-    int (*list_tags)(struct rf_place *, const char *repo, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
+    int (*resolve)(struct rf_place *, const char *repo, const char *tag,
+                   const struct rf_digest *digest, struct rf_descriptor *out, struct rf_err *err);
+    int (*get_manifest)(struct rf_place *, const char *repo, const char *tag,
+                        const struct rf_digest *digest, const struct rf_manifest_expect *expect,
+                        struct rf_manifest **out, struct rf_err *err);
+    int (*put_manifest)(struct rf_place *, const char *repo, const char *tag,
+                        const struct rf_manifest *m, unsigned flags, struct rf_err *err);
+    int (*probe_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                      uint64_t size, enum rf_probe how, struct rf_err *err);
+    int (*get_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                    uint64_t size, uint64_t offset, struct rf_sink *sink, struct rf_err *err);
+    int (*put_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                    uint64_t size, struct rf_source *src, struct rf_err *err);
+    int (*open_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                     uint64_t size, struct rf_source **out, struct rf_err *err);
+    int (*blob_sink)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                     uint64_t size, struct rf_sink **out, struct rf_err *err);
+    int (*mount)(struct rf_place *, const char *repo, const char *from_repo,
+                 const struct rf_digest *digest, uint64_t size, struct rf_err *err);
+    int (*list_tags)(struct rf_place *, const char *repo, rf_place_tag_cb cb, void *ctx,
+                     struct rf_err *err);
     int (*list_repos)(struct rf_place *, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
-    int (*referrers)(struct rf_place *, const char *repo, const struct rf_digest *subject, const char *artifact_type,
-                     rf_place_desc_cb cb, void *ctx, struct rf_err *err);
+    int (*referrers)(struct rf_place *, const char *repo, const struct rf_digest *subject,
+                     const char *artifact_type, rf_place_desc_cb cb, void *ctx, struct rf_err *err);
     int (*delete_tag)(struct rf_place *, const char *repo, const char *tag, struct rf_err *err);
-    int (*delete_manifest)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
-    int (*delete_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest, struct rf_err *err);
+    int (*delete_manifest)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                           struct rf_err *err);
+    int (*delete_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                       struct rf_err *err);
     int (*can_write)(struct rf_place *, const char *repo, struct rf_err *err);
     int (*hold)(struct rf_place *, const char *repo, struct rf_err *err);
     void (*unhold)(struct rf_place *, const char *repo);
@@ -80,44 +87,60 @@ struct rf_place {
 /* ---- what callers use; each checks its arguments and that the operation exists ---- */
 
 /* Descriptor (media type, digest, size) of a tag, or of a digest. Branch on: -RFE_NOT_FOUND, -RFE_DENIED. *out: caller releases. */
-RF_MUST_USE int rf_place_resolve(struct rf_place *p, const char *repo, const char *tag, const struct rf_digest *digest,
-                                 struct rf_descriptor *out, struct rf_err *err);
+RF_MUST_USE int rf_place_resolve(struct rf_place *p, const char *repo, const char *tag,
+                                 const struct rf_digest *digest, struct rf_descriptor *out,
+                                 struct rf_err *err);
 /* By digest when given (checked against the body), else by tag. `expect` may be NULL. *out: caller frees. -RFE_NOT_FOUND. */
-RF_MUST_USE int rf_place_get_manifest(struct rf_place *p, const char *repo, const char *tag, const struct rf_digest *digest,
-                                      const struct rf_manifest_expect *expect, struct rf_manifest **out, struct rf_err *err);
+RF_MUST_USE int rf_place_get_manifest(struct rf_place *p, const char *repo, const char *tag,
+                                      const struct rf_digest *digest,
+                                      const struct rf_manifest_expect *expect,
+                                      struct rf_manifest **out, struct rf_err *err);
 /* Writes the original bytes, under the tag too when one is given. A subject's referrers list is kept right (fallback tag) where the place needs it. */
-RF_MUST_USE int rf_place_put_manifest(struct rf_place *p, const char *repo, const char *tag, const struct rf_manifest *m,
-                                      unsigned flags, struct rf_err *err);
+RF_MUST_USE int rf_place_put_manifest(struct rf_place *p, const char *repo, const char *tag,
+                                      const struct rf_manifest *m, unsigned flags,
+                                      struct rf_err *err);
 /* 0 when it is there. -RFE_NOT_FOUND; anything else means that it could not be told. */
-RF_MUST_USE int rf_place_probe_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t size,
+RF_MUST_USE int rf_place_probe_blob(struct rf_place *p, const char *repo,
+                                    const struct rf_digest *digest, uint64_t size,
                                     enum rf_probe how, struct rf_err *err);
 /*
  * Pours the blob from `offset` on into `sink` and checks the whole blob's digest and size; does not commit. `start` is the hash of the
  * first `offset` bytes (taken over; NULL when offset is 0). Interrupted transfers are resumed inside. -RFE_NOT_FOUND, -RFE_DIGEST_MISMATCH.
  */
-RF_MUST_USE int rf_place_get_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t size,
-                                  uint64_t offset, struct rf_hasher *start, struct rf_sink *sink, struct rf_err *err);
+RF_MUST_USE int rf_place_get_blob(struct rf_place *p, const char *repo,
+                                  const struct rf_digest *digest, uint64_t size, uint64_t offset,
+                                  struct rf_hasher *start, struct rf_sink *sink,
+                                  struct rf_err *err);
 /* Stores a blob. `src` (the caller's) is read from 0 and hashed on the way; wrong bytes are never completed. Seekable sources survive retries. */
-RF_MUST_USE int rf_place_put_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t size,
+RF_MUST_USE int rf_place_put_blob(struct rf_place *p, const char *repo,
+                                  const struct rf_digest *digest, uint64_t size,
                                   struct rf_source *src, struct rf_err *err);
 /* Local places: the blob as a seekable source (unchecked bytes: wrap or hash them); size is checked. */
-RF_MUST_USE int rf_place_open_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t size,
+RF_MUST_USE int rf_place_open_blob(struct rf_place *p, const char *repo,
+                                   const struct rf_digest *digest, uint64_t size,
                                    struct rf_source **out, struct rf_err *err);
 /* Local places: a sink that verifies and appears whole at commit. */
-RF_MUST_USE int rf_place_blob_sink(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t size,
+RF_MUST_USE int rf_place_blob_sink(struct rf_place *p, const char *repo,
+                                   const struct rf_digest *digest, uint64_t size,
                                    struct rf_sink **out, struct rf_err *err);
 /* Makes a blob of from_repo one of repo, without moving bytes. -RFE_UNSUPPORTED: not done here, move the bytes. */
-RF_MUST_USE int rf_place_mount(struct rf_place *p, const char *repo, const char *from_repo, const struct rf_digest *digest,
-                               uint64_t size, struct rf_err *err);
-RF_MUST_USE int rf_place_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
-RF_MUST_USE int rf_place_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_place_mount(struct rf_place *p, const char *repo, const char *from_repo,
+                               const struct rf_digest *digest, uint64_t size, struct rf_err *err);
+RF_MUST_USE int rf_place_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb,
+                                   void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_place_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx,
+                                    struct rf_err *err);
 /* Descriptors of manifests whose subject is `subject`, each once, at most 10,000 (-RFE_TOO_LARGE; counted, filtered and made unique here
  * for all places). artifact_type may be NULL (all). An empty list is success. */
-RF_MUST_USE int rf_place_referrers(struct rf_place *p, const char *repo, const struct rf_digest *subject,
-                                   const char *artifact_type, rf_place_desc_cb cb, void *ctx, struct rf_err *err);
-RF_MUST_USE int rf_place_delete_tag(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err);
-RF_MUST_USE int rf_place_delete_manifest(struct rf_place *p, const char *repo, const struct rf_digest *digest, struct rf_err *err);
-RF_MUST_USE int rf_place_delete_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, struct rf_err *err);
+RF_MUST_USE int rf_place_referrers(struct rf_place *p, const char *repo,
+                                   const struct rf_digest *subject, const char *artifact_type,
+                                   rf_place_desc_cb cb, void *ctx, struct rf_err *err);
+RF_MUST_USE int rf_place_delete_tag(struct rf_place *p, const char *repo, const char *tag,
+                                    struct rf_err *err);
+RF_MUST_USE int rf_place_delete_manifest(struct rf_place *p, const char *repo,
+                                         const struct rf_digest *digest, struct rf_err *err);
+RF_MUST_USE int rf_place_delete_blob(struct rf_place *p, const char *repo,
+                                     const struct rf_digest *digest, struct rf_err *err);
 /* Whether the login may write there, asked without leaving anything behind; "cannot tell" is success. -RFE_DENIED. */
 RF_MUST_USE int rf_place_can_write(struct rf_place *p, const char *repo, struct rf_err *err);
 /*

@@ -16,7 +16,8 @@ struct rf_client_options {
     const char *user_agent; /* NULL: "regferry/<version>" */
     unsigned parallel;      /* requests at once per registry unless its settings say; 0 = 3 */
 };
-RF_MUST_USE int rf_client_new(struct rf_hosts *hosts, const struct rf_client_options *opts, struct rf_client **out, struct rf_err *err);
+RF_MUST_USE int rf_client_new(struct rf_hosts *hosts, const struct rf_client_options *opts,
+                              struct rf_client **out, struct rf_err *err);
 void rf_client_free(struct rf_client *c);
 void rf_client_freep(struct rf_client **c);
 struct rf_stats *rf_client_stats(struct rf_client *c);
@@ -27,8 +28,9 @@ enum rf_client_place_flags {
     RF_CLIENT_TREE = 1u << 1,  /* ocidir:// is a tree of layouts */
 };
 /* The place of a reference, opened once and kept; *repo ("" for single layouts) points into `ref`. Thread-safe. */
-RF_MUST_USE int rf_client_place(struct rf_client *c, const struct rf_ref *ref, unsigned flags, struct rf_place **place,
-                                const char **repo, struct rf_err *err);
-RF_MUST_USE int rf_client_registry(struct rf_client *c, const char *registry, struct rf_place **place, struct rf_err *err);
+RF_MUST_USE int rf_client_place(struct rf_client *c, const struct rf_ref *ref, unsigned flags,
+                                struct rf_place **place, const char **repo, struct rf_err *err);
+RF_MUST_USE int rf_client_registry(struct rf_client *c, const char *registry,
+                                   struct rf_place **place, struct rf_err *err);
 
 #endif

@@ -11,9 +11,9 @@
 
 enum rf_blob_outcome { RF_BLOB_THERE, RF_BLOB_MOUNTED, RF_BLOB_MOVED };
 struct rf_copy_blob_options {
-    enum rf_probe probe;            /* how "already there" is found out */
-    bool skip_probe;                /* known to be absent */
-    const char *const *mount_from;  /* repositories of the destination that may have it */
+    enum rf_probe probe;           /* how "already there" is found out */
+    bool skip_probe;               /* known to be absent */
+    const char *const *mount_from; /* repositories of the destination that may have it */
     size_t n_mount_from;
     void (*progress)(void *ctx, uint64_t bytes); /* bytes more than before; or NULL */
     void *progress_ctx;
@@ -22,16 +22,18 @@ struct rf_copy_blob_options {
  * Makes a blob present at dst: there already, else mounted, else moved (local source -> upload; registry -> local sink; registry -> registry
  * through one bounded buffer). Hashed on the way; nothing is staged.
  */
-RF_MUST_USE int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *dst, const char *dst_repo,
-                             const struct rf_digest *digest, uint64_t size, const struct rf_copy_blob_options *opts,
-                             enum rf_blob_outcome *outcome, struct rf_err *err);
+RF_MUST_USE int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *dst,
+                             const char *dst_repo, const struct rf_digest *digest, uint64_t size,
+                             const struct rf_copy_blob_options *opts, enum rf_blob_outcome *outcome,
+                             struct rf_err *err);
 
 struct rf_copy_options {
-    const struct rf_platform *platforms; /* only these children of indexes; the index keeps its bytes (unless prune) */
+    const struct rf_platform
+        *platforms; /* only these children of indexes; the index keeps its bytes (unless prune) */
     size_t n_platforms;
-    bool prune;           /* with platforms: a new index of the chosen children */
+    bool prune; /* with platforms: a new index of the chosen children */
     bool referrers, digest_tags, include_external, force, verify;
-    unsigned threads;     /* 0 = 4 */
+    unsigned threads; /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
 };
@@ -40,8 +42,10 @@ struct rf_copy_result {
     struct rf_digest digest; /* of what the tag points to now */
 };
 /* src by tag or digest (digest wins); dst under dst_tag, or by digest alone when NULL. */
-RF_MUST_USE int rf_copy_image(struct rf_place *src, const char *src_repo, const char *src_tag, const struct rf_digest *src_digest,
-                              struct rf_place *dst, const char *dst_repo, const char *dst_tag, const struct rf_copy_options *opts,
-                              struct rf_copy_result *out, struct rf_err *err);
+RF_MUST_USE int rf_copy_image(struct rf_place *src, const char *src_repo, const char *src_tag,
+                              const struct rf_digest *src_digest, struct rf_place *dst,
+                              const char *dst_repo, const char *dst_tag,
+                              const struct rf_copy_options *opts, struct rf_copy_result *out,
+                              struct rf_err *err);
 
 #endif

@@ -13,22 +13,27 @@
 #include "regclient/request.h"
 
 /* `remote` stays the caller's and must outlive it. */
-RF_MUST_USE int rf_registry_open(struct rf_remote *remote, struct rf_place **out, struct rf_err *err);
+RF_MUST_USE int rf_registry_open(struct rf_remote *remote, struct rf_place **out,
+                                 struct rf_err *err);
 /* The registry behind a place, NULL when the place is something else. */
 struct rf_remote *rf_registry_remote(const struct rf_place *p);
 /* GET /v2/: 0 when it speaks the API and lets us in. */
 RF_MUST_USE int rf_registry_ping(struct rf_place *p, struct rf_err *err);
 
 /* As rf_place_resolve of a tag or digest, always by asking the registry, and hands out the answer's headers (rate limits). */
-RF_MUST_USE int rf_registry_head_manifest(struct rf_place *p, const char *repo, const char *tag, const struct rf_digest *digest,
-                                          struct rf_headers *headers, struct rf_descriptor *out, struct rf_err *err);
+RF_MUST_USE int rf_registry_head_manifest(struct rf_place *p, const char *repo, const char *tag,
+                                          const struct rf_digest *digest,
+                                          struct rf_headers *headers, struct rf_descriptor *out,
+                                          struct rf_err *err);
 /* Size and media type of a blob by HEAD. *media_type (may be NULL, caller frees) is NULL when not said. */
-RF_MUST_USE int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest, uint64_t *size,
+RF_MUST_USE int rf_registry_head_blob(struct rf_place *p, const char *repo,
+                                      const struct rf_digest *digest, uint64_t *size,
                                       char **media_type, struct rf_err *err);
 /* One page as the user asked for it: `n` items at most (0 = as many as the registry likes) behind `last` (NULL = from the start). */
-RF_MUST_USE int rf_registry_tags_page(struct rf_place *p, const char *repo, unsigned n, const char *last, rf_place_tag_cb cb,
-                                      void *ctx, struct rf_err *err);
-RF_MUST_USE int rf_registry_repos_page(struct rf_place *p, unsigned n, const char *last, rf_place_tag_cb cb, void *ctx,
-                                       struct rf_err *err);
+RF_MUST_USE int rf_registry_tags_page(struct rf_place *p, const char *repo, unsigned n,
+                                      const char *last, rf_place_tag_cb cb, void *ctx,
+                                      struct rf_err *err);
+RF_MUST_USE int rf_registry_repos_page(struct rf_place *p, unsigned n, const char *last,
+                                       rf_place_tag_cb cb, void *ctx, struct rf_err *err);
 
 #endif

@@ -13,19 +13,23 @@
 
 struct rf_remote; /* one registry: host settings, auth, slots, backoff. Thread-safe. */
 struct rf_remote_options {
-    unsigned parallel;   /* requests at once when the host's settings do not say; 0 = 3 */
-    unsigned backoff_ms; /* the pause before the first repetition, doubled for each further one; 0 = 1000 */
+    unsigned parallel; /* requests at once when the host's settings do not say; 0 = 3 */
+    unsigned
+        backoff_ms; /* the pause before the first repetition, doubled for each further one; 0 = 1000 */
     struct rf_stats *stats;
 };
-RF_MUST_USE int rf_remote_new(struct rf_http *http, struct rf_hosts *hosts, const char *name, const struct rf_remote_options *opts,
-                              struct rf_remote **out, struct rf_err *err);
+RF_MUST_USE int rf_remote_new(struct rf_http *http, struct rf_hosts *hosts, const char *name,
+                              const struct rf_remote_options *opts, struct rf_remote **out,
+                              struct rf_err *err);
 void rf_remote_free(struct rf_remote *r);
 const struct rf_host *rf_remote_host(const struct rf_remote *r);
 struct rf_http *rf_remote_http(const struct rf_remote *r);
 /* "https://host:port/v2/<prefix>" + path ("/library/alpine/tags/list") as a URL. */
-RF_MUST_USE int rf_remote_url(const struct rf_remote *r, const char *path, struct rf_url *out, struct rf_err *err);
+RF_MUST_USE int rf_remote_url(const struct rf_remote *r, const char *path, struct rf_url *out,
+                              struct rf_err *err);
 /* The same without the prefix: "/v2" + path ("/_catalog", "/"). */
-RF_MUST_USE int rf_remote_api_url(const struct rf_remote *r, const char *path, struct rf_url *out, struct rf_err *err);
+RF_MUST_USE int rf_remote_api_url(const struct rf_remote *r, const char *path, struct rf_url *out,
+                                  struct rf_err *err);
 /* The URL is of the registry's configured scheme, host and port. */
 bool rf_remote_is_own(const struct rf_remote *r, const struct rf_url *url);
 
@@ -39,16 +43,17 @@ struct rf_call {
     struct rf_slice body;
     struct rf_source *body_source; /* repeated only when it can seek */
     uint64_t body_size;
-    uint64_t body_offset; /* where the source stands at the first byte of the body, for repeating it */
+    uint64_t
+        body_offset; /* where the source stands at the first byte of the body, for repeating it */
     struct rf_sink *sink;
     uint64_t sink_max;
     size_t body_max;
     bool cut_body;
     bool (*accept)(void *ctx, int status, const struct rf_headers *headers);
     void *accept_ctx;
-    bool once;        /* not repeated on failures: the caller knows how to go on (uploads, blob bodies) */
-    bool any_status;  /* statuses that are not 2xx are an answer as well, not a failure */
-    bool cleanup;     /* ends what we left at the server: goes out even when cancelled, one short try */
+    bool once; /* not repeated on failures: the caller knows how to go on (uploads, blob bodies) */
+    bool any_status; /* statuses that are not 2xx are an answer as well, not a failure */
+    bool cleanup; /* ends what we left at the server: goes out even when cancelled, one short try */
 };
 /*
  * 0 for a 2xx answer (or any with any_status). Otherwise the error carries http_status, and the registry's own words, escaped and cut:
@@ -57,13 +62,16 @@ struct rf_call {
  * checked when connecting. A call whose sink has taken bytes is never repeated. `resp` holds the last answer also after a failure (its status is
  * 0 when none came).
  */
-RF_MUST_USE int rf_remote_call(struct rf_remote *r, const struct rf_call *call, struct rf_http_response *resp, struct rf_err *err);
+RF_MUST_USE int rf_remote_call(struct rf_remote *r, const struct rf_call *call,
+                               struct rf_http_response *resp, struct rf_err *err);
 /* The failure that rf_remote_call would give for this answer, for callers with any_status. Returns -code. */
-int rf_remote_fail(const struct rf_call *call, const struct rf_http_response *resp, struct rf_err *err);
+int rf_remote_fail(const struct rf_call *call, const struct rf_http_response *resp,
+                   struct rf_err *err);
 /* The answer's body is a list of errors that has this code ("MANIFEST_BLOB_UNKNOWN"). */
 bool rf_answer_has_code(const struct rf_http_response *resp, const char *code);
 /* Counts a repetition and waits before it: `tries` have failed in a row, the last one with `cause`. Fails only when cancelled. */
-RF_MUST_USE int rf_remote_pause(struct rf_remote *r, unsigned tries, const struct rf_err *cause, struct rf_err *err);
+RF_MUST_USE int rf_remote_pause(struct rf_remote *r, unsigned tries, const struct rf_err *cause,
+                                struct rf_err *err);
 /* Gets a token for the scope without any other request: -RFE_DENIED when the token service says no; 0 also when it cannot be told. */
 RF_MUST_USE int rf_remote_ask_scope(struct rf_remote *r, const char *scope, struct rf_err *err);
 

@@ -6,27 +6,27 @@
 #include "base/buf.h"
 
 /* X(name, text for people) */
-#define RF_REQUEST_TABLE(X)                                                                        \
-    X(PING, "ping")                                                                                \
-    X(TOKEN, "token")                                                                              \
-    X(MANIFEST_HEAD, "manifest head")                                                              \
-    X(MANIFEST_GET, "manifest get")                                                                \
-    X(MANIFEST_PUT, "manifest put")                                                                \
-    X(MANIFEST_DELETE, "manifest delete")                                                          \
-    X(BLOB_HEAD, "blob head")                                                                      \
-    X(BLOB_GET, "blob get")                                                                        \
-    X(BLOB_PROBE, "blob probe")                                                                    \
-    X(BLOB_MOUNT, "blob mount")                                                                    \
-    X(UPLOAD_POST, "upload start")                                                                 \
-    X(UPLOAD_PATCH, "upload chunk")                                                                \
-    X(UPLOAD_PUT, "upload finish")                                                                 \
-    X(UPLOAD_STATUS, "upload status")                                                              \
-    X(UPLOAD_CANCEL, "upload cancel")                                                              \
-    X(BLOB_DELETE, "blob delete")                                                                  \
-    X(TAGS, "tag list")                                                                            \
-    X(CATALOG, "catalog")                                                                          \
-    X(REFERRERS, "referrers")                                                                      \
-    X(REDIRECT, "redirect followed")                                                               \
+#define RF_REQUEST_TABLE(X)               \
+    X(PING, "ping")                       \
+    X(TOKEN, "token")                     \
+    X(MANIFEST_HEAD, "manifest head")     \
+    X(MANIFEST_GET, "manifest get")       \
+    X(MANIFEST_PUT, "manifest put")       \
+    X(MANIFEST_DELETE, "manifest delete") \
+    X(BLOB_HEAD, "blob head")             \
+    X(BLOB_GET, "blob get")               \
+    X(BLOB_PROBE, "blob probe")           \
+    X(BLOB_MOUNT, "blob mount")           \
+    X(UPLOAD_POST, "upload start")        \
+    X(UPLOAD_PATCH, "upload chunk")       \
+    X(UPLOAD_PUT, "upload finish")        \
+    X(UPLOAD_STATUS, "upload status")     \
+    X(UPLOAD_CANCEL, "upload cancel")     \
+    X(BLOB_DELETE, "blob delete")         \
+    X(TAGS, "tag list")                   \
+    X(CATALOG, "catalog")                 \
+    X(REFERRERS, "referrers")             \
+    X(REDIRECT, "redirect followed")      \
     X(RETRY, "retry")
 
 enum rf_request_kind {
@@ -44,9 +44,14 @@ void rf_stats_bytes(struct rf_stats *s, uint64_t received, uint64_t sent);
 uint64_t rf_stats_get(const struct rf_stats *s, enum rf_request_kind kind);
 uint64_t rf_stats_received(const struct rf_stats *s);
 uint64_t rf_stats_sent(const struct rf_stats *s);
-uint64_t rf_stats_requests(const struct rf_stats *s); /* all on the wire: every kind but RETRY (a retry is counted under its kind too) */
+uint64_t rf_stats_requests(
+    const struct rf_stats
+        *s); /* all on the wire: every kind but RETRY (a retry is counted under its kind too) */
 /* "requests: 12 (manifest head 4, ...), received 1.2 MB, sent 0 B"; only what is not 0. */
 void rf_stats_text(const struct rf_stats *s, struct rf_buf *out);
-void rf_stats_json(const struct rf_stats *s, struct rf_buf *out); /* an object: {"requests":N,"byKind":{"manifestHead":N,…},"received":N,"sent":N} */
+void rf_stats_json(
+    const struct rf_stats *s,
+    struct rf_buf
+        *out); /* an object: {"requests":N,"byKind":{"manifestHead":N,…},"received":N,"sent":N} */
 
 #endif

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """regexport killed at 50 points: no half bundle ever stands under a final name, and the same command again gives the same bytes."""
+import glob
 import os
 import re
 import shutil
+import subprocess
 
 from common import Case, images, main, references, Bundle
-from harness import file_digest, program, run
+from harness import file_digest, program, run, start_process, stop_process, wait_for
 
 POINTS = int(os.environ.get("RF_KILLS", "50"))
 
@@ -65,12 +67,16 @@ class KillExport(Case):
         source = self.scripted("slow", {"rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0},
                                                    "action": {"type": "drip", "bytes": 1 << 18, "ms": 8}}]}, seed=self.seed([("big/image", "1", big)], "slow-seed"))
         command = [program("regexport"), "create", "--state", self.work("state"), "-o", self.work("out"), "--host", source.host_flag(), source.host + "/big/image:1"]
-        run(command, env=self.env, kill_after=0.7)
+        layer = big.blobs[-1]
+        process = start_process(command, env=self.env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        wait_for("the journal to tell of a part of the layer", lambda: any(
+            re.search(layer.digest + r" [1-9]", open(path, encoding="ascii").read()) for path in glob.glob(self.work("out", "*.journal"))))
+        process.kill()
+        stop_process(process)
         source.clear_log()
         self.expect(run(command, env=self.env), 0)
         bundle = Bundle(self.bundles()[0])
         self.assertEqual(bundle.names("new"), ["big/image:1"])
-        layer = big.blobs[-1]
         # An answer to the killed run may be logged late: it is marked by its broken connection.
         again = [l for l in source.requests("GET", "/blobs/") if layer.digest in l["path"] and "failure" not in l]
         self.assertTrue(again and all(re.match(r"bytes=[1-9]", l["range"] or "") for l in again), again)

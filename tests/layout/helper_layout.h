@@ -32,14 +32,14 @@ struct rf_manifest *make_index(const struct rf_manifest *const *children, const 
 char *descriptor_json(const struct rf_manifest *m);
 /* Puts config and layers, then the manifest; all must succeed. */
 void put_text_blob(struct rf_place *p, const char *repo, const char *text);
-void put_image(struct rf_place *p, const char *repo, const char *tag, const char *config, const char *const *layers,
-               struct rf_manifest **out);
+void put_image(struct rf_place *p, const char *repo, const char *tag, const char *config,
+               const char *const *layers, struct rf_manifest **out);
 
 /* A place must have this code and text in its error. */
-#define expect_error(rc, want, err, text)                                                                                                  \
-    do {                                                                                                                                   \
-        ck_assert_msg((rc) == -(want), "code %s: %s", rf_error_name(rc), (err).msg);                                                       \
-        ck_assert_msg(strstr((err).msg, (text)) != NULL, "no \"%s\" in: %s", (text), (err).msg);                                           \
+#define expect_error(rc, want, err, text)                                                        \
+    do {                                                                                         \
+        ck_assert_msg((rc) == -(want), "code %s: %s", rf_error_name(rc), (err).msg);             \
+        ck_assert_msg(strstr((err).msg, (text)) != NULL, "no \"%s\" in: %s", (text), (err).msg); \
     } while (0)
 #define expect_ok(rc, err) ck_assert_msg((rc) == 0, "%s: %s", rf_error_name(rc), (err).msg)
 
@@ -50,7 +50,7 @@ struct tar_entry {
     char type; /* '0' file, '5' folder, '2' link, ... */
     const char *link;
     const char *data;
-    uint64_t size;      /* of data; written as the size field */
+    uint64_t size;          /* of data; written as the size field */
     const char *size_field; /* 12 bytes instead of it, or NULL */
     bool bad_sum;
 };

@@ -138,7 +138,8 @@ static void refused_fast(const char *what, const char *text, size_t len)
     clock_t start = clock();
     ck_assert_msg(rf_yaml_parse(what, rf_slice_of(text, len), &y, &err) == -RFE_CONFIG, "%s", what);
     uint64_t took = cpu_ms(start);
-    ck_assert_msg(took < 50ull * SLOWER, "%s took %llu ms: %s", what, (unsigned long long)took,
+    /* far above what is measured (bench has the figures), far below what a bomb takes that goes off */
+    ck_assert_msg(took < 5000ull * SLOWER, "%s took %llu ms: %s", what, (unsigned long long)took,
                   err.msg);
 }
 
@@ -215,7 +216,7 @@ START_TEST(many_keys_take_no_long_time)
     struct rf_yaml *y = NULL;
     clock_t start = clock();
     ck_assert_int_eq(rf_yaml_parse("k", rf_buf_slice(&b), &y, NULL), 0);
-    ck_assert_uint_lt(cpu_ms(start), 5000ull * SLOWER);
+    ck_assert_uint_lt(cpu_ms(start), 30000ull * SLOWER);
     rf_yaml_free(y);
 }
 END_TEST
@@ -432,6 +433,7 @@ Suite *rf_yaml_suite(void)
 {
     Suite *s = suite_create("yaml");
     TCase *t = tcase_create("yaml");
+    tcase_set_timeout(t, 60);
     cases = test_cases_load("policy/yaml", ".case");
     tcase_add_test(t, cases_are_there);
     tcase_add_loop_test(t, case_file, 0, (int)cases.n);

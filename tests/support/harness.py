@@ -116,6 +116,14 @@ def clean_env(home, **extra):
     return env
 
 
+def _kill(pid):
+    """Not process.kill(), which reaps a process that has just ended, behind the back of wait4."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def run(argv, env=None, timeout=60, stdin=b"", stdout=None, cwd=None, kill_after=None, on_start=None):
     """
     Runs a program to its end and measures it. kill_after: seconds after which it gets KILL (no failure). A program that is
@@ -133,7 +141,7 @@ def run(argv, env=None, timeout=60, stdin=b"", stdout=None, cwd=None, kill_after
     if on_start:
         on_start(process)
     limit = kill_after if kill_after is not None else timeout * SLOW
-    timer = threading.Timer(limit, process.kill)
+    timer = threading.Timer(limit, _kill, [process.pid])
     timer.start()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started

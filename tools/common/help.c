@@ -31,7 +31,6 @@ static void wrap(struct rf_buf *out, const char *text, size_t at, size_t indent)
         if (text[0] == '\n' && text[1] == '\n') {
             rf_buf_add_str(out, "\n\n");
             text += strspn(text, "\n");
-            at = 0;
             start = true;
             pad(out, indent);
             at = indent;

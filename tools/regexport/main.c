@@ -129,8 +129,8 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
 
 static void print_buf(struct rf_buf *out, FILE *to)
 {
-    fwrite(out->ptr, 1, out->len, to);
-    fflush(to); /* a failure is found once more at the end of the program */
+    (void)fwrite(out->ptr, 1, out->len, to);
+    (void)fflush(to); /* a failure is found once more at the end of the program */
     rf_buf_release(out);
 }
 

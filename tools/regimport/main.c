@@ -145,7 +145,7 @@ static void report(struct session *s, const struct rf_import_result *result)
         rf_import_report_json(result, &out);
     else
         rf_import_report_text(result, &out);
-    fwrite(out.ptr, 1, out.len, stdout);
+    (void)fwrite(out.ptr, 1, out.len, stdout);
 }
 
 /* A failure says its cause alone, unless it has a list that the user needs. */

@@ -230,8 +230,8 @@ int rf_bundle_seal(struct rf_bundle *b, struct rf_err *err)
 const struct rf_bundle_blob *rf_bundle_find(const struct rf_bundle *b, const struct rf_digest *d)
 {
     struct rf_bundle_blob key = { .digest = *d };
-    for (uint8_t kind = RF_BLOB_MANIFEST; kind <= RF_BLOB_LAYER; kind++) {
-        key.kind = kind;
+    for (unsigned kind = RF_BLOB_MANIFEST; kind <= RF_BLOB_LAYER; kind++) {
+        key.kind = (uint8_t)kind;
         if (b->n_blobs == 0)
             return NULL;
         const struct rf_bundle_blob *hit =

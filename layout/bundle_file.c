@@ -107,7 +107,7 @@ static int read_json_size(struct rf_bundle_file *f, uint64_t *size, struct rf_er
     int rc = rf_pread_full(f->fd, header, sizeof(header), JSON_HEADER_AT, err);
     if (rc < 0)
         return rc;
-    if (strncmp(header, "bundle.json", 12) != 0)
+    if (memcmp(header, "bundle.json", sizeof("bundle.json")) != 0)
         return rf_fail(
             err, RFE_NOT_BUNDLE,
             "it is an image layout, but not a bundle that regexport wrote (its second member is not bundle.json)");
@@ -137,8 +137,8 @@ static int check_signature_frame(struct rf_bundle_file *f, struct rf_err *err)
     while (len > 0 && chunk[len - 1] == ' ')
         len--;
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
-    const char *digest;
-    const json_t *list;
+    const char *digest = "";
+    const json_t *list = NULL;
     rc = rf_json_parse(rf_slice_of(chunk, len), sizeof(chunk), &doc, err);
     if (rc == 0)
         rc = rf_json_string(doc, "digest", "", RF_JSON_REQUIRED, &digest, err);
@@ -180,7 +180,7 @@ static int check_index(struct rf_bundle_file *f, struct rf_err *err)
 /* All that stands before the blobs, in file order: the first difference is the one that is named. */
 static int check_head(struct rf_bundle_file *f, struct rf_err *err)
 {
-    uint64_t json_size;
+    uint64_t json_size = 0;
     int rc = check_start(f, err);
     if (rc == 0)
         rc = read_json_size(f, &json_size, err);

@@ -11,8 +11,8 @@
 const char *rf_bundle_blob_name(const struct rf_digest *d, char out[RF_DIGEST_TEXT + 8])
 {
     char hex[RF_DIGEST_TEXT];
-    snprintf(out, RF_DIGEST_TEXT + 8, "blobs/%s/%s", rf_digest_algo_name(d->algo),
-             rf_digest_hex(d, hex));
+    (void)snprintf(out, RF_DIGEST_TEXT + 8, "blobs/%s/%s", rf_digest_algo_name(d->algo),
+                   rf_digest_hex(d, hex));
     return out;
 }
 

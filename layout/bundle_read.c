@@ -48,31 +48,64 @@ static int parse_digest(const json_t *v, struct rf_digest *out, struct rf_err *e
     return rf_digest_parse(rf_slice_of(json_string_value(v), json_string_length(v)), out, err);
 }
 
+static int read_version(const json_t *v, struct rf_err *err)
+{
+    if (!json_is_integer(v))
+        return rf_fail(err, RFE_INVALID, "not an integer");
+    if (json_integer_value(v) != RF_BUNDLE_VERSION)
+        return rf_fail(
+            err, RFE_NOT_BUNDLE,
+            "bundle format %lld is not known to this version, which reads %d; use a newer regimport",
+            (long long)json_integer_value(v), RF_BUNDLE_VERSION);
+    return 0;
+}
+
+/* There is none that this version has. */
+static int read_features(const json_t *v, struct rf_err *err)
+{
+    if (!json_is_array(v))
+        return rf_fail(err, RFE_INVALID, "not an array");
+    if (json_array_size(v) == 0)
+        return 0;
+    const char *name = json_string_value(json_array_get(v, 0));
+    if (name == NULL)
+        return rf_fail(err, RFE_INVALID, "not an array of strings");
+    return rf_fail(
+        err, RFE_NOT_BUNDLE,
+        "it needs the feature %s, which this version does not have; use a newer regimport", name);
+}
+
+/* The members that are names. */
+static int read_name(struct rf_bundle *b, enum key key, struct rf_slice text, struct rf_err *err)
+{
+    uint8_t bytes[RF_CHAIN_HEX / 2];
+    if (key == KEY_SITE) {
+        if (!rf_site_valid(text))
+            return rf_fail(err, RFE_INVALID, "not a site name");
+        memcpy(b->site, text.ptr, text.len);
+    } else if (key == KEY_CHAIN) {
+        if (!rf_hex_decode(text, bytes, sizeof(bytes)))
+            return rf_fail(err, RFE_INVALID, "not 32 hexadecimal digits");
+        memcpy(b->chain, text.ptr, text.len);
+    } else {
+        if (text.len > RF_BUNDLE_TOOL_MAX || memchr(text.ptr, '\0', text.len) != NULL)
+            return rf_fail(err, RFE_INVALID, "not a short string");
+        b->tool = rf_xstrndup(text.ptr, text.len);
+    }
+    return 0;
+}
+
 static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struct rf_err *err)
 {
-    const char *text = json_string_value(v);
-    size_t len = json_string_length(v);
-    uint8_t bytes[RF_CHAIN_HEX / 2];
     switch (key) {
     case KEY_VERSION:
-        if (!json_is_integer(v))
-            return rf_fail(err, RFE_INVALID, "not an integer");
-        if (json_integer_value(v) != RF_BUNDLE_VERSION)
-            return rf_fail(
-                err, RFE_NOT_BUNDLE,
-                "bundle format %lld is not known to this version, which reads %d; use a newer regimport",
-                (long long)json_integer_value(v), RF_BUNDLE_VERSION);
-        return 0;
+        return read_version(v, err);
     case KEY_SITE:
-        if (text == NULL || !rf_site_valid(rf_slice_of(text, len)))
-            return rf_fail(err, RFE_INVALID, "not a site name");
-        memcpy(b->site, text, len + 1);
-        return 0;
     case KEY_CHAIN:
-        if (text == NULL || !rf_hex_decode(rf_slice_of(text, len), bytes, sizeof(bytes)))
-            return rf_fail(err, RFE_INVALID, "not 32 hexadecimal digits");
-        memcpy(b->chain, text, len + 1);
-        return 0;
+    case KEY_TOOL:
+        if (!json_is_string(v))
+            return rf_fail(err, RFE_INVALID, "not a string");
+        return read_name(b, key, rf_slice_of(json_string_value(v), json_string_length(v)), err);
     case KEY_SEQUENCE:
         if (!json_is_integer(v) || json_integer_value(v) < 1)
             return rf_fail(err, RFE_INVALID, "not a positive integer");
@@ -82,24 +115,8 @@ static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struc
         return json_is_null(v) ? 0 : parse_digest(v, &b->parent, err);
     case KEY_SNAPSHOT:
         return parse_digest(v, &b->snapshot, err);
-    case KEY_TOOL:
-        if (text == NULL || len > RF_BUNDLE_TOOL_MAX || strlen(text) != len)
-            return rf_fail(err, RFE_INVALID, "not a short string");
-        b->tool = rf_xstrdup(text);
-        return 0;
     case KEY_FEATURES:
-        if (!json_is_array(v))
-            return rf_fail(err, RFE_INVALID, "not an array");
-        if (json_array_size(v) > 0) {
-            const char *name = json_string_value(json_array_get(v, 0));
-            if (name == NULL)
-                return rf_fail(err, RFE_INVALID, "not an array of strings");
-            return rf_fail(
-                err, RFE_NOT_BUNDLE,
-                "it needs the feature %s, which this version does not have; use a newer regimport",
-                name);
-        }
-        return 0;
+        return read_features(v, err);
     default:
         return rf_fail(err, RFE_INVALID, "must be an array of lines");
     }
@@ -173,7 +190,7 @@ static int read_list(struct rf_bundle *b, const json_t *obj, const char *key, ui
 
 static int read_kind(const json_t *v, struct rf_bundle_blob *blob, struct rf_err *err)
 {
-    const char *kind;
+    const char *kind = "";
     int rc = rf_json_string(v, "kind", "", RF_JSON_REQUIRED, &kind, err);
     if (rc < 0)
         return rc;
@@ -191,8 +208,8 @@ static int read_kind(const json_t *v, struct rf_bundle_blob *blob, struct rf_err
 static int read_travel(struct rf_bundle *b, const json_t *v, struct rf_bundle_blob *blob,
                        struct rf_err *err)
 {
-    const char *travel;
-    uint64_t volume;
+    const char *travel = "";
+    uint64_t volume = 0;
     int rc = rf_json_string(v, "travel", "", RF_JSON_REQUIRED, &travel, err);
     if (rc < 0)
         return rc;
@@ -212,7 +229,7 @@ static int read_travel(struct rf_bundle *b, const json_t *v, struct rf_bundle_bl
 static int read_blob(struct rf_bundle *b, const json_t *v, struct rf_err *err)
 {
     struct rf_bundle_blob blob = { 0 };
-    const char *media_type;
+    const char *media_type = "";
     int rc = parse_digest(json_object_get(v, "digest"), &blob.digest, err);
     if (rc < 0)
         return rf_wrap(err, rc, "digest");
@@ -235,9 +252,9 @@ static int read_blob(struct rf_bundle *b, const json_t *v, struct rf_err *err)
 
 static int read_volume(struct reader *r, const json_t *v, struct rf_err *err)
 {
-    const json_t *members;
-    uint64_t volume;
-    const char *name;
+    const json_t *members = NULL;
+    uint64_t volume = 0;
+    const char *name = "";
     if (r->n_volumes++ > 0)
         return rf_fail(err, RFE_NOT_BUNDLE,
                        "bundles of several volumes are not known to this version");

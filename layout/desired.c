@@ -257,7 +257,7 @@ static int read_status(const json_t *obj, struct rf_image *im, struct rf_err *er
 static int read_names(struct rf_desired *d, const json_t *obj, struct rf_image *im,
                       struct rf_err *err)
 {
-    const char *repository, *tag, *media_type, *source;
+    const char *repository = "", *tag = "", *media_type = "", *source = "";
     int rc = rf_json_string(obj, "repository", "", RF_JSON_REQUIRED, &repository, err);
     if (rc == 0)
         rc = rf_json_string(obj, "tag", "", RF_JSON_REQUIRED, &tag, err);

@@ -177,8 +177,8 @@ static int next(struct in *in, json_t **out, struct rf_err *err)
 static int get_header(struct in *in, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *v = NULL;
-    uint64_t version;
-    const char *site, *id;
+    uint64_t version = 0;
+    const char *site = "", *id = "";
     int rc = next(in, &v, err);
     if (rc == 0)
         rc = rf_json_u64(v, "snapshotVersion", "", RF_JSON_REQUIRED, &version, err);
@@ -204,9 +204,9 @@ static int get_header(struct in *in, struct rf_err *err)
 static int get_blob(struct in *in, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *v = NULL;
-    const char *digest, *kind, *media_type;
+    const char *digest = "", *kind = "", *media_type = "";
     struct rf_digest d;
-    uint64_t size;
+    uint64_t size = 0;
     uint8_t k = 0;
     int rc = next(in, &v, err);
     if (rc == 0)
@@ -236,7 +236,7 @@ static int get_blob(struct in *in, struct rf_err *err)
 static int get_image(struct in *in, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *v = NULL;
-    const json_t *image, *closure;
+    const json_t *image = NULL, *closure = NULL;
     int rc = next(in, &v, err);
     if (rc == 0)
         rc = rf_json_object(v, "image", "", RF_JSON_REQUIRED, &image, err);

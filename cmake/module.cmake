@@ -30,8 +30,8 @@ function(rf_program name)
   endif()
 endfunction()
 
-# rf_test_folder(base): one Check runner of tests/<folder>/test_*.c. Each file test_<module>.c gives
-# `Suite *rf_<module>_suite(void)`; ctest registers every suite by itself.
+# rf_test_folder(base [folder...]): one Check runner of tests/<folder>/test_*.c. Each file test_<module>.c gives
+# `Suite *rf_<module>_suite(void)`; ctest registers every suite by itself. Helpers of further folders are linked too.
 function(rf_test_folder name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/test_*.c)
   if(NOT sources)
@@ -54,6 +54,10 @@ function(rf_test_folder name)
   configure_file(${PROJECT_SOURCE_DIR}/tests/runner.c.in ${CMAKE_CURRENT_BINARY_DIR}/runner_${name}.c @ONLY)
   file(GLOB helpers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/helper_*.c
        ${CMAKE_CURRENT_SOURCE_DIR}/support/*.c)
+  foreach(other ${ARGN})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${other}/helper_*.c)
+    list(APPEND helpers ${more})
+  endforeach()
   add_executable(test_${name} ${sources} ${helpers} ${CMAKE_CURRENT_BINARY_DIR}/runner_${name}.c)
   target_link_libraries(test_${name} PRIVATE rf_${name} PkgConfig::CHECK)
   # Check's own macros do not pass these two.

@@ -64,7 +64,7 @@ int rf_registry_ping(struct rf_place *p, struct rf_err *err)
     int rc = rf_remote_api_url(g->remote, "/", &url, err);
     if (rc < 0)
         return rc;
-    struct rf_call call = { .kind = RF_REQ_PING, .method = RF_GET, .url = &url };
+    struct rf_request call = { .kind = RF_REQ_PING, .method = RF_GET, .url = &url };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
     return rf_remote_call(g->remote, &call, &resp, err);
@@ -155,7 +155,7 @@ static int next_page(const struct rf_http_response *resp, struct rf_url *url, st
     return 1;
 }
 
-static int page_loop(struct rf_registry *g, struct rf_call *call, struct rf_url *url,
+static int page_loop(struct rf_registry *g, struct rf_request *call, struct rf_url *url,
                      struct pages *seen, rf_registry_page_cb cb, void *ctx, struct rf_err *err)
 {
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -177,12 +177,13 @@ static int page_loop(struct rf_registry *g, struct rf_call *call, struct rf_url 
     return rc;
 }
 
-int rf_registry_pages(struct rf_registry *g, const struct rf_call *call, const struct rf_url *first,
-                      rf_registry_page_cb cb, void *ctx, struct rf_err *err)
+int rf_registry_pages(struct rf_registry *g, const struct rf_request *call,
+                      const struct rf_url *first, rf_registry_page_cb cb, void *ctx,
+                      struct rf_err *err)
 {
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     struct pages seen = { 0 };
-    struct rf_call c = *call;
+    struct rf_request c = *call;
     rf_url_copy(first, &url);
     c.body_max = RF_PAGE_BYTES_MAX;
     int rc = page_loop(g, &c, &url, &seen, cb, ctx, err);

@@ -34,7 +34,7 @@ static int content_length(const struct rf_headers *headers, uint64_t *out, struc
 static int probe_head(struct rf_registry *g, const struct rf_url *url, const char *scope,
                       uint64_t size, struct rf_err *err)
 {
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = url, .scope = scope, .any_status = true
     };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -70,7 +70,7 @@ static int judge_part(const struct rf_http_response *resp, uint64_t size, struct
     return 0;
 }
 
-static int judge_probe(const struct rf_call *call, const struct rf_http_response *resp,
+static int judge_probe(const struct rf_request *call, const struct rf_http_response *resp,
                        uint64_t size, struct rf_err *err)
 {
     uint64_t length = UINT64_MAX;
@@ -96,7 +96,7 @@ static int probe_range(struct rf_registry *g, const struct rf_url *url, const ch
                        uint64_t size, struct rf_err *err)
 {
     static const char *const headers[] = { "Range: bytes=0-0" };
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = RF_REQ_BLOB_PROBE, .method = RF_GET, .url = url, .scope = scope, .headers = headers
     };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -165,7 +165,7 @@ int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_
     int rc = rf_registry_blob_url(g, repo, digest, &url, err);
     if (rc < 0)
         return rc;
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = &url, .scope = scope
     };
     uint64_t length = UINT64_MAX;
@@ -278,7 +278,7 @@ static int fetch_once(struct rf_registry *g, const struct rf_url *url, const cha
     RF_CLEANUP(rf_freep)
     char *range = rf_xasprintf("Range: bytes=%llu-", (unsigned long long)p->pos);
     const char *headers[] = { range };
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = RF_REQ_BLOB_GET, .method = RF_GET, .url = url, .scope = scope, .headers = headers
     };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -339,7 +339,9 @@ static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char
 static int fetch_empty(struct rf_registry *g, const struct rf_url *url, const char *scope,
                        struct rf_err *err)
 {
-    struct rf_call call = { .kind = RF_REQ_BLOB_GET, .method = RF_GET, .url = url, .scope = scope };
+    struct rf_request call = {
+        .kind = RF_REQ_BLOB_GET, .method = RF_GET, .url = url, .scope = scope
+    };
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
     call.body_max = 1;

@@ -13,7 +13,7 @@ static int send_delete(struct rf_registry *g, const char *repo, const struct rf_
 {
     RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_DELETE);
     RF_CLEANUP(rf_freep) char *push = rf_registry_scope(g, repo, RF_RIGHT_PUSH);
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = kind, .method = RF_DELETE, .url = url, .scope = scope, .any_status = true
     };
     struct rf_err e = RF_ERR_INIT;

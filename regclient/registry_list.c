@@ -64,7 +64,7 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
                     struct rf_err *err)
 {
     static const char *const headers[] = { "Accept: application/json" };
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = kind, .method = RF_GET, .scope = scope, .headers = headers, .n_headers = 1
     };
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;

@@ -58,13 +58,13 @@ static int ask_head(struct rf_registry *g, const char *repo, const char *tag,
     int rc = rf_registry_manifest_url(g, repo, tag, digest, &url, err);
     if (rc < 0)
         return rc;
-    struct rf_call call = { .kind = RF_REQ_MANIFEST_HEAD,
-                            .method = RF_HEAD,
-                            .url = &url,
-                            .scope = scope,
-                            .headers = accept_headers,
-                            .n_headers = 1,
-                            .any_status = true };
+    struct rf_request call = { .kind = RF_REQ_MANIFEST_HEAD,
+                               .method = RF_HEAD,
+                               .url = &url,
+                               .scope = scope,
+                               .headers = accept_headers,
+                               .n_headers = 1,
+                               .any_status = true };
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc < 0)
         return rc;
@@ -148,13 +148,13 @@ int rf_registry_get_manifest(struct rf_place *p, const char *repo, const char *t
     int rc = rf_registry_manifest_url(g, repo, tag, digest, &url, err);
     if (rc < 0)
         return rc;
-    struct rf_call call = { .kind = RF_REQ_MANIFEST_GET,
-                            .method = RF_GET,
-                            .url = &url,
-                            .scope = scope,
-                            .headers = accept_headers,
-                            .n_headers = 1,
-                            .body_max = RF_MANIFEST_MAX };
+    struct rf_request call = { .kind = RF_REQ_MANIFEST_GET,
+                               .method = RF_GET,
+                               .url = &url,
+                               .scope = scope,
+                               .headers = accept_headers,
+                               .n_headers = 1,
+                               .body_max = RF_MANIFEST_MAX };
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc < 0)
         return wrap_ref(g, repo, tag, digest, rc, err);
@@ -219,7 +219,7 @@ static bool tag_is_right(struct rf_registry *g, const char *repo, const char *ta
            rf_digest_eq(&d.digest, &m->digest);
 }
 
-static int refused(struct rf_registry *g, const char *repo, const struct rf_call *call,
+static int refused(struct rf_registry *g, const char *repo, const struct rf_request *call,
                    const struct rf_http_response *resp, const char *tag,
                    const struct rf_manifest *m, struct rf_err *err)
 {
@@ -257,14 +257,14 @@ static int send_manifest(struct rf_registry *g, const char *repo, const char *ta
         char text[RF_DIGEST_TEXT];
         rf_url_add_query(&url, "digest", rf_digest_text(&m->digest, text));
     }
-    struct rf_call call = { .kind = RF_REQ_MANIFEST_PUT,
-                            .method = RF_PUT,
-                            .url = &url,
-                            .scope = scope,
-                            .headers = headers,
-                            .n_headers = 1,
-                            .body = rf_buf_slice(&m->body),
-                            .any_status = true };
+    struct rf_request call = { .kind = RF_REQ_MANIFEST_PUT,
+                               .method = RF_PUT,
+                               .url = &url,
+                               .scope = scope,
+                               .headers = headers,
+                               .n_headers = 1,
+                               .body = rf_buf_slice(&m->body),
+                               .any_status = true };
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc < 0)
         return rc;

@@ -45,7 +45,7 @@ char *rf_registry_scope(const struct rf_registry *g, const char *repo,
 /* Goes through a list page by page (RFC 8288 Link), `call` being the first request without its URL. */
 typedef int (*rf_registry_page_cb)(void *ctx, const struct rf_http_response *resp,
                                    struct rf_err *err);
-RF_MUST_USE int rf_registry_pages(struct rf_registry *g, const struct rf_call *call,
+RF_MUST_USE int rf_registry_pages(struct rf_registry *g, const struct rf_request *call,
                                   const struct rf_url *first, rf_registry_page_cb cb, void *ctx,
                                   struct rf_err *err);
 

@@ -64,11 +64,11 @@ static int ask_api(struct rf_registry *g, const char *repo, const struct rf_dige
         return rc;
     if (artifact_type != NULL)
         rf_url_add_query(&url, "artifactType", artifact_type);
-    struct rf_call call = { .kind = RF_REQ_REFERRERS,
-                            .method = RF_GET,
-                            .scope = scope,
-                            .headers = headers,
-                            .n_headers = 1 };
+    struct rf_request call = { .kind = RF_REQ_REFERRERS,
+                               .method = RF_GET,
+                               .scope = scope,
+                               .headers = headers,
+                               .n_headers = 1 };
     return rf_registry_pages(g, &call, &url, on_page, l, err);
 }
 

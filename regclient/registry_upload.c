@@ -38,10 +38,10 @@ static void upload_release(struct upload *u)
     rf_url_release(&u->where);
 }
 
-static struct rf_call call_of(const struct upload *u, enum rf_request_kind kind,
-                              enum rf_http_method method, const struct rf_url *url)
+static struct rf_request call_of(const struct upload *u, enum rf_request_kind kind,
+                                 enum rf_http_method method, const struct rf_url *url)
 {
-    struct rf_call call = {
+    struct rf_request call = {
         .kind = kind, .method = method, .url = url, .scope = u->scope, .any_status = true
     };
     return call;
@@ -97,7 +97,7 @@ static void cancel_session(struct upload *u)
 {
     if (!u->open)
         return;
-    struct rf_call call = call_of(u, RF_REQ_UPLOAD_CANCEL, RF_DELETE, &u->where);
+    struct rf_request call = call_of(u, RF_REQ_UPLOAD_CANCEL, RF_DELETE, &u->where);
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
     call.cleanup = true;
@@ -135,7 +135,7 @@ static int start_session(struct upload *u, struct rf_err *err)
     rf_url_copy(&u->home, &url);
     if (u->digest->algo != RF_DIGEST_SHA256)
         rf_url_add_query(&url, "digest-algorithm", rf_digest_algo_name(u->digest->algo));
-    struct rf_call call = call_of(u, RF_REQ_UPLOAD_POST, RF_POST, &url);
+    struct rf_request call = call_of(u, RF_REQ_UPLOAD_POST, RF_POST, &url);
     int rc = rf_remote_call(u->g->remote, &call, &resp, err);
     if (rc < 0)
         return rc;
@@ -160,7 +160,7 @@ static int start_session(struct upload *u, struct rf_err *err)
 /* 1: *received is what the registry holds of the session. 0: it does not know. */
 static int ask_status(struct upload *u, uint64_t *received, struct rf_err *err)
 {
-    struct rf_call call = call_of(u, RF_REQ_UPLOAD_STATUS, RF_GET, &u->where);
+    struct rf_request call = call_of(u, RF_REQ_UPLOAD_STATUS, RF_GET, &u->where);
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     RF_CLEANUP(rf_url_release) struct rf_url base = RF_URL_INIT;
     rf_http_response_init(&resp);
@@ -190,7 +190,7 @@ static int send_put(struct upload *u, bool with_body, struct rf_http_response *r
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     rf_url_copy(&u->where, &url);
     rf_url_add_query(&url, "digest", rf_digest_text(u->digest, text));
-    struct rf_call call = call_of(u, RF_REQ_UPLOAD_PUT, RF_PUT, &url);
+    struct rf_request call = call_of(u, RF_REQ_UPLOAD_PUT, RF_PUT, &url);
     call.headers = body_headers;
     call.n_headers = 1;
     call.once = true;
@@ -282,7 +282,7 @@ static int send_chunk(struct upload *u, uint64_t *pos, bool *created, struct rf_
     if (rc < 0)
         return rc;
     rf_url_copy(&u->where, &url);
-    struct rf_call call = call_of(u, RF_REQ_UPLOAD_PATCH, RF_PATCH, &url);
+    struct rf_request call = call_of(u, RF_REQ_UPLOAD_PATCH, RF_PATCH, &url);
     call.headers = headers;
     call.n_headers = 2;
     call.body_source = u->src;
@@ -495,7 +495,7 @@ int rf_registry_mount(struct rf_place *p, const char *repo, const char *from_rep
     rf_url_copy(&u.home, &url);
     rf_url_add_query(&url, "mount", rf_digest_text(digest, text));
     rf_url_add_query(&url, "from", from_repo);
-    struct rf_call call = call_of(&u, RF_REQ_BLOB_MOUNT, RF_POST, &url);
+    struct rf_request call = call_of(&u, RF_REQ_BLOB_MOUNT, RF_POST, &url);
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc == 0 && resp.status == 201)
         return check_stored(&u, &resp, err);

@@ -104,7 +104,7 @@ int rf_remote_api_url(const struct rf_remote *r, const char *path, struct rf_url
 
 struct attempt {
     struct rf_remote *r;
-    const struct rf_call *call;
+    const struct rf_request *call;
     struct rf_http_response *resp;
     bool
         left; /* a redirect led to another origin: nothing secret from here on, even if the way leads back */
@@ -135,7 +135,7 @@ static int send_one(struct attempt *a, const struct rf_url *url, enum rf_request
                     struct rf_err *err)
 {
     struct rf_remote *r = a->r;
-    const struct rf_call *c = a->call;
+    const struct rf_request *c = a->call;
     const char *headers[HEADERS_SENT_MAX];
     RF_CLEANUP(rf_wipe_freep) char *line = NULL;
     bool own = rf_remote_is_own(r, url);
@@ -175,7 +175,7 @@ static int send_one(struct attempt *a, const struct rf_url *url, enum rf_request
     return rc;
 }
 
-static bool is_redirect(const struct rf_call *call, int status)
+static bool is_redirect(const struct rf_request *call, int status)
 {
     return (call->method == RF_GET || call->method == RF_HEAD) &&
            (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
@@ -236,7 +236,7 @@ static int ask_challenge(struct attempt *a, struct rf_err *err)
     int rc = rf_remote_api_url(a->r, "/", &url, err);
     if (rc < 0)
         return rc;
-    struct rf_call ping = { .kind = RF_REQ_PING, .method = RF_GET, .url = &url };
+    struct rf_request ping = { .kind = RF_REQ_PING, .method = RF_GET, .url = &url };
     struct rf_http_response resp;
     rf_http_response_init(&resp);
     struct attempt b = { .r = a->r, .call = &ping, .resp = &resp };
@@ -269,12 +269,12 @@ static int log_in(struct attempt *a, struct rf_err *err)
     return rc;
 }
 
-static bool can_repeat(const struct rf_call *call, bool consumed)
+static bool can_repeat(const struct rf_request *call, bool consumed)
 {
     return !consumed || call->body_source == NULL || rf_source_can_seek(call->body_source);
 }
 
-static int rewind_body(const struct rf_call *call, struct rf_err *err)
+static int rewind_body(const struct rf_request *call, struct rf_err *err)
 {
     return call->body_source != NULL ? rf_source_seek(call->body_source, call->body_offset, err)
                                      : 0;
@@ -315,7 +315,7 @@ static int run_once(struct attempt *a, struct rf_err *err)
 /* 1: again. 0: done. Else the failure. */
 static int step(struct attempt *a, struct progress *p, struct rf_err *err)
 {
-    const struct rf_call *call = a->call;
+    const struct rf_request *call = a->call;
     a->resp->status = 0;
     int rc = run_once(a, err);
     if (a->resp->sent > 0)
@@ -344,8 +344,8 @@ static int step(struct attempt *a, struct progress *p, struct rf_err *err)
     return rc < 0 ? rc : 1;
 }
 
-int rf_remote_call(struct rf_remote *r, const struct rf_call *call, struct rf_http_response *resp,
-                   struct rf_err *err)
+int rf_remote_call(struct rf_remote *r, const struct rf_request *call,
+                   struct rf_http_response *resp, struct rf_err *err)
 {
     struct attempt a = { .r = r, .call = call, .resp = resp };
     struct progress p = { 0 };

@@ -33,7 +33,7 @@ RF_MUST_USE int rf_remote_api_url(const struct rf_remote *r, const char *path, s
 /* The URL is of the registry's configured scheme, host and port. */
 bool rf_remote_is_own(const struct rf_remote *r, const struct rf_url *url);
 
-struct rf_call {
+struct rf_request {
     enum rf_request_kind kind;
     enum rf_http_method method;
     const struct rf_url *url;
@@ -62,10 +62,10 @@ struct rf_call {
  * checked when connecting. A call whose sink has taken bytes is never repeated. `resp` holds the last answer also after a failure (its status is
  * 0 when none came).
  */
-RF_MUST_USE int rf_remote_call(struct rf_remote *r, const struct rf_call *call,
+RF_MUST_USE int rf_remote_call(struct rf_remote *r, const struct rf_request *call,
                                struct rf_http_response *resp, struct rf_err *err);
 /* The failure that rf_remote_call would give for this answer, for callers with any_status. Returns -code. */
-int rf_remote_fail(const struct rf_call *call, const struct rf_http_response *resp,
+int rf_remote_fail(const struct rf_request *call, const struct rf_http_response *resp,
                    struct rf_err *err);
 /* The answer's body is a list of errors that has this code ("MANIFEST_BLOB_UNKNOWN"). */
 bool rf_answer_has_code(const struct rf_http_response *resp, const char *code);

@@ -131,7 +131,7 @@ static int code_of(int status, const char **text)
     return status >= 500 ? RFE_SERVER : RFE_FAILED;
 }
 
-int rf_remote_fail(const struct rf_call *call, const struct rf_http_response *resp,
+int rf_remote_fail(const struct rf_request *call, const struct rf_http_response *resp,
                    struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *url = rf_url_safe(call->url);

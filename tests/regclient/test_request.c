@@ -25,7 +25,7 @@
 
 struct call {
     struct rf_url url;
-    struct rf_call call;
+    struct rf_request call;
     struct rf_http_response resp;
     struct rf_err err;
     int rc;

@@ -40,12 +40,12 @@ class Bench:
         self.env = harness.clean_env(work.folder("home"))
         self.report = {}
 
-    def run(self, argv, timeout=1800, **how):
+    def run(self, argv, timeout=1800, status=0, **how):
         # through time(1): a child of this large process would be charged with its memory
         peak = self.work("peak")
         result = harness.run(["/usr/bin/time", "-o", peak, "-f", "%M", *argv], env=self.env, timeout=timeout, **how)
-        if result.status != 0:
-            sys.exit("bench: " + result.text())
+        if result.status != status:
+            sys.exit("bench: wanted status %d\n%s" % (status, result.text()))
         with open(peak, encoding="ascii") as f:
             result.peak_rss = int(f.read().split()[-1]) << 10
         return result
@@ -222,9 +222,7 @@ class Bench:
         # The same layers under other names: new images whose every blob is assumed.
         renamed = ["%s=elsewhere/img%d:v2" % (r, k) for k, r in enumerate(references)]
         self.run(self.export_command(source, references + renamed, state="wrong-state", out="wrong-out"))
-        result = harness.run(self.apply_command(far, self.only_bundle("wrong-out")), env=self.env, timeout=300)
-        if result.status != 5:
-            sys.exit("bench: wanted status 5\n" + result.text())
+        result = self.run(self.apply_command(far, self.only_bundle("wrong-out")), timeout=300, status=5)
         self.show("Wrong base, 10,000 blobs at 1 ms", [Line("regimport apply", result, None, None)], "wanted: refused in under 10 s")
         for process in (source, far):
             harness.stop_process(process)

@@ -181,7 +181,9 @@ class Credentials(Case):
     def test_no_fall_back_to_plain_http(self):
         source = self.scripted("source", seed=self.seed(sample()))
         result = self.export("--host", "reg=%s" % source.host, source.host + "/sample/app:v1", status=(FAILED, PARTIAL))
-        self.assertEqual(source.requests(), [], "no plain request went out")
+        # The bytes of a TLS greeting may by chance look like a request line.
+        plain = [r for r in source.requests() if r["method"].isalpha()]
+        self.assertEqual(plain, [], "no plain request went out")
         self.assertIn("tls", result.err.lower(), "the error says which setting to use")
 
 

@@ -275,7 +275,9 @@ void rf_program_dump_markdown(const struct rf_program *program, struct rf_buf *o
     rf_buf_add_str(out, "\n### Options of all commands\n");
     bool titled = false;
     markdown_options(program->opts, program->n_opts, &titled, out);
-    markdown_options(rf_net_opts, rf_net_opts_n, &titled, out);
+    size_t n;
+    const struct rf_opt *global = rf_options_global(program, &n);
+    markdown_options(global, n, &titled, out);
 }
 
 /* ---- checking the tables ---- */

@@ -5,29 +5,59 @@
 #include "base/mem.h"
 #include "tools/common/options.h"
 
+#define AT(field) offsetof(struct rf_net_options, field)
+#define HOST_ROW                                                                                                                                       \
+    {                                                                                                                                                  \
+        "host", 0, RF_OPT_LIST, AT(hosts), "reg=NAME,KEY=VALUE,...",                                                                                   \
+            "settings of one registry for this run: user, pass-file, pass-env, pass, token, cred-helper, tls (enabled, insecure, disabled), ca-file, " \
+            "cert-file, key-file, hostname, path-prefix, token-host, req-concurrent, req-per-sec, blob-chunk, blob-max; may be repeated; "             \
+            "pass=, as every word of a command line, is seen by other users until the program has hidden it, so prefer pass-file",                     \
+            NULL, 0                                                                                                                                    \
+    }
+#define PARALLEL_ROW(number)                                                                 \
+    {                                                                                        \
+        "parallel", 0, RF_OPT_COUNT, AT(parallel), "N",                                      \
+            "requests at once to one registry, unless its settings say otherwise", number, 0 \
+    }
+#define STATS_ROW                                                                        \
+    {                                                                                    \
+        "stats", 0, RF_OPT_FLAG, AT(stats), NULL,                                        \
+            "at the end print the requests made and the bytes moved, on stderr", NULL, 0 \
+    }
+#define LOG_ROWS                                                                        \
+    { "verbosity",   'v',     RF_OPT_STRING,                                            \
+      AT(verbosity), "LEVEL", "log level: trace, debug, info, warn or error",           \
+      "WARN",        0 },                                                               \
+        { "logopt", 0, RF_OPT_LIST, AT(logopt), "json", "log lines as JSON", NULL, 0 }, \
+    {                                                                                   \
+        "user-agent", 0, RF_OPT_STRING, AT(user_agent), "TEXT",                         \
+            "how the program names itself to registries", NULL, 0                       \
+    }
+
 const struct rf_opt rf_net_opts[] = {
-    { "host", 0, RF_OPT_LIST, offsetof(struct rf_net_options, hosts), "reg=NAME,KEY=VALUE,...",
-      "settings of one registry for this run: user, pass-file, pass-env, pass, token, cred-helper, tls (enabled, insecure, disabled), ca-file, "
-      "cert-file, key-file, hostname, path-prefix, token-host, req-concurrent, req-per-sec, blob-chunk, blob-max; may be repeated; "
-      "pass=, as every word of a command line, is seen by other users until the program has hidden it, so prefer pass-file",
-      NULL, 0 },
-    { "output", 0, RF_OPT_CHOICE, offsetof(struct rf_net_options, output), "text|json",
-      "form of the result on stdout", "text", 0 },
-    { "parallel", 0, RF_OPT_COUNT, offsetof(struct rf_net_options, parallel), "N",
-      "requests at once to one registry, unless its settings say otherwise", "8", 0 },
-    { "stats", 0, RF_OPT_FLAG, offsetof(struct rf_net_options, stats), NULL,
-      "at the end print the requests made and the bytes moved, on stderr", NULL, 0 },
-    { "progress", 0, RF_OPT_CHOICE, offsetof(struct rf_net_options, progress), "auto|plain|none",
+    HOST_ROW,
+    { "output", 0, RF_OPT_CHOICE, AT(output), "text|json", "form of the result on stdout", "text",
+      0 },
+    PARALLEL_ROW("8"),
+    STATS_ROW,
+    { "progress", 0, RF_OPT_CHOICE, AT(progress), "auto|plain|none",
       "auto redraws one line when stderr is a terminal, else it writes a line every few seconds, as plain does always",
       "auto", 0 },
-    { "verbosity", 'v', RF_OPT_STRING, offsetof(struct rf_net_options, verbosity), "LEVEL",
-      "log level: trace, debug, info, warn or error", "WARN", 0 },
-    { "logopt", 0, RF_OPT_LIST, offsetof(struct rf_net_options, logopt), "json",
-      "log lines as JSON", NULL, 0 },
-    { "user-agent", 0, RF_OPT_STRING, offsetof(struct rf_net_options, user_agent), "TEXT",
-      "how the program names itself to registries", NULL, 0 },
+    LOG_ROWS,
 };
 const size_t rf_net_opts_n = RF_ARRAY_LEN(rf_net_opts);
+
+const struct rf_opt rf_habit_opts[] = {
+    HOST_ROW,
+    PARALLEL_ROW("3"),
+    STATS_ROW,
+    { "progress", 0, RF_OPT_CHOICE, AT(progress), "auto|plain|none",
+      "auto redraws one line when stderr is a terminal and --verbosity is not given, plain writes a line every few seconds",
+      "auto", 0 },
+    LOG_ROWS,
+};
+const size_t rf_habit_opts_n = RF_ARRAY_LEN(rf_habit_opts);
+#undef AT
 
 bool rf_net_log_json(const struct rf_net_options *o)
 {

@@ -10,19 +10,28 @@
 
 /* ---- the rows a command knows ---- */
 
+const struct rf_opt *rf_options_global(const struct rf_program *program, size_t *n)
+{
+    *n = program->upstream_habits ? rf_habit_opts_n : rf_net_opts_n;
+    return program->upstream_habits ? rf_habit_opts : rf_net_opts;
+}
+
 size_t rf_options_count(const struct rf_program *program, const struct rf_cmd *cmd)
 {
-    return (cmd != NULL ? cmd->n_opts : 0) + program->n_opts + rf_net_opts_n;
+    size_t all;
+    (void)rf_options_global(program, &all);
+    return (cmd != NULL ? cmd->n_opts : 0) + program->n_opts + all;
 }
 
 const struct rf_opt *rf_options_row(const struct rf_program *program, const struct rf_cmd *cmd,
                                     size_t i)
 {
-    size_t own = cmd != NULL ? cmd->n_opts : 0;
+    size_t own = cmd != NULL ? cmd->n_opts : 0, all;
     if (i < own)
         return &cmd->opts[i];
     i -= own;
-    return i < program->n_opts ? &program->opts[i] : &rf_net_opts[i - program->n_opts];
+    const struct rf_opt *global = rf_options_global(program, &all);
+    return i < program->n_opts ? &program->opts[i] : &global[i - program->n_opts];
 }
 
 /* The struct that holds the value of row i. */
@@ -188,6 +197,30 @@ static int parse_choice(const char *choices, const char *text, struct rf_err *er
     return rf_fail(err, RFE_INVALID, "choose one of %s", list.ptr);
 }
 
+static int parse_int(const char *text, int64_t *out, struct rf_err *err)
+{
+    bool minus = text[0] == '-';
+    uint64_t n;
+    int rc = rf_parse_u64(rf_slice_str(minus ? text + 1 : text), INT64_MAX, &n, err);
+    if (rc == 0)
+        *out = minus ? -(int64_t)n : (int64_t)n;
+    return rc;
+}
+
+/* Digits and at most one point: what a rate needs. */
+static int parse_real(const char *text, double *out, struct rf_err *err)
+{
+    size_t len = strlen(text);
+    char *end = NULL;
+    if (len == 0 || len > 30 || strspn(text, "0123456789.") != len)
+        return rf_fail(err, RFE_INVALID, "not a number such as 2.5");
+    double d = strtod(text, &end);
+    if (*end != '\0')
+        return rf_fail(err, RFE_INVALID, "not a number such as 2.5");
+    *out = d;
+    return 0;
+}
+
 static int parse_count(const char *text, uint64_t *out, struct rf_err *err)
 {
     uint64_t n;
@@ -244,6 +277,10 @@ static int set_value(const struct rf_opt *o, char *base, const char *text, struc
         return 0;
     case RF_OPT_U64:
         return rf_parse_u64(rf_slice_str(text), UINT64_MAX, to, err);
+    case RF_OPT_INT:
+        return parse_int(text, to, err);
+    case RF_OPT_REAL:
+        return parse_real(text, to, err);
     case RF_OPT_COUNT:
         return parse_count(text, to, err);
     case RF_OPT_SIZE:
@@ -537,6 +574,7 @@ static int parse(struct rf_parsed *p, int argc, char **argv, struct rf_err *err)
     int rc = find_command(p, argc, argv, err);
     if (rc < 0)
         return rc;
+    p->net.output = "text"; /* for programs without that option */
     if (p->cmd != NULL)
         p->ctx = rf_xcalloc(1, p->cmd->ctx_size + 1);
     p->own = rf_xcalloc(1, p->program->opts_size + 1);

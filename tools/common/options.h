@@ -23,6 +23,8 @@ enum rf_opt_kind {
     RF_OPT_LIST,    /* struct rf_list: each use adds one */
     RF_OPT_COMMAS,  /* struct rf_list: each use adds its comma-separated parts */
     RF_OPT_U64,     /* uint64_t */
+    RF_OPT_INT,     /* int64_t */
+    RF_OPT_REAL,    /* double */
     RF_OPT_COUNT,   /* uint64_t, at least 1 and at most 4096 when given */
     RF_OPT_SIZE,    /* uint64_t bytes: 1000, 64k, 64KiB, 1.5GB, 2T; k = 1000, Ki = 1024 */
     RF_OPT_SECONDS, /* uint64_t; the text is a duration: 90s, 15m, 720h, 30d */
@@ -46,6 +48,9 @@ struct rf_opt {
 /* Those of all programs; the values are a struct rf_net_options. */
 extern const struct rf_opt rf_net_opts[];
 extern const size_t rf_net_opts_n;
+/* The same for programs of upstream's habits: --format of each command decides the form of results, and 3 requests run at once. */
+extern const struct rf_opt rf_habit_opts[];
+extern const size_t rf_habit_opts_n;
 
 #define RF_ARGS_ANY (-1)
 
@@ -119,6 +124,8 @@ RF_MUST_USE int rf_options_parse(const struct rf_program *program, int argc, cha
 void rf_parsed_release(struct rf_parsed *p); /* wipes the texts of lists */
 void rf_parsed_env(const struct rf_parsed *p, struct rf_env *env);
 
+/* The rows that all programs of this kind have. */
+const struct rf_opt *rf_options_global(const struct rf_program *program, size_t *n);
 /* All rows that a command (NULL: the program) knows, in order: its own, the program's, those of all programs. */
 size_t rf_options_count(const struct rf_program *program, const struct rf_cmd *cmd);
 const struct rf_opt *rf_options_row(const struct rf_program *program, const struct rf_cmd *cmd,

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/regctl/groups.h"
+
+const struct rf_cmd *regctl_index_cmd(void)
+{
+    return NULL;
+}

@@ -311,10 +311,8 @@ static int ask_job(void *ctx, size_t i, struct rf_err *err)
     rc = rf_export_state_check(a->c->sel->state, err);
     if (rc < 0)
         return rc;
-    char text[RF_DIGEST_TEXT];
-    const struct rf_node *n = &a->c->graph.nodes[a->nodes[i]];
     a->codes[i] = why.code;
-    a->reasons[i] = rf_xasprintf("blob %s: %s", rf_digest_text(&n->digest, text), why.msg);
+    a->reasons[i] = rf_location_blob_reason(&a->c->graph.nodes[a->nodes[i]].digest, why.msg);
     return 0;
 }
 

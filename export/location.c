@@ -65,8 +65,10 @@ static const char *scheme_text(const struct rf_ref *ref)
 }
 
 /* Bundles hold no local path: a layout is named by its folder. "." and ".." are called what they lead to. */
-static char *layout_name(const struct rf_ref *ref)
+char *rf_location_name(const struct rf_ref *ref)
 {
+    if (ref->scheme == RF_SCHEME_REGISTRY)
+        return rf_ref_location(ref);
     RF_CLEANUP(rf_freep) char *led = NULL;
     struct rf_slice name = last_folder(ref->path);
     if (rf_slice_is(name, ".") || rf_slice_is(name, "..")) {
@@ -81,7 +83,7 @@ static char *layout_name(const struct rf_ref *ref)
 
 static char *unique_name(const struct rf_locations *s, const struct rf_ref *ref)
 {
-    char *first = layout_name(ref);
+    char *first = rf_location_name(ref);
     if (rf_strings_find(&s->names, rf_slice_str(first)) == RF_NO_ID)
         return first;
     for (unsigned n = 2;; n++) {
@@ -267,4 +269,12 @@ char *rf_location_reason(const char *source, const char *path, const char *cause
            (layout != NULL && cut_start(reason, layout)))
         ;
     return reason;
+}
+
+char *rf_location_blob_reason(const struct rf_digest *blob, const char *cause)
+{
+    char text[RF_DIGEST_TEXT];
+    rf_digest_text(blob, text);
+    return strstr(cause, text) != NULL ? rf_xstrdup(cause)
+                                       : rf_xasprintf("blob %s: %s", text, cause);
 }

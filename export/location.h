@@ -31,6 +31,8 @@ struct rf_locations {
 void rf_locations_init(struct rf_locations *l, struct rf_client *client,
                        struct rf_export_state *state);
 void rf_locations_release(struct rf_locations *l);
+/* What a reference without tag and digest is called in bundles. The caller frees. */
+char *rf_location_name(const struct rf_ref *ref);
 /* The number of where a reference is read from. Two layouts of one name get different ones: NAME, NAME-2. Not thread-safe. */
 RF_MUST_USE int rf_locations_find(struct rf_locations *l, const struct rf_ref *ref, uint32_t *where,
                                   struct rf_err *err);
@@ -44,5 +46,7 @@ RF_MUST_USE int rf_location_tags(struct rf_location *l, struct rf_err *err);
  * layout (path, or NULL) becomes its last folder. The caller frees.
  */
 char *rf_location_reason(const char *source, const char *path, const char *cause);
+/* "blob DIGEST: cause", or the cause alone when it names the blob. The caller frees. */
+char *rf_location_blob_reason(const struct rf_digest *blob, const char *cause);
 
 #endif

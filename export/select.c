@@ -167,8 +167,8 @@ static int expand(struct rf_selection *s, struct rf_err *err)
         im.repository = intern(s, it->repository);
         im.tag = intern(s, it->tag != NULL ? it->tag : it->source.tag);
         im.media_type = intern(s, "");
-        RF_CLEANUP(rf_freep) char *name = rf_ref_common_name(&it->source);
-        im.source = intern(s, it->source.scheme == RF_SCHEME_REGISTRY ? name : it->repository);
+        RF_CLEANUP(rf_freep) char *name = rf_location_name(&it->source);
+        im.source = intern(s, name);
         rf_pick_fail(s, add_pick(s, &im, &pick), -rc, why.msg);
     }
     return 0;

@@ -229,12 +229,10 @@ static int prune_again(struct writer *w, const struct rf_bundle_blob *blob, stru
 
 static void keep_failure(struct writer *w, size_t i, const struct rf_err *why)
 {
-    char text[RF_DIGEST_TEXT];
     struct rf_plan_failure f = { .blob = (uint32_t)i };
     RF_CLEANUP(rf_freep)
     char *shown = rf_location_reason("", w->locations.list[w->where[i]].path, why->msg);
-    f.reason =
-        rf_xasprintf("blob %s: %s", rf_digest_text(&w->plan->bundle->blobs[i].digest, text), shown);
+    f.reason = rf_location_blob_reason(&w->plan->bundle->blobs[i].digest, shown);
     pthread_mutex_lock(&w->lock);
     w->failures = rf_grow(w->failures, w->n_failures, &w->cap_failures, sizeof(*w->failures));
     w->failures[w->n_failures++] = f;

@@ -48,7 +48,7 @@ static int read_auth(const json_t *obj, const char *path, struct rf_host *out, s
         rc = rf_json_string(obj, "identitytoken", path, RF_JSON_OPTIONAL, &token, err);
     if (rc == 0)
         rc = rf_json_string(obj, "auth", path, RF_JSON_OPTIONAL, &auth, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     out->user = rf_xstrdup(user);
     out->pass = rf_xstrdup(pass);
@@ -144,7 +144,7 @@ static int merge_document(struct rf_hosts *h, const json_t *doc, bool *logins, s
         rc = rf_json_object(doc, "auths", "", RF_JSON_OPTIONAL, &auths, err);
     if (rc == 0)
         rc = rf_json_object(doc, "credHelpers", "", RF_JSON_OPTIONAL, &helpers, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     void *it = json_object_iter((json_t *)(uintptr_t)auths);
     for (; rc == 0 && it != NULL; it = json_object_iter_next((json_t *)(uintptr_t)auths, it))

@@ -78,7 +78,7 @@ int rf_http_explain(struct rf_http_exchange *x, CURLcode code, struct rf_err *er
 {
     RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
     if (x->curl_text[0] == '\0')
-        snprintf(x->curl_text, sizeof(x->curl_text), "%s", curl_easy_strerror(code));
+        (void)snprintf(x->curl_text, sizeof(x->curl_text), "%s", curl_easy_strerror(code));
     switch ((int)code) {
     case CURLE_PEER_FAILED_VERIFICATION:
         return explain_verify(x, url, err);

@@ -69,7 +69,7 @@ static int read_tls(const json_t *obj, const char *path, struct rf_host *h, stru
     int rc = rf_json_string(obj, "tls", path, RF_JSON_OPTIONAL, &text, err);
     if (rc == 0)
         rc = rf_json_string(obj, "scheme", path, RF_JSON_OPTIONAL, &scheme, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (text != NULL && rf_tls_parse(text, &h->tls, &cause) < 0)
         return bad(path, "tls", &cause, err);
@@ -241,7 +241,7 @@ static int merge_document(struct rf_hosts *h, const json_t *doc, bool *logins, s
         rc = rf_json_object(doc, "hostDefault", "", RF_JSON_OPTIONAL, &general, err);
     if (rc == 0)
         rc = rf_json_object(doc, "hosts", "", RF_JSON_OPTIONAL, &hosts, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (version > 1)
         return rf_fail(err, RFE_CONFIG, "version: %lld is newer than this program knows",

@@ -70,7 +70,7 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     char number[16];
     rf_url_copy(base, &url);
-    snprintf(number, sizeof(number), "%u", n);
+    (void)snprintf(number, sizeof(number), "%u", n);
     if (n > 0)
         rf_url_add_query(&url, "n", number);
     if (last != NULL)

@@ -24,7 +24,7 @@ static int on_entries(struct referrer_list *l, const json_t *entries, struct rf_
     json_array_foreach (entries, i, entry) {
         RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
         char path[40];
-        snprintf(path, sizeof(path), "manifests[%zu]", i);
+        (void)snprintf(path, sizeof(path), "manifests[%zu]", i);
         if (++l->n > ENTRIES_MAX)
             return rf_fail(err, RFE_TOO_LARGE, "more than %u entries", ENTRIES_MAX);
         int rc = rf_descriptor_from_json(entry, path, &d, err);

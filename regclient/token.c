@@ -8,7 +8,7 @@
 #include "regclient/secret.h"
 
 #define CLIENT_ID "regferry"
-#define LIFETIME_MAX_S UINT64_C(86400)
+#define LIFETIME_MAX_S UINT64_C(2592000) /* 30 days */
 #define WORDS_MAX 300
 
 void rf_token_release(struct rf_token *t)

@@ -69,7 +69,7 @@ static int login_from(const json_t *doc, const char *server, struct rf_login *ou
         rc = rf_json_string(doc, "Username", "", RF_JSON_OPTIONAL, &user, err);
     if (rc == 0)
         rc = rf_json_string(doc, "Secret", "", RF_JSON_OPTIONAL, &secret, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (url != NULL && url[0] != '\0' && !same_server(url, server))
         return rf_fail(err, RFE_REFUSED, "asked for %s, it answered for \"%.200s\"", server, url);
@@ -120,39 +120,86 @@ static void release_wiped(struct rf_buf *out)
     rf_buf_release(out);
 }
 
-int rf_cred_helper_get(const char *program, const char *server, struct rf_login *out,
-                       struct rf_err *err)
+/* One run of a helper, its output in `out`: its exit status, or a failure. */
+static int run_helper(const char *program, const char *verb, const char *server, struct rf_slice in,
+                      struct rf_buf *out, struct rf_err *err)
 {
     if (!rf_cred_helper_name_valid(program))
         return rf_fail(err, RFE_CONFIG, "credential helper \"%.64s\": not a program name", program);
     if (!rf_cred_helper_server_valid(server))
         return rf_fail(err, RFE_CONFIG, "credential helper %s: \"%.255s\" is not a registry name",
                        program, server);
-    RF_CLEANUP(release_wiped) struct rf_buf buf;
-    reserve(&buf);
-    const char *const argv[] = { program, "get", NULL };
+    const char *const argv[] = { program, verb, NULL };
     int status = 0;
-    int rc = rf_process_run(argv, rf_slice_str(server), &buf, RF_CRED_HELPER_MS, &status, err);
+    int rc = rf_process_run(argv, in, out, RF_CRED_HELPER_MS, &status, err);
     if (rc == -RFE_NOT_FOUND) {
         rc = rf_wrap(err, rc, "credential helper %s", program);
         return rf_hint(
             err, rc,
             "install it in PATH, or give a login with --host reg=...,user=...,pass-file=...");
     }
-    if (rc < 0)
-        return rf_wrap(err, rc, "credential helper %s for %s", program, server);
+    return rc < 0 ? rf_wrap(err, rc, "credential helper %s for %s", program, server) : status;
+}
+
+static int helper_refused(const char *program, const char *server, int status, struct rf_buf *buf,
+                          struct rf_err *err)
+{
+    while (buf->len > 0 && strchr(" \r\n", buf->ptr[buf->len - 1]) != NULL)
+        buf->len--;
+    /* What looks like the answer itself is kept out of messages. */
+    bool words_only = memchr(buf->ptr, '{', buf->len) == NULL;
+    RF_CLEANUP(rf_freep)
+    char *words = rf_text_safe_dup(rf_slice_of(buf->ptr, words_only ? buf->len : 0), 200);
+    return rf_fail(err, RFE_DENIED, "credential helper %s for %s: exit status %d: %s", program,
+                   server, status, words);
+}
+
+int rf_cred_helper_get(const char *program, const char *server, struct rf_login *out,
+                       struct rf_err *err)
+{
+    RF_CLEANUP(release_wiped) struct rf_buf buf;
+    reserve(&buf);
+    int status = run_helper(program, "get", server, rf_slice_str(server), &buf, err);
+    if (status < 0)
+        return status;
     if (status != 0 && says_not_found(&buf))
         return 0;
-    if (status != 0) {
-        while (buf.len > 0 && strchr(" \r\n", buf.ptr[buf.len - 1]) != NULL)
-            buf.len--;
-        /* What looks like the answer itself is kept out of messages. */
-        bool words_only = memchr(buf.ptr, '{', buf.len) == NULL;
-        RF_CLEANUP(rf_freep)
-        char *words = rf_text_safe_dup(rf_slice_of(buf.ptr, words_only ? buf.len : 0), 200);
-        return rf_fail(err, RFE_DENIED, "credential helper %s for %s: exit status %d: %s", program,
-                       server, status, words);
-    }
-    rc = rf_cred_helper_parse(rf_buf_slice(&buf), server, out, err);
+    if (status != 0)
+        return helper_refused(program, server, status, &buf, err);
+    int rc = rf_cred_helper_parse(rf_buf_slice(&buf), server, out, err);
     return rc < 0 ? rf_wrap(err, rc, "credential helper %s for %s", program, server) : 0;
+}
+
+int rf_cred_helper_store(const char *program, const char *server, const char *user,
+                         const char *pass, struct rf_err *err)
+{
+    RF_CLEANUP(release_wiped) struct rf_buf in;
+    RF_CLEANUP(release_wiped) struct rf_buf out;
+    reserve(&in);
+    if (!rf_text_is_utf8(rf_slice_str(user)) || !rf_text_is_utf8(rf_slice_str(pass))) {
+        rf_buf_init(&out, 1);
+        return rf_fail(err, RFE_INVALID, "credential helper %s: the login is not UTF-8", program);
+    }
+    reserve(&out);
+    rf_buf_add_str(&in, "{\"ServerURL\":");
+    rf_json_add_string(&in, server);
+    rf_buf_add_str(&in, ",\"Username\":");
+    rf_json_add_string(&in, user);
+    rf_buf_add_str(&in, ",\"Secret\":");
+    rf_json_add_string(&in, pass);
+    rf_buf_add_char(&in, '}');
+    if (in.rc < 0)
+        return rf_fail(err, RFE_TOO_LARGE, "credential helper %s: the login is too long", program);
+    int status = run_helper(program, "store", server, rf_buf_slice(&in), &out, err);
+    return status > 0 ? helper_refused(program, server, status, &out, err) : status;
+}
+
+int rf_cred_helper_erase(const char *program, const char *server, struct rf_err *err)
+{
+    RF_CLEANUP(release_wiped) struct rf_buf out;
+    reserve(&out);
+    int status = run_helper(program, "erase", server, rf_slice_str(server), &out, err);
+    if (status > 0 && !says_not_found(&out))
+        return helper_refused(program, server, status, &out, err);
+    return status < 0 ? status : 0;
 }

@@ -26,6 +26,11 @@ bool rf_cred_helper_server_valid(
 /* Runs `<program> get`. 0 with an empty login when the helper has none for the server. Takes up to 30 s. */
 RF_MUST_USE int rf_cred_helper_get(const char *program, const char *server, struct rf_login *out,
                                    struct rf_err *err);
+/* Runs `<program> store`: keeps the login; a user "<token>" says that the password is an identity token. -RFE_DENIED when it refuses. */
+RF_MUST_USE int rf_cred_helper_store(const char *program, const char *server, const char *user,
+                                     const char *pass, struct rf_err *err);
+/* Runs `<program> erase`: 0 also when it had none. */
+RF_MUST_USE int rf_cred_helper_erase(const char *program, const char *server, struct rf_err *err);
 /* What a helper printed, as a login for `server`. */
 RF_MUST_USE int rf_cred_helper_parse(struct rf_slice output, const char *server,
                                      struct rf_login *out, struct rf_err *err);

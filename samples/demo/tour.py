@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the README's five-minute tour and prints every command with what it says: where that page's output comes from."""
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "..", "tests", "support"), HERE]
+import harness  # noqa: E402
+import make_images as images  # noqa: E402
+from debian_packages import Packages  # noqa: E402
+from demo import ROOT, Images  # noqa: E402
+
+WANTED = "near.example/debian/app:latest near.example/debian/busybox:v1=tools/busybox:stable"
+ONE = ["regexport create %s -o medium" % WANTED, "regimport verify --allow-unsigned medium/*.tar",
+       "regimport apply --allow-unsigned --to far.example medium/site-000001-*.tar"]
+TWO = ["regexport plan " + WANTED, "regexport create --stats %s -o medium" % WANTED,
+       "regimport plan --allow-unsigned --to far.example medium/site-000002-*.tar",
+       "regimport apply --allow-unsigned --to far.example medium/site-000002-*.tar",
+       "regimport apply --allow-unsigned --state other --to far.example/empty medium/site-000002-*.tar; echo status $?",
+       "skopeo inspect --raw oci-archive:$(ls medium/site-000001-*.tar):debian/app:latest | sha256sum", "regexport history"]
+
+
+def main():
+    with harness.Workspace("tour") as work:
+        packages = Packages(os.path.join(ROOT, "build", "demo", "apt"))
+        packages.update()
+        made = Images(packages, work.folder("layers"))
+        with harness.DockerRegistry(work.folder("near")) as near, harness.DockerRegistry(work.folder("far")) as far:
+            with open(work("home", ".regctl", "config.json"), "w", encoding="utf-8") as f:
+                json.dump({"hosts": {"near.example": {"hostname": near.host, "tls": "disabled"},
+                                     "far.example": {"hostname": far.host, "tls": "disabled"}}}, f)
+            env = harness.clean_env(work("home"))
+            env["PATH"] = harness.BIN + ":" + env["PATH"]
+            for version, commands in ((1, ONE), (2, TWO)):
+                images.push_all(near.client, made.make(version))
+                for command in commands:
+                    print("\n$ " + command, flush=True)
+                    subprocess.run(["bash", "-c", command], env=env, cwd=work.folder("tour"), stderr=subprocess.STDOUT, timeout=120, check=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

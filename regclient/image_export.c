@@ -170,7 +170,7 @@ static int read_root(struct rf_exporter *x, size_t i, struct rf_err *err)
     struct rf_manifest_expect expect = { .digest = &m->digest, .content_type = m->media_type };
     rc = rf_manifest_parse(rf_buf_slice(&m->body), &expect, &x->roots[i], err);
     if (rc == 0 && is_new(x, &m->digest))
-        rc = add_manifest(x, image, RF_STEAL(m), 1, err);
+        rc = add_manifest(x, image, RF_STEAL(m), 0, err);
     return rc;
 }
 

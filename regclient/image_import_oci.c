@@ -339,7 +339,7 @@ int rf_import_oci(struct rf_importer *x, const struct rf_oci_index *index, struc
         return rc;
     if (chosen == index->n)
         root = (struct rf_descriptor){ .digest = *x->target->digest, .size = UINT64_MAX };
-    rc = add_node(&c, &root, true, false, 1, err);
+    rc = add_node(&c, &root, true, false, 0, err);
     while (rc >= 0) {
         rc = load_level(&c, err);
         if (rc == 0)
@@ -347,5 +347,5 @@ int rf_import_oci(struct rf_importer *x, const struct rf_oci_index *index, struc
     }
     if (rc == 0)
         rc = list_blobs(&c, err);
-    return rc < 0 ? rc : list_manifests(&c, 0, 1, err);
+    return rc < 0 ? rc : list_manifests(&c, 0, 0, err);
 }

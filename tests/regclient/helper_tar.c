@@ -149,7 +149,7 @@ void tars_write(const char *path, struct rf_slice bytes)
 
 void tars_read(const char *path, struct rf_buf *out)
 {
-    rf_buf_init(out, 0);
+    rf_buf_init(out, 512u << 20);
     ck_assert_msg(rf_file_read(path, out, NULL) == 0, "%s", path);
 }
 
@@ -258,4 +258,46 @@ char *tars_member(const char *path, const char *name)
         return text;
     }
     ck_abort_msg("%s: no %s", path, name);
+}
+
+/* ---- importing ---- */
+
+const char *const tars_packings[TARS_PACKINGS] = { NULL, "gzip", "bzip2", "zstd" };
+
+int tars_import(const char *path, struct rf_place *dst, struct tars_import *i, struct rf_err *err)
+{
+    struct rf_import_target to = { .place = dst, .repo = "", .digest = i->digest };
+    to.tag = i->no_tag ? NULL : i->tag != NULL ? i->tag : "v";
+    *err = (struct rf_err)RF_ERR_INIT;
+    return rf_image_import(path, &to, &i->opts, &i->result, err);
+}
+
+void tars_must_import(const char *path, struct rf_place *dst, struct tars_import *i)
+{
+    struct rf_err err;
+    int rc = tars_import(path, dst, i, &err);
+    ck_assert_msg(rc == 0, "%s: %s", rf_error_name(rc), err.msg);
+    tars_assert_whole(dst, &i->result.digest);
+}
+
+/* The file is refused with this one message, and nothing is tagged. */
+void tars_refused(const char *path, struct tars_import *i, int code, const char *text)
+{
+    struct rf_err err;
+    RF_CLEANUP(rf_place_freep) struct rf_place *dst = tars_layout("refused");
+    int rc = tars_import(path, dst, i, &err);
+    ck_assert_msg(rc == -code, "%s: %s", rf_error_name(rc), err.msg);
+    ck_assert_msg(strstr(err.msg, text) != NULL, "no \"%s\" in: %s", text, err.msg);
+    ck_assert_msg(strstr(err.msg, path) != NULL, "%s", err.msg);
+    ck_assert_msg(strchr(err.msg, '\n') == NULL, "%s", err.msg);
+    ck_assert(tars_is_untagged("refused"));
+}
+
+void tars_save(const struct rf_buf *tar, const char *packing)
+{
+    tars_write("plain.tar", rf_buf_slice(tar));
+    if (packing != NULL)
+        tars_pack("plain.tar", "t.tar", packing);
+    else
+        tars_write("t.tar", rf_buf_slice(tar));
 }

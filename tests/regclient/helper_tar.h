@@ -4,6 +4,7 @@
 #define RF_TESTS_REGCLIENT_HELPER_TAR_H
 
 #include "layout/place.h"
+#include "regclient/image_import.h"
 
 /* ---- layouts, in the folder that helper_home.h enters ---- */
 
@@ -49,5 +50,25 @@ void tars_end(struct rf_buf *tar);                    /* the end mark */
 char *tars_names(const char *path);
 /* The content of one member; the caller frees. */
 char *tars_member(const char *path, const char *name);
+
+/* ---- importing ---- */
+
+#define TARS_PACKINGS 4
+extern const char *const tars_packings[TARS_PACKINGS]; /* NULL: none */
+/* The bytes as t.tar, behind a compression when one is named. */
+void tars_save(const struct rf_buf *tar, const char *packing);
+
+struct tars_import {
+    const char *tag; /* "v" unless set */
+    bool no_tag;
+    const struct rf_digest *digest;
+    struct rf_import_options opts;
+    struct rf_import_result result;
+};
+int tars_import(const char *path, struct rf_place *dst, struct tars_import *i, struct rf_err *err);
+/* Succeeds, and all of it is there. */
+void tars_must_import(const char *path, struct rf_place *dst, struct tars_import *i);
+/* The file is refused with this one message, which names it, and nothing is tagged. */
+void tars_refused(const char *path, struct tars_import *i, int code, const char *text);
 
 #endif

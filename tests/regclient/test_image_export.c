@@ -503,9 +503,9 @@ START_TEST(indexes_that_lie_too_deep_are_refused)
     }
     RF_CLEANUP(job_release) struct job good = { 0 };
     RF_CLEANUP(job_release) struct job bad = { 0 };
-    want(&good, p, NULL, &chain[7]->digest, "x.example/a:v");
+    want(&good, p, NULL, &chain[8]->digest, "x.example/a:v");
     must_export(&good, "t.tar");
-    want(&bad, p, NULL, &chain[8]->digest, "x.example/a:v");
+    want(&bad, p, NULL, &chain[9]->digest, "x.example/a:v");
     expect_failure(&bad, RFE_TOO_LARGE, "more than 8 indexes");
     for (size_t i = 0; i < RF_ARRAY_LEN(chain); i++)
         rf_manifest_free(chain[i]);

@@ -393,8 +393,8 @@ START_TEST(names_are_bounded_together)
     char name[4001];
     memset(name, 'n', 4000);
     name[4000] = '\0';
-    for (int i = 0; i < 10000; i++) {
-        (void)snprintf(name, 10, "%09d", i);
+    for (unsigned i = 0; i < 10000; i++) {
+        (void)snprintf(name, 10, "%09u", i % 10000);
         name[9] = 'n';
         archive_entry_clear(e);
         archive_entry_set_pathname(e, name);

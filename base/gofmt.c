@@ -76,7 +76,7 @@ static void take_index(struct format *f)
         return;
     f->reordered = true;
     const char *close = memchr(f->text.ptr + f->at, ']', f->text.len - f->at);
-    if (close == NULL) {
+    if (close == NULL || f->text.len - f->at < 3) {
         f->good_index = false;
         f->at++;
         return;

@@ -298,24 +298,25 @@ void rf_gofmt_float(struct rf_buf *out, double d, int low, int high)
     add_general(out, fabs(d), low, high);
 }
 
-/* %#g without a precision: at least six digits, the point, and zeros up to there. */
-static void add_sharp(struct rf_buf *b, bool general, int digits)
+/* With #: the point is always there, and of the general form zeros up to that many digits. `e`: the exponent's letters. */
+static void add_sharp(struct rf_buf *b, const char *e, int digits)
 {
     char tail[16] = "";
-    char *e = strpbrk(b->ptr, "eE");
-    if (e != NULL) {
-        (void)snprintf(tail, sizeof(tail), "%s", e);
-        b->len = (size_t)(e - b->ptr);
+    bool counts = false; /* zeros in front do not */
+    char *exponent = strpbrk(b->ptr, e);
+    if (exponent != NULL) {
+        (void)snprintf(tail, sizeof(tail), "%s", exponent);
+        b->len = (size_t)(exponent - b->ptr);
         b->ptr[b->len] = '\0';
     }
-    bool counts = false; /* zeros in front do not */
     for (const char *p = b->ptr; *p != '\0'; p++) {
         counts = counts || (*p >= '1' && *p <= '9');
         digits -= counts && *p != '.';
     }
+    digits -= !counts; /* nothing but a zero */
     if (strchr(b->ptr, '.') == NULL)
         rf_buf_add_char(b, '.');
-    for (; general && digits > 0; digits--)
+    for (; digits > 0; digits--)
         rf_buf_add_char(b, '0');
     rf_buf_add_str(b, tail);
 }
@@ -359,8 +360,11 @@ static void add_magnitude(struct rf_buf *b, const struct rf_gofmt *g, double d, 
     } else {
         rf_buf_addf(b, "%.*f", g->has_precision ? g->precision : 6, d);
     }
-    if (g->sharp && verb != 'b' && verb != 'x' && verb != 'X')
-        add_sharp(b, general, g->has_precision ? g->precision : 6);
+    if (g->sharp && verb != 'b')
+        add_sharp(b, verb == 'x' || verb == 'X' ? "pP" : "eE",
+                  !general           ? 0
+                  : g->has_precision ? g->precision
+                                     : 6);
     for (size_t i = 0; (verb == 'E' || verb == 'G') && i < b->len; i++)
         b->ptr[i] = b->ptr[i] == 'e' ? 'E' : b->ptr[i];
 }

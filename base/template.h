@@ -18,16 +18,19 @@
 #include "base/value.h"
 
 #define RF_TEMPLATE_TEXT_MAX (1u << 20)
-#define RF_TEMPLATE_NESTING_MAX 200   /* control structures and parentheses in each other */
-#define RF_TEMPLATE_DEPTH_MAX 500     /* of an execution: the same, and templates that call each other */
+#define RF_TEMPLATE_NESTING_MAX 200 /* control structures and parentheses in each other */
+#define RF_TEMPLATE_DEPTH_MAX \
+    500 /* of an execution: the same, and templates that call each other */
 #define RF_TEMPLATE_STEPS_MAX 5000000 /* evaluations and turns of loops */
 #define RF_TEMPLATE_MEMORY_MAX (64u << 20)
-#define RF_TEMPLATE_FILE_MAX (1u << 20) /* bytes that `file` reads; a larger file counts as not readable */
+#define RF_TEMPLATE_FILE_MAX \
+    (1u << 20) /* bytes that `file` reads; a larger file counts as not readable */
 
 enum rf_template_flags { RF_TEMPLATE_NO_HOST = 1 }; /* without `env` and `file` */
 
 struct rf_template_options {
-    const struct rf_func *funcs; /* more functions, kept by pointer; one of the same name hides ours */
+    const struct rf_func
+        *funcs; /* more functions, kept by pointer; one of the same name hides ours */
     size_t n_funcs;
     unsigned flags;
     uint64_t max_steps; /* 0: as above; likewise the next */

@@ -56,8 +56,8 @@ static int equal_other(const struct rf_call *call, const struct rf_value *a,
         *out = rf_value_is_nil(a) == rf_value_is_nil(b);
         return 0;
     }
-    bool pointers = a->kind == RF_VALUE_OBJECT && b->kind == RF_VALUE_OBJECT && a->pointer &&
-                    b->pointer;
+    bool pointers =
+        a->kind == RF_VALUE_OBJECT && b->kind == RF_VALUE_OBJECT && a->pointer && b->pointer;
     bool times = a->kind == RF_VALUE_TIME && b->kind == RF_VALUE_TIME;
     if (pointers) {
         *out = a->object == b->object && rf_value_type(a) == rf_value_type(b);

@@ -15,7 +15,13 @@ static int escaped(const struct rf_call *call, escape_fn escape, const struct rf
     size_t room = rf_arena_room(call->arena);
     rf_buf_init(&text, room + 1);
     rf_buf_init(&b, room + 1);
-    int rc = rf_gofmt_print(call, &text, args, n, err);
+    struct rf_value *shown = rf_arena_alloc(call->arena, (n + 1) * sizeof(*shown));
+    for (size_t i = 0; i < n; i++) {
+        /* As an action prints it. */
+        shown[i] = args[i].kind == RF_VALUE_NIL ? rf_value_str("<no value>") : args[i];
+        shown[i].pointer = shown[i].pointer && shown[i].object == NULL;
+    }
+    int rc = rf_gofmt_print(call, &text, shown, n, err);
     if (rc < 0)
         return rc;
     escape(&b, rf_buf_slice(&text));

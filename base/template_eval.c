@@ -147,7 +147,8 @@ static int check_count(struct rf_exec *s, const struct rf_func *f, struct rf_sli
     if (variadic ? all >= fixed : all == fixed)
         return 0;
     if (variadic)
-        return rf_exec_fail(s, RFE_INVALID, "wrong number of args for %.*s: want at least %zu got %zu",
+        return rf_exec_fail(s, RFE_INVALID,
+                            "wrong number of args for %.*s: want at least %zu got %zu",
                             (int)name.len, name.ptr, fixed, words);
     return rf_exec_fail(s, RFE_INVALID, "wrong number of args for %.*s: want %zu got %zu",
                         (int)name.len, name.ptr, fixed, all);
@@ -213,8 +214,8 @@ static int call_value(struct rf_exec *s, const struct rf_node *n, const struct a
 {
     const struct rf_value *v = &values[0];
     struct rf_slice name = rf_slice_str("call");
-    RF_CLEANUP(rf_freep) char *text =
-        a->words != NULL ? shown(a->words) : rf_xstrdup("pipeline value");
+    RF_CLEANUP(rf_freep)
+    char *text = a->words != NULL ? shown(a->words) : rf_xstrdup("pipeline value");
     int rc = 0;
     if (v->kind == RF_VALUE_NIL)
         rc = rf_fail(s->err, RFE_INVALID, "call of nil");
@@ -342,8 +343,8 @@ static int eval_fields(struct rf_exec *s, const struct rf_value *dot, const stru
 {
     for (const struct rf_name *name = n->fields.names; name != NULL; name = name->next) {
         struct rf_value next = rf_value_nil();
-        int rc = eval_field(s, dot, n, name->text, name->next != NULL ? &no_arguments : a, &v,
-                            &next);
+        int rc =
+            eval_field(s, dot, n, name->text, name->next != NULL ? &no_arguments : a, &v, &next);
         if (rc == 0)
             rc = rf_exec_step(s);
         if (rc < 0)

@@ -127,8 +127,16 @@ static int print_value(struct rf_exec *s, const struct rf_node *n, struct rf_val
     }
     if (v.kind == RF_VALUE_OBJECT && v.object != NULL)
         v.pointer = false;
+    size_t before = s->out->len;
     int rc = rf_gofmt_print(&s->call, s->out, &v, 1, s->err);
-    return rc < 0 ? rf_exec_pass(s, rc) : 0;
+    if (rc == 0)
+        return 0;
+    /* An action that fails writes nothing. */
+    if (s->out->len > before) {
+        s->out->len = before;
+        s->out->ptr[before] = '\0';
+    }
+    return rf_exec_pass(s, rc);
 }
 
 static int walk_action(struct rf_exec *s, const struct rf_value *dot, const struct rf_node *n)

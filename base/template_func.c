@@ -213,8 +213,7 @@ FUNC(do_slice)
             return rf_fail(err, RFE_INVALID, "invalid slice index: %zu > %zu", at[i], at[i + 1]);
     *out = *v;
     if (text) {
-        out->text = rf_slice_of(v->text.len > 0 ? v->text.ptr + at[0] : v->text.ptr,
-                                at[1] - at[0]);
+        out->text = rf_slice_of(v->text.len > 0 ? v->text.ptr + at[0] : v->text.ptr, at[1] - at[0]);
     } else {
         out->list.items = length > 0 ? v->list.items + at[0] : v->list.items;
         out->list.n = at[1] - at[0];
@@ -268,22 +267,14 @@ const struct rf_func rf_template_or = { "or", "vv*", do_by_engine };
 const struct rf_func rf_template_call = { "call", "vv*", do_by_engine };
 
 static const struct rf_func builtins[] = {
-    { "eq", "vv*", rf_template_eq },
-    { "ge", "vv", rf_template_ge },
-    { "gt", "vv", rf_template_gt },
-    { "html", "a*", rf_template_html },
-    { "index", "vv*", do_index },
-    { "js", "a*", rf_template_js },
-    { "le", "vv", rf_template_le },
-    { "len", "v", do_len },
-    { "lt", "vv", rf_template_lt },
-    { "ne", "vv", rf_template_ne },
-    { "not", "v", do_not },
-    { "print", "a*", do_print },
-    { "printf", "sa*", do_printf },
-    { "println", "a*", do_println },
-    { "slice", "vv*", do_slice },
-    { "urlquery", "a*", rf_template_urlquery },
+    { "eq", "vv*", rf_template_eq }, { "ge", "vv", rf_template_ge },
+    { "gt", "vv", rf_template_gt },  { "html", "a*", rf_template_html },
+    { "index", "vv*", do_index },    { "js", "a*", rf_template_js },
+    { "le", "vv", rf_template_le },  { "len", "v", do_len },
+    { "lt", "vv", rf_template_lt },  { "ne", "vv", rf_template_ne },
+    { "not", "v", do_not },          { "print", "a*", do_print },
+    { "printf", "sa*", do_printf },  { "println", "a*", do_println },
+    { "slice", "vv*", do_slice },    { "urlquery", "a*", rf_template_urlquery },
 };
 
 const struct rf_func *rf_template_func(const struct rf_template_options *options,

@@ -139,11 +139,11 @@ struct rf_node {
         struct {
             struct rf_node *base; /* CHAIN only */
             struct rf_name *names;
-        } fields;                    /* FIELD, VARIABLE, CHAIN */
-        const struct rf_func *func;  /* IDENTIFIER */
-        struct rf_number number;     /* NUMBER */
-        struct rf_slice string;      /* STRING, and the name of a TEMPLATE in `text` */
-        bool boolean;                /* BOOL */
+        } fields;                   /* FIELD, VARIABLE, CHAIN */
+        const struct rf_func *func; /* IDENTIFIER */
+        struct rf_number number;    /* NUMBER */
+        struct rf_slice string;     /* STRING, and the name of a TEMPLATE in `text` */
+        bool boolean;               /* BOOL */
     };
 };
 
@@ -177,9 +177,9 @@ const struct rf_func *rf_template_func(const struct rf_template_options *options
 /* Beyond Go's own: json, join, env... NULL when there is none. */
 const struct rf_func *rf_template_extra(struct rf_slice name, bool host);
 
-#define RF_TEMPLATE_FUNC(name)                                                         \
-    int name(const struct rf_call *call, const struct rf_value *self,                  \
-             const struct rf_value *args, size_t n, struct rf_value *out, struct rf_err *err)
+#define RF_TEMPLATE_FUNC(name)                                                                     \
+    int name(const struct rf_call *call, const struct rf_value *self, const struct rf_value *args, \
+             size_t n, struct rf_value *out, struct rf_err *err)
 RF_TEMPLATE_FUNC(rf_template_eq);
 RF_TEMPLATE_FUNC(rf_template_ne);
 RF_TEMPLATE_FUNC(rf_template_lt);

@@ -8,10 +8,10 @@ static const struct {
     const char *word;
     enum rf_tt type;
 } keywords[] = {
-    { "nil", RF_TT_NIL },           { "block", RF_TT_BLOCK },       { "break", RF_TT_BREAK },
-    { "continue", RF_TT_CONTINUE }, { "define", RF_TT_DEFINE },     { "else", RF_TT_ELSE },
-    { "end", RF_TT_END },           { "if", RF_TT_IF },             { "range", RF_TT_RANGE },
-    { "template", RF_TT_TEMPLATE }, { "with", RF_TT_WITH },         { "true", RF_TT_BOOL },
+    { "nil", RF_TT_NIL },           { "block", RF_TT_BLOCK },   { "break", RF_TT_BREAK },
+    { "continue", RF_TT_CONTINUE }, { "define", RF_TT_DEFINE }, { "else", RF_TT_ELSE },
+    { "end", RF_TT_END },           { "if", RF_TT_IF },         { "range", RF_TT_RANGE },
+    { "template", RF_TT_TEMPLATE }, { "with", RF_TT_WITH },     { "true", RF_TT_BOOL },
     { "false", RF_TT_BOOL },
 };
 
@@ -47,8 +47,7 @@ static uint32_t rune_at(const struct rf_lexer *l, uint32_t pos, uint32_t *cp)
     *cp = 0;
     if (pos >= l->input.len)
         return 0;
-    uint32_t n =
-        (uint32_t)rf_text_next(rf_slice_of(l->input.ptr + pos, l->input.len - pos), cp);
+    uint32_t n = (uint32_t)rf_text_next(rf_slice_of(l->input.ptr + pos, l->input.len - pos), cp);
     *cp = *cp == UINT32_MAX ? 0xFFFD : *cp;
     return n;
 }
@@ -350,8 +349,8 @@ static struct rf_token next_inside(struct rf_lexer *l)
     case '=':
         return emit(l, RF_TT_ASSIGN, l->pos + 1);
     case ':':
-        return at(l, l->pos + 1) == '=' ? emit(l, RF_TT_DECLARE, l->pos + 2) :
-                                          fail(l, "expected :=");
+        return at(l, l->pos + 1) == '=' ? emit(l, RF_TT_DECLARE, l->pos + 2)
+                                        : fail(l, "expected :=");
     case '|':
         return emit(l, RF_TT_PIPE, l->pos + 1);
     case '"':

@@ -18,9 +18,9 @@ static bool take_digits(struct rf_slice s, size_t *at, size_t n, unsigned base, 
         return false;
     for (size_t i = 0; i < n; i++) {
         char c = s.ptr[*at + i];
-        unsigned d = c >= '0' && c <= '9' ? (unsigned)(c - '0') :
-                     (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a') + 10 :
-                                                              99;
+        unsigned d = c >= '0' && c <= '9'                     ? (unsigned)(c - '0')
+                     : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a') + 10
+                                                              : 99;
         if (d >= base)
             return false;
         v = v * base + d;
@@ -85,13 +85,13 @@ static struct rf_slice raw_string(struct rf_arena *arena, struct rf_slice quoted
 
 bool rf_literal_string(struct rf_arena *arena, struct rf_slice quoted, struct rf_slice *out)
 {
-    RF_CLEANUP(rf_buf_release) struct rf_buf b;
     if (quoted.len < 2)
         return false;
     if (quoted.ptr[0] == '`') {
         *out = raw_string(arena, quoted);
         return true;
     }
+    RF_CLEANUP(rf_buf_release) struct rf_buf b;
     struct rf_slice s = inner(quoted);
     rf_buf_init(&b, 0);
     for (size_t i = 0; i < s.len;) {
@@ -164,9 +164,9 @@ static bool parse_unsigned(const char *s, uint64_t *out)
         if (*s == '_')
             continue;
         char low = (char)(*s | 0x20);
-        unsigned d = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0') :
-                     low >= 'a' && low <= 'f' ? (unsigned)(low - 'a') + 10 :
-                                                99;
+        unsigned d = *s >= '0' && *s <= '9'     ? (unsigned)(*s - '0')
+                     : low >= 'a' && low <= 'f' ? (unsigned)(low - 'a') + 10
+                                                : 99;
         if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
             return false;
         any = true;

@@ -45,10 +45,10 @@ static void show_command(struct rf_buf *out, const struct rf_node *n)
 
 static void show_control(struct rf_buf *out, const struct rf_node *n)
 {
-    rf_buf_add_str(out, n->kind == RF_NODE_IF    ? "{{if " :
-                        n->kind == RF_NODE_RANGE ? "{{range " :
-                        n->kind == RF_NODE_WITH  ? "{{with " :
-                                                   "{{");
+    rf_buf_add_str(out, n->kind == RF_NODE_IF      ? "{{if "
+                        : n->kind == RF_NODE_RANGE ? "{{range "
+                        : n->kind == RF_NODE_WITH  ? "{{with "
+                                                   : "{{");
     if (n->kind == RF_NODE_TEMPLATE) {
         rf_buf_add_str(out, "template ");
         rf_text_quote(out, n->text);
@@ -67,10 +67,10 @@ void rf_node_show(struct rf_buf *out, const struct rf_node *n)
     case RF_NODE_CONTINUE:
     case RF_NODE_ELSE:
     case RF_NODE_END:
-        rf_buf_add_str(out, n->kind == RF_NODE_BREAK    ? "{{break}}" :
-                            n->kind == RF_NODE_CONTINUE ? "{{continue}}" :
-                            n->kind == RF_NODE_ELSE     ? "{{else}}" :
-                                                          "{{end}}");
+        rf_buf_add_str(out, n->kind == RF_NODE_BREAK      ? "{{break}}"
+                            : n->kind == RF_NODE_CONTINUE ? "{{continue}}"
+                            : n->kind == RF_NODE_ELSE     ? "{{else}}"
+                                                          : "{{end}}");
         break;
     case RF_NODE_ACTION:
     case RF_NODE_IF:

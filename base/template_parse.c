@@ -158,8 +158,7 @@ static struct rf_name **add_name(struct parser *p, struct rf_name **at, struct r
 
 static void declare(struct parser *p, struct rf_slice name)
 {
-    p->variables =
-        rf_grow(p->variables, p->n_variables, &p->cap_variables, sizeof(*p->variables));
+    p->variables = rf_grow(p->variables, p->n_variables, &p->cap_variables, sizeof(*p->variables));
     p->variables[p->n_variables++] = name;
 }
 
@@ -256,9 +255,9 @@ static int parse_term(struct parser *p, struct rf_node **out)
     case RF_TT_NIL:
     case RF_TT_BOOL:
         *out = new_node(p,
-                        t.type == RF_TT_DOT ? RF_NODE_DOT :
-                        t.type == RF_TT_NIL ? RF_NODE_NIL :
-                                              RF_NODE_BOOL,
+                        t.type == RF_TT_DOT   ? RF_NODE_DOT
+                        : t.type == RF_TT_NIL ? RF_NODE_NIL
+                                              : RF_NODE_BOOL,
                         t.pos);
         (*out)->text = t.text;
         if (t.type == RF_TT_BOOL)
@@ -588,9 +587,9 @@ static int parse_definition_body(struct parser *p, struct rf_slice name, const c
     declare(p, rf_slice_str("$"));
     int rc = parse_body(p, &body, &end);
     if (rc == 0 && end->kind != RF_NODE_END)
-        rc = fail_node(p, "unexpected ", end, strcmp(context, "define clause") == 0 ?
-                                                  " in define clause" :
-                                                  " in block clause");
+        rc = fail_node(p, "unexpected ", end,
+                       strcmp(context, "define clause") == 0 ? " in define clause"
+                                                             : " in block clause");
     if (rc == 0)
         rc = define(p, name, body);
     /* The new list goes with `outer`, the old one comes back. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <check.h>
@@ -136,6 +137,8 @@ START_TEST(golden_cases)
     }
     ck_assert_int_eq(chdir(folder), 0);
     ck_assert_int_eq(setenv("RF_TEMPLATE_TEST", "from the environment", 1), 0);
+    ck_assert_int_eq(setenv("TZ", "UTC", 1), 0);
+    tzset();
     ck_assert_ptr_nonnull(g->template.ptr);
     rf_arena_init(&arena, 0);
     rf_buf_init(&out, head_number(g, "output"));
@@ -151,7 +154,178 @@ END_TEST
 
 START_TEST(there_are_cases)
 {
-    ck_assert_uint_ge(n_cases, 200);
+    ck_assert_uint_ge(n_cases, 300);
+}
+END_TEST
+
+/* ---- what golden cases cannot say ---- */
+
+static struct rf_template *parsed(const char *text, const struct rf_template_options *o)
+{
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_template *t = NULL;
+    ck_assert_msg(rf_template_parse("out", rf_slice_str(text), o, &t, &err) == 0, "%s", err.msg);
+    return t;
+}
+
+START_TEST(one_template_many_executions)
+{
+    RF_CLEANUP(rf_template_freep)
+    struct rf_template *t = parsed(
+        "<{{.}}{{user}}>", &(struct rf_template_options){ .funcs = test_template_funcs,
+                                                          .n_funcs = test_template_n_funcs });
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    struct rf_err err = RF_ERR_INIT;
+    static char a[] = "A", b[] = "B";
+    struct rf_value one = rf_value_int(1), two = rf_value_str("two");
+    rf_buf_init(&out, 0);
+    rf_buf_add_str(&out, "before ");
+    ck_assert_int_eq(rf_template_execute(t, &one, a, &out, &err), 0);
+    ck_assert_int_eq(rf_template_execute(t, &two, b, &out, NULL), 0);
+    ck_assert_str_eq(out.ptr, "before <1A><twoB>");
+}
+END_TEST
+
+START_TEST(render_parses_and_executes)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_value v = rf_value_str("x");
+    rf_buf_init(&out, 0);
+    ck_assert_int_eq(rf_template_render("t", rf_slice_str("{{.}}!"), &v, NULL, &out, &err), 0);
+    ck_assert_str_eq(out.ptr, "x!");
+    ck_assert_int_eq(rf_template_render("t", rf_slice_str("{{"), &v, NULL, &out, &err),
+                     -RFE_INVALID);
+    ck_assert_str_eq(err.msg, "template: t:1: unclosed action");
+    ck_assert_int_eq(rf_template_render("t", rf_slice_str("{{.x}}"), &v, NULL, &out, NULL),
+                     -RFE_INVALID);
+    ck_assert_str_eq(out.ptr, "x!");
+}
+END_TEST
+
+START_TEST(strangers_get_nothing_of_the_host)
+{
+    static const struct rf_template_options o = { .flags = RF_TEMPLATE_NO_HOST };
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_template *t = NULL;
+    ck_assert_int_eq(rf_template_parse("out", rf_slice_str("{{env \"HOME\"}}"), &o, &t, &err),
+                     -RFE_INVALID);
+    ck_assert_str_eq(err.msg, "template: out:1: function \"env\" not defined");
+    ck_assert_int_eq(rf_template_parse("out", rf_slice_str("{{file \"x\"}}"), &o, &t, NULL),
+                     -RFE_INVALID);
+    ck_assert_ptr_null(t);
+    t = parsed("{{lower \"X\"}}", &o);
+    rf_template_free(t);
+}
+END_TEST
+
+START_TEST(too_long_a_text)
+{
+    size_t n = RF_TEMPLATE_TEXT_MAX + 1;
+    RF_CLEANUP(rf_freep) char *text = rf_xmalloc(n);
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_template *t = NULL;
+    memset(text, 'x', n);
+    ck_assert_int_eq(rf_template_parse("out", rf_slice_of(text, n), NULL, &t, &err),
+                     -RFE_TOO_LARGE);
+    ck_assert_ptr_null(t);
+    ck_assert_int_eq(rf_template_parse("out", rf_slice_of(text, n - 1), NULL, &t, &err), 0);
+    rf_template_free(t);
+}
+END_TEST
+
+/* A text of the largest size made of one piece again and again. */
+static int parse_repeated(const char *piece, struct rf_err *err)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf b;
+    RF_CLEANUP(rf_template_freep) struct rf_template *t = NULL;
+    rf_buf_init(&b, 0);
+    while (b.len + strlen(piece) <= RF_TEMPLATE_TEXT_MAX)
+        rf_buf_add_str(&b, piece);
+    return rf_template_parse("out", rf_buf_slice(&b), NULL, &t, err);
+}
+
+static const struct {
+    const char *piece;
+    int rc;
+} floods[] = {
+    { "{{((.))}}", -RFE_TOO_LARGE },
+    { "{{.a.a.a.a}}", 0 },
+    { "{{$x:=1}}", -RFE_TOO_LARGE },
+    { "{{define `a`}}{{end}}", 0 },
+    { "{{if 1}}", -RFE_TOO_LARGE },
+    { "{{/**/}}", 0 },
+    { "{{-", -RFE_INVALID },
+    { "(", 0 },
+    { "{{print 1 2 3 4 5 6 7 8 9 | print 1}}", 0 },
+    { "\n", 0 },
+};
+
+/* Each ends soon, one way or another: the limit of time is Check's. */
+START_TEST(floods_of_one_piece)
+{
+    struct rf_err err = RF_ERR_INIT;
+    ck_assert_int_eq(parse_repeated(floods[_i].piece, &err), floods[_i].rc);
+}
+END_TEST
+
+START_TEST(long_chains_of_fields)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text, out;
+    RF_CLEANUP(rf_template_freep) struct rf_template *t = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_value nil = rf_value_nil();
+    rf_buf_init(&text, 0);
+    rf_buf_init(&out, 0);
+    rf_buf_add_str(&text, "{{");
+    for (int i = 0; i < 200000; i++)
+        rf_buf_add_str(&text, ".a");
+    rf_buf_add_str(&text, "}}");
+    ck_assert_msg(rf_template_parse("out", rf_buf_slice(&text), NULL, &t, &err) == 0, "%s",
+                  err.msg);
+    ck_assert_msg(rf_template_execute(t, &nil, NULL, &out, &err) == 0, "%s", err.msg);
+    ck_assert_str_eq(out.ptr, "<no value>");
+}
+END_TEST
+
+/* A message keeps its cause when the place is long. */
+START_TEST(long_places_are_cut)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text, out;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_value nil = rf_value_nil();
+    rf_buf_init(&text, 0);
+    rf_buf_init(&out, 0);
+    rf_buf_add_str(&text, "{{len 1 \"");
+    for (int i = 0; i < 3000; i++)
+        rf_buf_add_str(&text, "x");
+    rf_buf_add_str(&text, "\" | index}}");
+    ck_assert_int_eq(rf_template_render("out", rf_buf_slice(&text), &nil, NULL, &out, &err),
+                     -RFE_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.msg, "wrong number of args for len: want 1 got 2"));
+    rf_buf_clear(&text);
+    rf_buf_add_str(&text, "{{index 1 \"");
+    for (int i = 0; i < 3000; i++)
+        rf_buf_add_str(&text, "\u00fc");
+    rf_buf_add_str(&text, "\"}}");
+    ck_assert_int_eq(rf_template_render("out", rf_buf_slice(&text), &nil, NULL, &out, &err),
+                     -RFE_INVALID);
+    ck_assert_ptr_nonnull(
+        strstr(err.msg, "...>: error calling index: can't index item of type int"));
+}
+END_TEST
+
+START_TEST(interruption_ends_an_execution)
+{
+    RF_CLEANUP(rf_template_freep) struct rf_template *t = parsed("{{range 1000000}}{{end}}", NULL);
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_value nil = rf_value_nil();
+    rf_buf_init(&out, 0);
+    rf_cancel_set(RFE_CANCELLED);
+    int rc = rf_template_execute(t, &nil, NULL, &out, &err);
+    rf_cancel_reset();
+    ck_assert_int_eq(rc, -RFE_CANCELLED);
 }
 END_TEST
 
@@ -162,6 +336,16 @@ Suite *rf_template_suite(void)
     TCase *tc = tcase_create("golden");
     tcase_add_loop_test(tc, golden_cases, 0, (int)n_cases);
     tcase_add_test(tc, there_are_cases);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("engine");
+    tcase_add_test(tc, one_template_many_executions);
+    tcase_add_test(tc, render_parses_and_executes);
+    tcase_add_test(tc, strangers_get_nothing_of_the_host);
+    tcase_add_test(tc, too_long_a_text);
+    tcase_add_loop_test(tc, floods_of_one_piece, 0, (int)RF_ARRAY_LEN(floods));
+    tcase_add_test(tc, long_chains_of_fields);
+    tcase_add_test(tc, long_places_are_cut);
+    tcase_add_test(tc, interruption_ends_an_execution);
     suite_add_tcase(s, tc);
     return s;
 }

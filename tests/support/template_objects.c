@@ -5,11 +5,11 @@
 
 #include "base/mem.h"
 
-#define METHOD(name)                                                                            \
-    static int name(const struct rf_call *call, const struct rf_value *self,                    \
-                    const struct rf_value *args, size_t n, struct rf_value *out,                \
+#define METHOD(name)                                                             \
+    static int name(const struct rf_call *call, const struct rf_value *self,     \
+                    const struct rf_value *args, size_t n, struct rf_value *out, \
                     struct rf_err *err)
-#define GETTER(name)                                                                             \
+#define GETTER(name)                                                                              \
     static int name(const struct rf_call *call, const struct rf_field *field, const void *object, \
                     struct rf_value *out, struct rf_err *err)
 #define UNUSED() (void)call, (void)self, (void)args, (void)n, (void)out, (void)err
@@ -21,8 +21,8 @@ static struct rf_value part(const struct rf_value *self, bool behind)
 {
     const char *colon = memchr(self->text.ptr, ':', self->text.len);
     size_t at = (size_t)(colon - self->text.ptr);
-    return rf_value_string(behind ? rf_slice_of(colon + 1, self->text.len - at - 1) :
-                                    rf_slice_of(self->text.ptr, at));
+    return rf_value_string(behind ? rf_slice_of(colon + 1, self->text.len - at - 1)
+                                  : rf_slice_of(self->text.ptr, at));
 }
 
 METHOD(digest_algorithm)
@@ -498,8 +498,8 @@ static const struct rf_type host_type = { .name = "config.Host",
                                           .kind = RF_VALUE_OBJECT,
                                           RF_FIELDS(host_fields) };
 static const struct record a_host = { .a = "registry.example.org",
-                                     .b = "ci",
-                                     .c = "docker-credential-test" };
+                                      .b = "ci",
+                                      .c = "docker-credential-test" };
 
 struct config {
     const char *filename;
@@ -529,7 +529,8 @@ struct ratelimit {
     bool set;
 };
 static const struct rf_field ratelimit_fields[] = {
-    { "Remain", "remain", RF_FIELD_OMITEMPTY, rf_get_int, offsetof(struct ratelimit, remain), NULL },
+    { "Remain", "remain", RF_FIELD_OMITEMPTY, rf_get_int, offsetof(struct ratelimit, remain),
+      NULL },
     { "Limit", "limit", RF_FIELD_OMITEMPTY, rf_get_int, offsetof(struct ratelimit, limit), NULL },
     { "Set", "set", 0, rf_get_bool, offsetof(struct ratelimit, set), NULL },
 };
@@ -755,10 +756,9 @@ static const struct rf_func mix_methods[] = {
     { "Fail", "", mix_fail },
     { "Sum", "i*", mix_sum },
 };
-static const struct rf_type mix_type = { .name = "test.Mix",
-                                         .kind = RF_VALUE_OBJECT,
-                                         RF_FIELDS(mix_fields),
-                                         RF_METHODS(mix_methods) };
+static const struct rf_type mix_type = {
+    .name = "test.Mix", .kind = RF_VALUE_OBJECT, RF_FIELDS(mix_fields), RF_METHODS(mix_methods)
+};
 
 /* ---- by name ---- */
 

@@ -17,7 +17,8 @@ struct name_list {
     rf_place_tag_cb cb;
     void *ctx;
     size_t n;
-    bool told; /* of a name that was passed over */
+    bool told;                       /* of a name that was passed over */
+    struct rf_registry_answer *keep; /* or NULL */
 };
 
 static void tell_odd(struct name_list *l, const char *name)
@@ -29,9 +30,26 @@ static void tell_odd(struct name_list *l, const char *name)
     l->told = true;
 }
 
+static void keep_answer(struct rf_registry_answer *keep, const struct rf_http_response *resp)
+{
+    rf_headers_clear(&keep->headers);
+    for (size_t i = 0; i < resp->headers.n; i++) {
+        RF_CLEANUP(rf_freep)
+        char *line = rf_xasprintf("%s: %s", resp->headers.names[i], resp->headers.values[i]);
+        /* The answer's own limit was kept to when it came. */
+        if (rf_headers_add(&keep->headers, rf_slice_str(line), NULL) < 0)
+            break;
+    }
+    rf_buf_clear(&keep->body);
+    rf_buf_add(&keep->body, resp->body.ptr, resp->body.len);
+    keep->pages++;
+}
+
 static int on_page(void *ctx, const struct rf_http_response *resp, struct rf_err *err)
 {
     struct name_list *l = ctx;
+    if (l->keep != NULL)
+        keep_answer(l->keep, resp);
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
     const json_t *names = NULL;
     int rc = rf_json_parse(rf_buf_slice(&resp->body), RF_PAGE_BYTES_MAX, &doc, err);
@@ -67,6 +85,7 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
     struct rf_request call = {
         .kind = kind, .method = RF_GET, .scope = scope, .headers = headers, .n_headers = 1
     };
+    call.once = l->g->once;
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     char number[16];
     rf_url_copy(base, &url);
@@ -86,66 +105,103 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
 }
 
 static int list_all(struct name_list *l, const struct rf_url *url, const char *scope,
-                    enum rf_request_kind kind, struct rf_err *err)
+                    enum rf_request_kind kind, const char *last, struct rf_err *err)
 {
     struct rf_err e = RF_ERR_INIT;
-    int rc = run_list(l, url, scope, kind, PAGE_SIZE, NULL, true, &e);
+    int rc = run_list(l, url, scope, kind, PAGE_SIZE, last, true, &e);
     if (rc == -RFE_FAILED && e.http_status == 400 && l->n == 0)
-        return run_list(l, url, scope, kind, 0, NULL, true, err);
+        return run_list(l, url, scope, kind, 0, last, true, err);
     if (rc < 0 && err != NULL)
         *err = e;
     return rc;
 }
 
+struct tags_ask {
+    struct name_list *list;
+    const char *repo, *last;
+    unsigned limit;
+    bool all; /* page by page to the end */
+};
+
+static int pull_tags(struct rf_registry *g, void *ctx, bool *final, struct rf_err *err)
+{
+    const struct tags_ask *a = ctx;
+    struct name_list *l = a->list;
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, a->repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    l->g = g;
+    int rc = rf_registry_url(g, a->repo, "tags/list", &url, err);
+    if (rc == 0 && a->all)
+        rc = list_all(l, &url, scope, RF_REQ_TAGS, a->last, err);
+    else if (rc == 0)
+        rc = run_list(l, &url, scope, RF_REQ_TAGS, a->limit, a->last, false, err);
+    *final = l->n > 0; /* what was told must not be told again */
+    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", g->base.name, a->repo) : 0;
+}
+
+static int list_tags(struct rf_place *p, const char *repo, struct name_list *l, unsigned limit,
+                     const char *last, bool all, struct rf_err *err)
+{
+    l->key = "tags";
+    l->valid = rf_tag_valid;
+    struct tags_ask a = { .list = l, .repo = repo, .last = last, .limit = limit, .all = all };
+    return rf_registry_pull(rf_registry_of(p), pull_tags, &a, err);
+}
+
+static int list_repos(struct rf_place *p, struct name_list *l, unsigned limit, const char *last,
+                      bool all, struct rf_err *err)
+{
+    l->g = rf_registry_of(p);
+    l->key = "repositories";
+    l->valid = rf_repository_valid;
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_remote_api_url(l->g->remote, "/_catalog", &url, err);
+    if (rc == 0 && all)
+        rc = list_all(l, &url, "registry:catalog:*", RF_REQ_CATALOG, last, err);
+    else if (rc == 0)
+        rc = run_list(l, &url, "registry:catalog:*", RF_REQ_CATALOG, limit, last, false, err);
+    return rc < 0 ? rf_wrap(err, rc, "repositories of %s", p->name) : 0;
+}
+
 int rf_registry_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb, void *ctx,
                           struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    struct name_list l = { .g = g, .key = "tags", .valid = rf_tag_valid, .cb = cb, .ctx = ctx };
-    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    int rc = rf_registry_url(g, repo, "tags/list", &url, err);
-    if (rc == 0)
-        rc = list_all(&l, &url, scope, RF_REQ_TAGS, err);
-    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", p->name, repo) : 0;
+    struct name_list l = { .cb = cb, .ctx = ctx };
+    return list_tags(p, repo, &l, 0, NULL, true, err);
 }
 
 int rf_registry_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    struct name_list l = {
-        .g = g, .key = "repositories", .valid = rf_repository_valid, .cb = cb, .ctx = ctx
-    };
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    int rc = rf_remote_api_url(g->remote, "/_catalog", &url, err);
-    if (rc == 0)
-        rc = list_all(&l, &url, "registry:catalog:*", RF_REQ_CATALOG, err);
-    return rc < 0 ? rf_wrap(err, rc, "repositories of %s", p->name) : 0;
+    struct name_list l = { .cb = cb, .ctx = ctx };
+    return list_repos(p, &l, 0, NULL, true, err);
 }
 
 int rf_registry_tags_page(struct rf_place *p, const char *repo, unsigned n, const char *last,
                           rf_place_tag_cb cb, void *ctx, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    struct name_list l = { .g = g, .key = "tags", .valid = rf_tag_valid, .cb = cb, .ctx = ctx };
-    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    int rc = rf_registry_url(g, repo, "tags/list", &url, err);
-    if (rc == 0)
-        rc = run_list(&l, &url, scope, RF_REQ_TAGS, n, last, false, err);
-    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", p->name, repo) : 0;
+    struct name_list l = { .cb = cb, .ctx = ctx };
+    return list_tags(p, repo, &l, n, last, false, err);
 }
 
 int rf_registry_repos_page(struct rf_place *p, unsigned n, const char *last, rf_place_tag_cb cb,
                            void *ctx, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    struct name_list l = {
-        .g = g, .key = "repositories", .valid = rf_repository_valid, .cb = cb, .ctx = ctx
-    };
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    int rc = rf_remote_api_url(g->remote, "/_catalog", &url, err);
-    if (rc == 0)
-        rc = run_list(&l, &url, "registry:catalog:*", RF_REQ_CATALOG, n, last, false, err);
-    return rc < 0 ? rf_wrap(err, rc, "repositories of %s", p->name) : 0;
+    struct name_list l = { .cb = cb, .ctx = ctx };
+    return list_repos(p, &l, n, last, false, err);
+}
+
+int rf_registry_tags_answer(struct rf_place *p, const char *repo, unsigned limit, const char *last,
+                            rf_place_tag_cb cb, void *ctx, struct rf_registry_answer *keep,
+                            struct rf_err *err)
+{
+    struct name_list l = { .cb = cb, .ctx = ctx, .keep = keep };
+    return list_tags(p, repo, &l, limit, last, limit == 0, err);
+}
+
+int rf_registry_repos_answer(struct rf_place *p, unsigned limit, const char *last,
+                             rf_place_tag_cb cb, void *ctx, struct rf_registry_answer *keep,
+                             struct rf_err *err)
+{
+    struct name_list l = { .cb = cb, .ctx = ctx, .keep = keep };
+    return list_repos(p, &l, limit, last, false, err);
 }

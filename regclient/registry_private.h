@@ -74,6 +74,18 @@ int rf_registry_mount(struct rf_place *p, const char *repo, const char *from_rep
 int rf_registry_list_tags(struct rf_place *p, const char *repo, rf_place_tag_cb cb, void *ctx,
                           struct rf_err *err);
 int rf_registry_list_repos(struct rf_place *p, rf_place_tag_cb cb, void *ctx, struct rf_err *err);
+/* Both with the last answer kept; tags come page by page when limit is 0. */
+struct rf_registry_answer {
+    struct rf_headers headers;
+    struct rf_buf body;
+    unsigned pages;
+};
+RF_MUST_USE int rf_registry_tags_answer(struct rf_place *p, const char *repo, unsigned limit,
+                                        const char *last, rf_place_tag_cb cb, void *ctx,
+                                        struct rf_registry_answer *keep, struct rf_err *err);
+RF_MUST_USE int rf_registry_repos_answer(struct rf_place *p, unsigned limit, const char *last,
+                                         rf_place_tag_cb cb, void *ctx,
+                                         struct rf_registry_answer *keep, struct rf_err *err);
 /* registry_referrers.c */
 int rf_registry_referrers(struct rf_place *p, const char *repo, const struct rf_digest *subject,
                           const char *artifact_type, rf_place_desc_cb cb, void *ctx,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/regclient/helper_registry.h"
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,8 +151,31 @@ void test_registry_stopp(struct test_registry **r)
 
 /* ---- the log ---- */
 
+/* The registry answers once every request that came is answered and logged. One that speaks TLS is given a moment instead. */
+static void settle(const struct test_registry *r)
+{
+    static const char ask[] = "GET /_/settle HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    uint64_t port = 0;
+    char answer[512];
+    const char *colon = strrchr(r->name, ':');
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct timeval wait = { .tv_sec = 5 };
+    usleep(20000);
+    if (r->tls || colon == NULL || rf_parse_u64(rf_slice_str(colon + 1), 65535, &port, NULL) < 0)
+        return;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    to.sin_port = htons((uint16_t)port);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+        write(fd, ask, sizeof(ask) - 1) == (ssize_t)sizeof(ask) - 1)
+        while (read(fd, answer, sizeof(answer)) > 0)
+            continue;
+    close(fd);
+}
+
 char *test_registry_log(struct test_registry *r)
 {
+    settle(r);
     char *text = test_read_file(r->log, NULL);
     return text != NULL ? text : rf_xstrdup("");
 }
@@ -157,8 +183,6 @@ char *test_registry_log(struct test_registry *r)
 static unsigned count(struct test_registry *r, const char *origin, const char *glob,
                       const char *flag)
 {
-    /* A line is written once the answer is out, which may be a moment after it came. */
-    usleep(20000);
     RF_CLEANUP(rf_freep) char *text = test_registry_log(r);
     unsigned n = 0;
     char *save = NULL;

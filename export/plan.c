@@ -120,6 +120,7 @@ static int add_walked(struct rf_plan *p, struct rf_closure *c, size_t i, struct 
     line->first_blob = (uint32_t)p->snapshot->n_items;
     int rc = rf_graph_closure(&c->graph, c->sel->picks[i].root, fill_node, &f, err);
     line->n_blobs = (uint32_t)p->snapshot->n_items - line->first_blob;
+    line->size = c->graph.nodes[c->sel->picks[i].root].size; /* a referrers list may not say it */
     return rc;
 }
 

@@ -235,18 +235,9 @@ static int compare_bases(const void *a, const void *b, void *ctx)
     return rf_digest_cmp(&x->id, &y->id);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    return rf_digest_cmp(&(*(struct rf_snapshot *const *)a)->id,
-                         &(*(struct rf_snapshot *const *)b)->id);
-}
-
 static void hand_over(struct bases *b, struct rf_export_state *state, struct rf_snapshot ***out,
                       size_t *n)
 {
-    /* in the order of their names: what a bundle says of them does not depend on the order of --base */
-    if (b->n > 1)
-        qsort(b->list, b->n, sizeof(struct rf_snapshot *), compare_ids);
     if (b->n > 1)
         qsort_r(b->list, b->n, sizeof(struct rf_snapshot *), compare_bases, state);
     *n = b->n;

@@ -35,13 +35,18 @@ void put_text_blob(struct rf_place *p, const char *repo, const char *text);
 void put_image(struct rf_place *p, const char *repo, const char *tag, const char *config,
                const char *const *layers, struct rf_manifest **out);
 
-/* A place must have this code and text in its error. */
+/* A place must have this code and text in its error. `rc` is evaluated once. */
 #define expect_error(rc, want, err, text)                                                        \
     do {                                                                                         \
-        ck_assert_msg((rc) == -(want), "code %s: %s", rf_error_name(rc), (err).msg);             \
+        int rc_ = (rc);                                                                          \
+        ck_assert_msg(rc_ == -(want), "code %s: %s", rf_error_name(rc_), (err).msg);             \
         ck_assert_msg(strstr((err).msg, (text)) != NULL, "no \"%s\" in: %s", (text), (err).msg); \
     } while (0)
-#define expect_ok(rc, err) ck_assert_msg((rc) == 0, "%s: %s", rf_error_name(rc), (err).msg)
+#define expect_ok(rc, err)                                                \
+    do {                                                                  \
+        int rc_ = (rc);                                                   \
+        ck_assert_msg(rc_ == 0, "%s: %s", rf_error_name(rc_), (err).msg); \
+    } while (0)
 
 /* ---- tar by hand, so that it can be wrong in any way ---- */
 

@@ -55,9 +55,9 @@ static const struct rf_field image_fields[] = {
       &rf_type_descriptor },
     { "Annotations", "annotations", RF_FIELD_OMITEMPTY, rf_get_json, 0, &rf_type_string_map },
 };
-static const struct rf_type oci_index_doc = { .name = "v1.Index",
-                                              .kind = RF_VALUE_OBJECT,
-                                              RF_FIELDS(index_fields) };
+const struct rf_type rf_type_oci_index = { .name = "v1.Index",
+                                           .kind = RF_VALUE_OBJECT,
+                                           RF_FIELDS(index_fields) };
 static const struct rf_type oci_image_doc = { .name = "v1.Manifest",
                                               .kind = RF_VALUE_OBJECT,
                                               RF_FIELDS(image_fields) };
@@ -261,7 +261,7 @@ static const struct rf_type *doc_type(const struct rf_manifest_object *o)
 {
     bool docker = rf_media_is_docker(o->media_type);
     if (rf_media_kind(o->media_type) == RF_KIND_INDEX)
-        return docker ? &docker_index_doc : &oci_index_doc;
+        return docker ? &docker_index_doc : &rf_type_oci_index;
     return docker ? &docker_image_doc : &oci_image_doc;
 }
 
@@ -400,7 +400,7 @@ static int own_json(const struct rf_call *call, const struct rf_value *self, str
                                              RF_METHODS(methods),          \
                                              .json = own_json,             \
                                              .pretty = pretty }
-OUTER(oci_index, "manifest.oci1Index", "Index", oci_index_doc);
+OUTER(oci_index, "manifest.oci1Index", "Index", rf_type_oci_index);
 OUTER(oci_image, "manifest.oci1Manifest", "Manifest", oci_image_doc);
 OUTER(docker_index, "manifest.docker2ManifestList", "ManifestList", docker_index_doc);
 OUTER(docker_image, "manifest.docker2Manifest", "Manifest", docker_image_doc);

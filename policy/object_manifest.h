@@ -33,6 +33,9 @@ void rf_manifest_object_release(struct rf_manifest_object *o);
 /* Valid as long as the object. Its JSON is the manifest's own bytes without blanks; printPretty is the overview for people. */
 struct rf_value rf_manifest_object_value(const struct rf_manifest_object *o);
 
+/* The document of an OCI index alone (v1.Index); the object is its json_t. */
+extern const struct rf_type rf_type_oci_index;
+
 /* What is shown of a command that made a manifest: {{.Manifest.GetDescriptor.Digest}}; the object is a struct rf_manifest_object. */
 extern const struct rf_type rf_type_manifest_result;
 

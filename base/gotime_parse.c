@@ -400,12 +400,11 @@ static struct rf_gotime settle_zone(const struct reading *r, struct rf_gotime t)
         t.sec -= offset;
         t.offset = offset;
     } else if (r->zone.len > 3 && rf_slice_starts(r->zone, "GMT")) {
-        /* Only the name says it; the hands of the clock stay where they are. */
+        /* As in Go, where the time is taken for UTC and only shown in that zone. */
         int hours = r->zone.ptr[4] - '0';
         if (r->zone.len > 5)
             hours = hours * 10 + r->zone.ptr[5] - '0';
         t.offset = (r->zone.ptr[3] == '-' ? -hours : hours) * 3600;
-        t.sec -= t.offset;
     }
     return t;
 }

@@ -66,11 +66,44 @@ START_TEST(row)
 END_TEST
 
 Suite *rf_duration_suite(void);
+static const struct {
+    int64_t ns;
+    const char *want;
+} spans[] = {
+    { 0, "0s" },
+    { 1, "1ns" },
+    { 999, "999ns" },
+    { 1000, "1\xC2\xB5s" },
+    { 1100, "1.1\xC2\xB5s" },
+    { 2200000, "2.2ms" },
+    { 999999999, "999.999999ms" },
+    { 1000000000, "1s" },
+    { 3300000000, "3.3s" },
+    { 60000000000, "1m0s" },
+    { 90500000000, "1m30.5s" },
+    { 3600000000000, "1h0m0s" },
+    { 5400000000001, "1h30m0.000000001s" },
+    { 360000000000000, "100h0m0s" },
+    { -1500000000, "-1.5s" },
+    { INT64_MAX, "2562047h47m16.854775807s" },
+    { INT64_MIN, "-2562047h47m16.854775808s" },
+};
+
+START_TEST(format)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf b;
+    rf_buf_init(&b, 0);
+    rf_duration_format(&b, spans[_i].ns);
+    ck_assert_str_eq(b.ptr, spans[_i].want);
+}
+END_TEST
+
 Suite *rf_duration_suite(void)
 {
     Suite *s = suite_create("duration");
     TCase *t = tcase_create("duration");
     tcase_add_loop_test(t, row, 0, (int)RF_ARRAY_LEN(rows));
+    tcase_add_loop_test(t, format, 0, (int)RF_ARRAY_LEN(spans));
     suite_add_tcase(s, t);
     return s;
 }

@@ -62,7 +62,8 @@ struct rf_image *made_image(struct made *m, const char *repository, const char *
                            .source = string(m, source),
                            .original = RF_NO_ID,
                            .status = (uint8_t)status };
-    return &m->b.desired.images[rf_desired_add(&m->b.desired, &m->b.desired, &im)];
+    size_t at = rf_desired_add(&m->b.desired, &m->b.desired, &im);
+    return &m->b.desired.images[at];
 }
 
 uint32_t made_repository(struct made *m, const char *name)

@@ -15,7 +15,21 @@ char *rf_export_blob_name(const struct rf_digest *d)
 
 /* ---- names ---- */
 
-/* A layout's path as part of a repository's name: lower case, other characters than these become "-". */
+/* One part of a path: lower case, each run of other characters than letters and digits is one "-". */
+static void add_part(struct rf_buf *b, const char *part, size_t n)
+{
+    bool dash = false;
+    rf_buf_add_str(b, b->len > 0 ? "/" : "");
+    for (size_t i = 0; i < n; i++) {
+        char c = (char)(part[i] >= 'A' && part[i] <= 'Z' ? part[i] - 'A' + 'a' : part[i]);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (plain || !dash)
+            rf_buf_add_char(b, plain ? c : '-');
+        dash = !plain;
+    }
+}
+
+/* A layout's path as part of a repository's name, dots resolved. */
 static char *path_name(const char *path)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf b;
@@ -27,13 +41,7 @@ static char *path_name(const char *path)
             b.len = last != NULL ? (size_t)(last - b.ptr) : 0;
             b.ptr[b.len] = '\0';
         } else if (n > 0 && !(n == 1 && at[0] == '.')) {
-            rf_buf_add_str(&b, b.len > 0 ? "/" : "");
-            for (size_t i = 0; i < n; i++) {
-                char c = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] - 'A' + 'a' : at[i]);
-                bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-                if (plain || b.len == 0 || b.ptr[b.len - 1] != '-')
-                    rf_buf_add_char(&b, plain ? c : '-');
-            }
+            add_part(&b, at, n);
         }
         at += n + (at[n] == '/');
     }

@@ -92,7 +92,7 @@ static int gather(struct rf_importer *x, struct rf_import_result *result, struct
     int rc = read_layout(x, has_docker, &index, err);
     if (rc < 0)
         return rc;
-    if (rc == 1 && (index->n > 0 || !has_docker))
+    if (index != NULL && (index->n > 0 || !has_docker))
         return rf_import_oci(x, index, err);
     rc = read_member(x, RF_DOCKER_ARCHIVE_NAME, RF_DOCKER_ARCHIVE_MAX, &text, err);
     if (rc < 0)

@@ -16,7 +16,7 @@
 Suite *rf_image_export_suite(void);
 
 #define P RF_CLEANUP(rf_place_freep) struct rf_place *
-#define M RF_CLEANUP(rf_manifest_freep) struct rf_manifest *
+#define M RF_CLEANUP(rf_manifest_freep) __attribute__((unused)) struct rf_manifest *
 #define IMAGES_MAX 8
 
 static const char *const two_layers[] = { "layer one", "layer two", NULL };

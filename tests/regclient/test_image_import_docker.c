@@ -11,7 +11,7 @@
 Suite *rf_image_import_docker_suite(void);
 
 #define P RF_CLEANUP(rf_place_freep) struct rf_place *
-#define M RF_CLEANUP(rf_manifest_freep) struct rf_manifest *
+#define M RF_CLEANUP(rf_manifest_freep) __attribute__((unused)) struct rf_manifest *
 #define S RF_CLEANUP(rf_freep) char *
 #define BUF(name)                                  \
     RF_CLEANUP(rf_buf_release) struct rf_buf name; \

@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #define UNSET (-1)
+#define QUOTED_MAX 64
 
 /* What has been read so far. */
 struct reading {
@@ -304,19 +305,28 @@ static bool take_text(struct rf_slice *left, struct rf_slice text)
     return true;
 }
 
+/* As much of a text as a message has room for. */
+static void quote(struct rf_buf *out, struct rf_slice s)
+{
+    size_t n = rf_text_boundary(s, QUOTED_MAX);
+    rf_text_quote(out, rf_slice_of(s.ptr, n));
+    if (n < s.len)
+        rf_buf_add_str(out, "...");
+}
+
 static int fail_element(const struct reading *r, struct rf_slice element, struct rf_slice at,
                         struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf b;
     rf_buf_init(&b, 0);
     rf_buf_add_str(&b, "parsing time ");
-    rf_text_quote(&b, r->value);
+    quote(&b, r->value);
     rf_buf_add_str(&b, " as ");
-    rf_text_quote(&b, r->layout);
+    quote(&b, r->layout);
     rf_buf_add_str(&b, ": cannot parse ");
-    rf_text_quote(&b, at);
+    quote(&b, at);
     rf_buf_add_str(&b, " as ");
-    rf_text_quote(&b, element);
+    quote(&b, element);
     return rf_fail(err, RFE_INVALID, "%s", b.ptr);
 }
 
@@ -326,10 +336,10 @@ static int fail_because(const struct reading *r, const char *what, struct rf_sli
     RF_CLEANUP(rf_buf_release) struct rf_buf b;
     rf_buf_init(&b, 0);
     rf_buf_add_str(&b, "parsing time ");
-    rf_text_quote(&b, r->value);
+    quote(&b, r->value);
     rf_buf_addf(&b, ": %s", what);
     if (extra.len > 0)
-        rf_text_quote(&b, extra);
+        quote(&b, extra);
     return rf_fail(err, RFE_INVALID, "%s", b.ptr);
 }
 

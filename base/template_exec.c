@@ -6,48 +6,59 @@
 #include "base/template_impl.h"
 #include "base/text.h"
 
-/* Of a node in a message; what is longer says nothing more. */
+/* Of the parts of a message: a node as text, a template's name, what is wrong. */
 #define SHOWN_MAX 200
+#define NAME_MAX_SHOWN 100
+#define CAUSE_MAX 500
 #define CANCEL_EVERY 1024
 
 static int walk(struct rf_exec *s, const struct rf_value *dot, const struct rf_node *body);
 
 /* ---- errors and limits ---- */
 
-/* "template: out:1:2: executing "out" at <.Nope>: ", the column counted from 0 in bytes. */
-static void add_place(struct rf_exec *s, struct rf_buf *out)
+/* Safe for a terminal and not longer than that. */
+static void add_cut(struct rf_buf *out, struct rf_slice text, size_t max)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf b;
+    rf_buf_init(&b, 0);
+    rf_text_safe(&b, text, max);
+    rf_buf_add(out, b.ptr, rf_text_boundary(rf_buf_slice(&b), max));
+    if (b.len > max)
+        rf_buf_add_str(out, "...");
+}
+
+/* "template: out:1:2: executing "out" at <.Nope>", the column counted from 0 in bytes. */
+static void add_place(const struct rf_exec *s, struct rf_buf *out)
 {
     size_t line = 1, column = 0;
-    RF_CLEANUP(rf_buf_release) struct rf_buf shown;
-    rf_buf_init(&shown, 2 * RF_TEMPLATE_TEXT_MAX);
+    RF_CLEANUP(rf_buf_release) struct rf_buf shown, name;
+    rf_buf_init(&shown, 4 * RF_TEMPLATE_TEXT_MAX);
+    rf_buf_init(&name, 0);
     rf_buf_addf(out, "template: %s", s->t->name);
-    if (s->node == NULL) {
-        rf_buf_add_str(out, ": ");
+    if (s->node == NULL)
         return;
-    }
     for (uint32_t i = 0; i < s->node->pos; i++) {
         column = s->t->text.ptr[i] == '\n' ? 0 : column + 1;
         line += s->t->text.ptr[i] == '\n';
     }
+    rf_text_quote(&name, s->running);
     rf_node_show(&shown, s->node);
     rf_buf_addf(out, ":%zu:%zu: executing ", line, column);
-    rf_text_quote(out, s->running);
+    add_cut(out, rf_buf_slice(&name), NAME_MAX_SHOWN);
     rf_buf_add_str(out, " at <");
-    struct rf_slice context = rf_buf_slice(&shown);
-    rf_buf_add(out, context.ptr, rf_text_boundary(context, SHOWN_MAX));
-    rf_buf_add_str(out, context.len > SHOWN_MAX ? "...>: " : ">: ");
+    add_cut(out, rf_buf_slice(&shown), SHOWN_MAX);
+    rf_buf_add_char(out, '>');
 }
 
-static int fail_with(struct rf_exec *s, int code, const char *what)
+/* Both are cut so that none pushes the other one out of the message. */
+static int fail_with(struct rf_exec *s, int code, struct rf_slice what)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf b;
     rf_buf_init(&b, 0);
     add_place(s, &b);
-    /* Only the place is cut when both are too long for a message. */
-    int rc = rf_fail(s->err, code, "%s", what);
-    if (b.len > 2)
-        b.ptr[b.len - 2] = '\0';
-    return rf_wrap(s->err, rc, "%s", b.ptr);
+    rf_buf_add_str(&b, ": ");
+    add_cut(&b, what, CAUSE_MAX);
+    return rf_fail(s->err, code, "%s", b.ptr);
 }
 
 int rf_exec_fail(struct rf_exec *s, int code, const char *fmt, ...)
@@ -56,13 +67,13 @@ int rf_exec_fail(struct rf_exec *s, int code, const char *fmt, ...)
     va_start(ap, fmt);
     RF_CLEANUP(rf_freep) char *what = rf_xvasprintf(fmt, ap);
     va_end(ap);
-    return fail_with(s, code, what);
+    return fail_with(s, code, rf_slice_str(what));
 }
 
 int rf_exec_pass(struct rf_exec *s, int rc)
 {
     RF_CLEANUP(rf_freep) char *what = rf_xstrdup(s->err->msg);
-    return fail_with(s, -rc, what);
+    return fail_with(s, -rc, rf_slice_str(what));
 }
 
 int rf_exec_step(struct rf_exec *s)

@@ -60,7 +60,8 @@ static void add_case(const char *file, char *text, size_t *cap)
 static void load(void)
 {
     size_t cap = 0;
-    struct test_case_list files = test_cases_load("template", ".cases");
+    static struct test_case_list files;
+    files = test_cases_load("template", ".cases");
     for (size_t i = 0; i < files.n; i++) {
         char *at = strstr(files.list[i].body, "=== ");
         at = at != NULL ? at + 4 : NULL;

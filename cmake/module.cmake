@@ -46,7 +46,7 @@ function(rf_test_folder name)
     string(APPEND list "    rf_${module}_suite,\n")
     add_test(NAME ${name}.${module} COMMAND test_${name})
     set_tests_properties(${name}.${module} PROPERTIES
-      ENVIRONMENT "CK_RUN_SUITE=${module};RF_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data;RF_BIN=${PROJECT_BINARY_DIR}"
+      ENVIRONMENT "CK_RUN_SUITE=${module};CK_DEFAULT_TIMEOUT=30;RF_TEST_DATA=${PROJECT_SOURCE_DIR}/tests/data;RF_BIN=${PROJECT_BINARY_DIR}"
       LABELS unit TIMEOUT 300)
   endforeach()
   set(RF_SUITE_DECLARATIONS "${decl}")

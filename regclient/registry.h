@@ -25,6 +25,12 @@ RF_MUST_USE int rf_registry_head_manifest(struct rf_place *p, const char *repo, 
                                           const struct rf_digest *digest,
                                           struct rf_headers *headers, struct rf_descriptor *out,
                                           struct rf_err *err);
+/* As rf_place_get_manifest, and hands out the answer's headers (the caller releases them). */
+RF_MUST_USE int rf_registry_fetch_manifest(struct rf_place *p, const char *repo, const char *tag,
+                                           const struct rf_digest *digest,
+                                           const struct rf_manifest_expect *expect,
+                                           struct rf_headers *headers, struct rf_manifest **out,
+                                           struct rf_err *err);
 /* Size and media type of a blob by HEAD. *media_type (may be NULL, caller frees) is NULL when not said. */
 RF_MUST_USE int rf_registry_head_blob(struct rf_place *p, const char *repo,
                                       const struct rf_digest *digest, uint64_t *size,

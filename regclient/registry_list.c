@@ -85,7 +85,6 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
     struct rf_request call = {
         .kind = kind, .method = RF_GET, .scope = scope, .headers = headers, .n_headers = 1
     };
-    call.once = l->g->once;
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     char number[16];
     rf_url_copy(base, &url);

@@ -134,12 +134,10 @@ static int check_header(const struct rf_http_response *resp, const struct rf_man
                    rf_digest_text(&told, a), rf_digest_text(&m->digest, b));
 }
 
-int rf_registry_get_manifest(struct rf_place *p, const char *repo, const char *tag,
-                             const struct rf_digest *digest,
-                             const struct rf_manifest_expect *expect, struct rf_manifest **out,
-                             struct rf_err *err)
+static int get_here(struct rf_registry *g, const char *repo, const char *tag,
+                    const struct rf_digest *digest, const struct rf_manifest_expect *expect,
+                    struct rf_headers *headers, struct rf_manifest **out, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
     RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -169,8 +167,29 @@ int rf_registry_get_manifest(struct rf_place *p, const char *repo, const char *t
         rc = check_header(&resp, m, err);
     if (rc < 0)
         return wrap_ref(g, repo, tag, digest, rc, err);
+    if (headers != NULL) {
+        *headers = resp.headers;
+        resp.headers = (struct rf_headers){ 0 };
+    }
     *out = RF_STEAL(m);
     return 0;
+}
+
+int rf_registry_get_manifest(struct rf_place *p, const char *repo, const char *tag,
+                             const struct rf_digest *digest,
+                             const struct rf_manifest_expect *expect, struct rf_manifest **out,
+                             struct rf_err *err)
+{
+    return get_here(rf_registry_of(p), repo, tag, digest, expect, NULL, out, err);
+}
+
+int rf_registry_fetch_manifest(struct rf_place *p, const char *repo, const char *tag,
+                               const struct rf_digest *digest,
+                               const struct rf_manifest_expect *expect, struct rf_headers *headers,
+                               struct rf_manifest **out, struct rf_err *err)
+{
+    *headers = (struct rf_headers){ 0 };
+    return get_here(rf_registry_of(p), repo, tag, digest, expect, headers, out, err);
 }
 
 /* ---- putting ---- */

@@ -29,4 +29,14 @@
 REGCTL_GROUPS(REGCTL_DECLARE)
 #undef REGCTL_DECLARE
 
+/* Commands that `regctl image` has under names of its own. */
+enum regctl_manifest_command {
+    REGCTL_MANIFEST_DELETE,
+    REGCTL_MANIFEST_DIFF,
+    REGCTL_MANIFEST_GET,
+    REGCTL_MANIFEST_HEAD,
+    REGCTL_MANIFEST_PUT
+};
+const struct rf_cmd *regctl_manifest_command(enum regctl_manifest_command which);
+
 #endif

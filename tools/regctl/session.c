@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "base/template.h"
+#include "base/text.h"
+#include "layout/oci_dir.h"
 
 #define OUTPUT_MAX (256u << 20) /* of one result by a template */
 
@@ -43,8 +45,35 @@ int regctl_target_open(struct regctl_session *s, const char *text, unsigned flag
     if (rc < 0)
         return rc;
     t->digest = rf_digest_is_set(&t->ref.digest) ? &t->ref.digest : NULL;
-    return rf_client_place(s->client, &t->ref, (flags & REGCTL_WRITE) != 0 ? RF_CLIENT_WRITE : 0,
-                           &t->place, &t->repo, err);
+    t->tag = t->ref.tag;
+    if (t->tag == NULL && t->digest == NULL && (flags & REGCTL_REPO) == 0)
+        t->tag = "latest";
+    t->written = (flags & REGCTL_WRITE) != 0;
+    return rf_client_place(s->client, &t->ref, t->written ? RF_CLIENT_WRITE : 0, &t->place,
+                           &t->repo, err);
+}
+
+int regctl_target_done(const struct regctl_target *t, struct rf_err *err)
+{
+    struct rf_gc_result removed;
+    struct rf_err e = RF_ERR_INIT;
+    if (!t->written || t->ref.scheme != RF_SCHEME_OCIDIR)
+        return 0;
+    int rc = rf_oci_dir_gc(t->place, t->repo, &removed, &e);
+    /* Somebody else is writing there: what is left over goes with the next change. */
+    if (rc == -RFE_BUSY || rc == -RFE_NOT_FOUND)
+        return 0;
+    if (rc < 0 && err != NULL)
+        *err = e;
+    return rc;
+}
+
+int regctl_platform(const char *text, struct rf_platform *out, struct rf_err *err)
+{
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    int rc = rf_platform_parse(text, out, err);
+    return rc < 0 ? rf_wrap(err, rc, "failed to parse platform %s", text) : 1;
 }
 
 void regctl_target_release(struct regctl_target *t)
@@ -101,8 +130,8 @@ static bool add_raw(const char *format, const struct regctl_raw *raw, struct rf_
 {
     static const char *const bodies[] = { "rawBody", "raw-body", "body" };
     static const char *const heads[] = { "rawHeaders", "raw-headers", "headers" };
-    bool whole = strcmp(format, "raw") == 0;
-    bool body = is_one_of(format, bodies, RF_ARRAY_LEN(bodies));
+    bool whole = !raw->headers_only && strcmp(format, "raw") == 0;
+    bool body = !raw->headers_only && is_one_of(format, bodies, RF_ARRAY_LEN(bodies));
     bool head = is_one_of(format, heads, RF_ARRAY_LEN(heads));
     if (whole || head)
         regctl_headers_text(raw->headers, out);
@@ -113,15 +142,41 @@ static bool add_raw(const char *format, const struct regctl_raw *raw, struct rf_
     return whole || body || head;
 }
 
+/* Results hold text of strangers: on a terminal its control bytes are shown, not obeyed. Lines and tabs stay. */
+static void print_safe(const struct rf_buf *text)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf safe;
+    rf_buf_init(&safe, SIZE_MAX);
+    for (size_t i = 0; i < text->len;) {
+        size_t end = i;
+        while (end < text->len && text->ptr[end] != '\n' && text->ptr[end] != '\t')
+            end++;
+        rf_text_safe(&safe, rf_slice_of(text->ptr + i, end - i), end - i);
+        if (end < text->len)
+            rf_buf_add_char(&safe, text->ptr[end++]);
+        i = end;
+    }
+    (void)fwrite(safe.ptr, 1, safe.len, stdout);
+}
+
+void regctl_print_text(const struct rf_buf *text)
+{
+    if (isatty(STDOUT_FILENO) != 0)
+        print_safe(text);
+    else
+        (void)fwrite(text->ptr, 1, text->len, stdout);
+}
+
 int regctl_print(const char *format, const struct rf_value *value, const struct regctl_raw *raw,
                  struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     rf_buf_init(&out, OUTPUT_MAX);
     int rc = 0;
-    if (raw == NULL || !add_raw(format, raw, &out))
+    bool is_raw = raw != NULL && add_raw(format, raw, &out);
+    if (!is_raw)
         rc = rf_template_render("out", rf_slice_str(format), value, NULL, &out, err);
-    (void)fwrite(out.ptr, 1, out.len, stdout);
+    regctl_print_text(&out);
     if (rc == 0 && out.rc < 0)
         rc = rf_fail(err, RFE_TOO_LARGE, "the result has more than %u bytes", OUTPUT_MAX);
     return rc;

@@ -35,10 +35,13 @@ struct rf_progress *regctl_progress(struct regctl_session *s, const char *what);
 
 /* A reference, opened. */
 struct regctl_target {
-    struct rf_ref ref;
-    struct rf_place *place;         /* the client's */
-    const char *repo;               /* of ref */
+    struct rf_ref ref;      /* as the user named it; a layout gets no default tag here */
+    struct rf_place *place; /* the client's */
+    const char *repo;       /* of ref */
+    const char *
+        tag; /* that is meant: of a layout "latest" when neither tag nor digest is named; or NULL */
     const struct rf_digest *digest; /* &ref.digest, or NULL when the reference has none */
+    bool written;
 };
 #define REGCTL_TARGET_INIT \
     {                      \
@@ -52,11 +55,16 @@ enum regctl_target_flags {
 RF_MUST_USE int regctl_target_open(struct regctl_session *s, const char *text, unsigned flags,
                                    struct regctl_target *t, struct rf_err *err);
 void regctl_target_release(struct regctl_target *t);
+/* After the last write, when all went well: in a layout, what nothing refers to any more is removed. */
+RF_MUST_USE int regctl_target_done(const struct regctl_target *t, struct rf_err *err);
+/* "linux/arm64" of --platform; NULL or "" leave *out empty and return 0, else 1. *out: rf_platform_release. */
+RF_MUST_USE int regctl_platform(const char *text, struct rf_platform *out, struct rf_err *err);
 
 /* What the raw forms of --format print. */
 struct regctl_raw {
     const struct rf_headers *headers; /* or NULL: nothing is known of headers */
     struct rf_slice body;
+    bool headers_only; /* there is no body: only that form is known */
 };
 /*
  * Prints by --format: `raw`, `rawBody`/`raw-body`/`body`, `rawHeaders`/`raw-headers`/`headers` when `raw` is given, everything else is a template
@@ -64,6 +72,8 @@ struct regctl_raw {
  */
 RF_MUST_USE int regctl_print(const char *format, const struct rf_value *value,
                              const struct regctl_raw *raw, struct rf_err *err);
+/* A document of our own that goes to stdout as it is: "" prints nothing. */
+void regctl_print_text(const struct rf_buf *text);
 /* "Key: value" lines, sorted, as those forms print them. */
 void regctl_headers_text(const struct rf_headers *headers, struct rf_buf *out);
 

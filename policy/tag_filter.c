@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/tag_filter.h"
 
+#include <stdlib.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -15,6 +18,7 @@
 struct pattern {
     char *text;
     pcre2_code *code;
+    pcre2_code *loose; /* as upstream's tools read it, where that makes a difference; or NULL */
 };
 
 struct rf_tag_filter {
@@ -43,12 +47,26 @@ static int compile(const char *text, pcre2_code **out, struct rf_err *err)
                    (size_t)offset + 1);
 }
 
+/* NULL where both readings are the same, or upstream's cannot be had. */
+static pcre2_code *compile_loose(const char *text)
+{
+    int code = 0;
+    PCRE2_SIZE offset = 0;
+    if (strchr(text, '|') == NULL)
+        return NULL;
+    RF_CLEANUP(rf_freep) char *bound = rf_xasprintf("^%s$", text);
+    uint32_t options =
+        PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
+    return pcre2_compile((PCRE2_SPTR)bound, PCRE2_ZERO_TERMINATED, options, &code, &offset, NULL);
+}
+
 static int add_list(struct rf_tag_filter *f, char *const *list, size_t n, struct rf_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         int rc = compile(list[i], &f->list[f->n].code, err);
         if (rc < 0)
             return rc;
+        f->list[f->n].loose = compile_loose(list[i]);
         f->list[f->n++].text = rf_xstrdup(list[i]);
     }
     return 0;
@@ -84,6 +102,7 @@ void rf_tag_filter_free(struct rf_tag_filter *f)
     for (size_t i = 0; i < f->n; i++) {
         free(f->list[i].text);
         pcre2_code_free(f->list[i].code);
+        pcre2_code_free(f->list[i].loose);
     }
     free(f->list);
     pcre2_match_context_free(f->limits);
@@ -128,6 +147,56 @@ int rf_tag_filter_match(const struct rf_tag_filter *f, const char *name, struct 
         rc = rc < 0 ? rc : !rc;
     }
     pcre2_match_data_free(data);
+    return rc;
+}
+
+/* ---- whole lists ---- */
+
+static bool matches(const struct rf_tag_filter *f, const pcre2_code *code, const char *name)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool yes = data != NULL &&
+               pcre2_match(code, (PCRE2_SPTR)name, strlen(name), 0, 0, data, f->limits) >= 0;
+    pcre2_match_data_free(data);
+    return yes;
+}
+
+/* Counts the names that only upstream's reading of pattern i would match, and tells of them. */
+static void tell_loose(const struct rf_tag_filter *f, size_t i, char *const *names, size_t n)
+{
+    const struct pattern *p = &f->list[i];
+    size_t more = 0;
+    const char *example = NULL;
+    for (size_t k = 0; p->loose != NULL && k < n; k++) {
+        if (matches(f, p->code, names[k]) || !matches(f, p->loose, names[k]))
+            continue;
+        example = example != NULL ? example : names[k];
+        more++;
+    }
+    if (more == 0)
+        return;
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%zu", more);
+    rf_log(RF_LOG_WARN, "Filter matches whole names only", "pattern", p->text, "not-matched",
+           number, "example", example, NULL);
+}
+
+int rf_tag_filter_apply(const struct rf_tag_filter *f, char **names, size_t *n, struct rf_err *err)
+{
+    size_t kept = 0;
+    int rc = 0;
+    for (size_t i = 0; i < f->n; i++)
+        tell_loose(f, i, names, *n);
+    for (size_t i = 0; i < *n; i++) {
+        int taken = rc == 0 ? rf_tag_filter_match(f, names[i], err) : 1;
+        if (taken < 0)
+            rc = taken;
+        if (taken == 0)
+            free(names[i]);
+        else
+            names[kept++] = names[i];
+    }
+    *n = kept;
     return rc;
 }
 

@@ -20,6 +20,13 @@ void rf_tag_filter_freep(struct rf_tag_filter **f);
 /* 1 = taken, 0 = not. A pattern that would run too long on this name is -RFE_CONFIG and names both. Any thread. */
 RF_MUST_USE int rf_tag_filter_match(const struct rf_tag_filter *f, const char *name,
                                     struct rf_err *err);
+/*
+ * Keeps the names that are taken, in their order, at the front of `names`; frees the others. Upstream's tools read a pattern with "|" as
+ * ^PATTERN$ without a group, so that its first part need only stand at the start and its last part only at the end: a WARN line tells of a pattern
+ * that would have let through more names there.
+ */
+RF_MUST_USE int rf_tag_filter_apply(const struct rf_tag_filter *f, char **names, size_t *n,
+                                    struct rf_err *err);
 /* Takes everything, so that nobody needs to ask. */
 bool rf_tag_filter_is_empty(const struct rf_tag_filter *f);
 /* Only whether one pattern can be compiled. */

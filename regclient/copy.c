@@ -314,6 +314,85 @@ static int walk_digest_tags(struct copier *c, struct rf_err *err)
     return rc < 0 ? rc : rf_graph_walk(&c->graph, c->threads, err);
 }
 
+/* ---- referrers that are kept elsewhere ---- */
+
+#define OUTSIDE_MAX 10000u
+
+struct outside {
+    struct copier *c;
+    struct rf_digest *digests; /* asked in this order: the image's manifests, then what was found */
+    size_t n, cap;
+};
+
+static bool is_elsewhere(const struct rf_copy_options *o)
+{
+    return o->referrers && (o->referrers_src.place != NULL || o->referrers_dst.place != NULL);
+}
+
+static int enter_digest(struct outside *o, const struct rf_digest *digest, struct rf_err *err)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (rf_digest_eq(&o->digests[i], digest))
+            return 0;
+    if (o->n == OUTSIDE_MAX)
+        return rf_fail(err, RFE_TOO_LARGE, "more than %u manifests and referrers", OUTSIDE_MAX);
+    o->digests = rf_grow(o->digests, o->n, &o->cap, sizeof(*o->digests));
+    o->digests[o->n++] = *digest;
+    return 1;
+}
+
+static int on_outside(void *ctx, const struct rf_descriptor *desc, struct rf_err *err)
+{
+    struct outside *o = ctx;
+    const struct rf_copy_options *opts = o->c->opts;
+    struct rf_copy_side src = opts->referrers_src.place != NULL
+                                  ? opts->referrers_src
+                                  : (struct rf_copy_side){ o->c->src, o->c->src_repo };
+    struct rf_copy_side dst = opts->referrers_dst.place != NULL
+                                  ? opts->referrers_dst
+                                  : (struct rf_copy_side){ o->c->dst, o->c->dst_repo };
+    struct rf_copy_options plain = { .include_external = opts->include_external,
+                                     .force = opts->force,
+                                     .verify = opts->verify,
+                                     .threads = opts->threads,
+                                     .progress = opts->progress,
+                                     .progress_ctx = opts->progress_ctx };
+    struct rf_copy_result done = { 0 };
+    int rc = enter_digest(o, &desc->digest, err);
+    if (rc <= 0)
+        return rc;
+    rc = rf_copy_image(src.place, src.repo, NULL, &desc->digest, dst.place, dst.repo, NULL, &plain,
+                       &done, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "referrer");
+    struct rf_copy_result *sum = o->c->result;
+    sum->blobs_moved += done.blobs_moved;
+    sum->blobs_mounted += done.blobs_mounted;
+    sum->blobs_there += done.blobs_there;
+    sum->bytes_moved += done.bytes_moved;
+    sum->manifests_put += done.manifests_put;
+    return 0;
+}
+
+/* Referrers of all that is in the graph, and theirs, one after the other. */
+static int copy_outside(struct copier *c, struct rf_err *err)
+{
+    struct outside o = { .c = c };
+    struct rf_copy_side src = c->opts->referrers_src.place != NULL
+                                  ? c->opts->referrers_src
+                                  : (struct rf_copy_side){ c->src, c->src_repo };
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < c->graph.n_nodes; i++)
+        if (rf_node_is_manifest(&c->graph.nodes[i]))
+            rc = enter_digest(&o, &c->graph.nodes[i].digest, err);
+    for (size_t i = 0; rc >= 0 && i < o.n; i++) {
+        struct rf_digest subject = o.digests[i];
+        rc = rf_place_referrers(src.place, src.repo, &subject, NULL, on_outside, &o, err);
+    }
+    free(o.digests);
+    return rc < 0 ? rc : 0;
+}
+
 /* ---- what has to be at the destination ---- */
 
 static int visit(void *ctx, uint32_t node, struct rf_err *err)
@@ -417,10 +496,23 @@ static int copy_one(struct copier *c, const struct rf_digest *digest, uint64_t s
     return 0;
 }
 
+static void tell_blob(const struct copier *c, const struct rf_node *n)
+{
+    char text[RF_DIGEST_TEXT];
+    bool config = n->kind == RF_NODE_CONFIG;
+    if (!rf_log_enabled(RF_LOG_INFO))
+        return;
+    RF_CLEANUP(rf_freep) char *from = rf_xasprintf("%s/%s", c->src->name, c->src_repo);
+    RF_CLEANUP(rf_freep) char *to = rf_xasprintf("%s/%s", c->dst->name, c->dst_repo);
+    rf_log(RF_LOG_INFO, config ? "Copy config" : "Copy layer", "source", from, "target", to,
+           config ? "digest" : "layer", rf_digest_text(&n->digest, text), NULL);
+}
+
 static int copy_blob_node(void *ctx, size_t i, struct rf_err *err)
 {
     struct copier *c = ctx;
     const struct rf_node *n = &c->graph.nodes[c->blobs[i]];
+    tell_blob(c, n);
     return copy_one(c, &n->digest, n->size, RF_PROBE_HEAD, err);
 }
 
@@ -511,7 +603,8 @@ static int put_all(struct copier *c, struct rf_err *err)
         rc = put_extra_tags(c, err);
     if (rc < 0 || (c->seen[c->root] & THERE) != 0)
         return rc;
-    return put(c, c->dst_tag, root_manifest(c), 0, err);
+    return put(c, c->dst_tag, root_manifest(c),
+               c->opts->child && c->dst_tag == NULL ? RF_PUT_CHILD : 0, err);
 }
 
 /* ---- the whole ---- */
@@ -580,12 +673,15 @@ static int copy_graph(struct copier *c, struct rf_err *err)
     if (rc == 0 && c->pruned != NULL && !wants_more(c->opts) &&
         rf_digest_eq(&c->have, &c->pruned->digest))
         return 0; /* which index it will be shows only now */
-    if (rc == 0 && c->opts->referrers)
+    bool elsewhere = is_elsewhere(c->opts);
+    if (rc == 0 && c->opts->referrers && !elsewhere)
         rc = walk_referrers(c, err);
     if (rc == 0 && c->opts->digest_tags)
         rc = walk_digest_tags(c, err);
-    if (rc == 0 && c->opts->digest_tags && c->opts->referrers)
+    if (rc == 0 && c->opts->digest_tags && c->opts->referrers && !elsewhere)
         rc = walk_referrers(c, err);
+    if (rc == 0 && elsewhere)
+        rc = copy_outside(c, err);
     if (rc == 0)
         rc = list_nodes(c, err);
     return rc < 0 ? rc : put_all(c, err);
@@ -595,7 +691,7 @@ static int run(struct copier *c, const char *src_tag, const struct rf_digest *sr
                struct rf_err *err)
 {
     bool prune = c->opts->prune && c->opts->n_platforms > 0;
-    bool plain = !wants_more(c->opts) && !prune;
+    bool plain = (c->opts->fast || !wants_more(c->opts)) && !prune;
     bool ask = c->dst_tag != NULL || src_digest != NULL;
     const char *tag = src_digest == NULL ? src_tag : NULL;
     struct rf_digest now = { 0 };
@@ -617,7 +713,10 @@ static int run(struct copier *c, const char *src_tag, const struct rf_digest *sr
     if (rc < 0)
         return rc;
     /* Inside one repository all but the tag is there. */
-    rc = c->same_repo && !prune ? put(c, c->dst_tag, kept(c, c->root), 0, err) : copy_graph(c, err);
+    if (c->same_repo && !prune && !is_elsewhere(c->opts))
+        rc = put(c, c->dst_tag, kept(c, c->root), 0, err);
+    else
+        rc = copy_graph(c, err);
     if (rc == 0)
         c->result->digest = root_manifest(c)->digest;
     return rc;

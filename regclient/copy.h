@@ -27,13 +27,23 @@ RF_MUST_USE int rf_copy_blob(struct rf_place *src, const char *src_repo, struct 
                              const struct rf_copy_blob_options *opts, enum rf_blob_outcome *outcome,
                              struct rf_err *err);
 
+/* A repository of a place; place NULL: none. */
+struct rf_copy_side {
+    struct rf_place *place;
+    const char *repo;
+};
+
 struct rf_copy_options {
     const struct rf_platform
         *platforms; /* only these children of indexes; the index keeps its bytes (unless prune) */
     size_t n_platforms;
     bool prune; /* with platforms: a new index of the chosen children */
     bool referrers, digest_tags, include_external, force, verify;
-    unsigned threads; /* 0 = 4 */
+    bool fast;  /* the same digest under the tag is enough, whatever else is asked for */
+    bool child; /* without tag: it becomes part of an index that is put afterwards (RF_PUT_CHILD) */
+    struct rf_copy_side referrers_src,
+        referrers_dst; /* with referrers: where they are and go, when not with the image */
+    unsigned threads;  /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
 };

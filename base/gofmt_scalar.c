@@ -343,30 +343,35 @@ static void add_hex(struct rf_buf *b, const struct rf_gofmt *g, double d, bool u
     rf_buf_addf(b, "%c%+03ld", *p, strtol(p + 1, NULL, 10));
 }
 
+static void add_decimal(struct rf_buf *b, const struct rf_gofmt *g, double d, uint32_t verb)
+{
+    int precision = g->has_precision ? g->precision : 6;
+    if (verb == 'e' || verb == 'E')
+        rf_buf_addf(b, "%.*e", precision, d);
+    else if (verb == 'f' || verb == 'F')
+        rf_buf_addf(b, "%.*f", precision, d);
+    else if (g->has_precision)
+        rf_buf_addf(b, "%.*g", precision, d);
+    else
+        add_general(b, d, RF_GOFMT_EXPONENT_LOW, RF_GOFMT_EXPONENT_HIGH);
+    if (g->sharp)
+        add_sharp(b, "eE", strchr("eEfF", (int)verb) != NULL ? 0 : precision);
+    for (size_t i = 0; (verb == 'E' || verb == 'G') && i < b->len; i++)
+        b->ptr[i] = b->ptr[i] == 'e' ? 'E' : b->ptr[i];
+}
+
 /* Only the magnitude; the sign is put in front later. */
 static void add_magnitude(struct rf_buf *b, const struct rf_gofmt *g, double d, uint32_t verb)
 {
-    bool general = verb == 'g' || verb == 'G' || verb == 'v';
     if (verb == 'b') {
         add_binary(b, d);
     } else if (verb == 'x' || verb == 'X') {
         add_hex(b, g, d, verb == 'X');
-    } else if (general && !g->has_precision) {
-        add_general(b, d, RF_GOFMT_EXPONENT_LOW, RF_GOFMT_EXPONENT_HIGH);
-    } else if (general) {
-        rf_buf_addf(b, "%.*g", g->precision, d);
-    } else if (verb == 'e' || verb == 'E') {
-        rf_buf_addf(b, "%.*e", g->has_precision ? g->precision : 6, d);
+        if (g->sharp)
+            add_sharp(b, "pP", 0);
     } else {
-        rf_buf_addf(b, "%.*f", g->has_precision ? g->precision : 6, d);
+        add_decimal(b, g, d, verb);
     }
-    if (g->sharp && verb != 'b')
-        add_sharp(b, verb == 'x' || verb == 'X' ? "pP" : "eE",
-                  !general           ? 0
-                  : g->has_precision ? g->precision
-                                     : 6);
-    for (size_t i = 0; (verb == 'E' || verb == 'G') && i < b->len; i++)
-        b->ptr[i] = b->ptr[i] == 'e' ? 'E' : b->ptr[i];
 }
 
 bool rf_gofmt_real(struct rf_gofmt *g, double d, uint32_t verb)

@@ -206,11 +206,9 @@ void rf_gofmt_value(struct rf_gofmt *g, const struct rf_value *v, uint32_t verb)
     g->depth++;
     if (verb == 'T')
         (void)rf_gofmt_text(g, rf_slice_str(rf_value_type_name(g->call->arena, v)), 's');
-    else if (verb == 'p')
-        rf_gofmt_bad_verb(g, v, verb);
     else if (v->kind == RF_VALUE_NIL && verb == 'v')
         rf_gofmt_pad(g, rf_slice_str("<nil>"));
-    else if (v->kind == RF_VALUE_NIL)
+    else if (v->kind == RF_VALUE_NIL || verb == 'p')
         rf_gofmt_bad_verb(g, v, verb);
     else if (!by_string(g, v, verb))
         put_by_kind(g, v, verb);

@@ -16,7 +16,7 @@ static void add_offset(struct rf_buf *out, int32_t offset, bool colon, int parts
     int32_t o = offset < 0 ? -offset : offset;
     const int32_t values[] = { o / 3600, o / 60 % 60, o % 60 };
     rf_buf_add_char(out, offset < 0 ? '-' : '+');
-    for (int i = 0; i < parts; i++)
+    for (int i = 0; i < parts && i < 3; i++)
         rf_buf_addf(out, i > 0 && colon ? ":%02d" : "%02d", (int)values[i]);
 }
 

@@ -258,7 +258,7 @@ static int eval_call(struct rf_exec *s, const struct rf_value *dot, const struct
         return rc;
     if (f == &rf_template_and || f == &rf_template_or)
         return call_logic(s, f, dot, a, out);
-    struct rf_value few[4], *values = few;
+    struct rf_value few[4] = { 0 }, *values = few;
     if (all > RF_ARRAY_LEN(few))
         values = rf_arena_alloc(&s->arena, all * sizeof(*values));
     rc = collect(s, f, dot, a, values);

@@ -32,7 +32,7 @@ static void add_place(const struct rf_exec *s, struct rf_buf *out)
 {
     size_t line = 1, column = 0;
     RF_CLEANUP(rf_buf_release) struct rf_buf shown, name;
-    rf_buf_init(&shown, 4 * RF_TEMPLATE_TEXT_MAX);
+    rf_buf_init(&shown, (size_t)4 * RF_TEMPLATE_TEXT_MAX);
     rf_buf_init(&name, 0);
     rf_buf_addf(out, "template: %s", s->t->name);
     if (s->node == NULL)

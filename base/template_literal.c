@@ -10,6 +10,14 @@
 
 /* ---- strings ---- */
 
+static unsigned digit_of(char c)
+{
+    char low = (char)(c | 0x20);
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    return low >= 'a' && low <= 'f' ? (unsigned)(low - 'a') + 10 : 99;
+}
+
 /* Exactly n digits of a base from *at on. */
 static bool take_digits(struct rf_slice s, size_t *at, size_t n, unsigned base, uint32_t *out)
 {
@@ -17,10 +25,7 @@ static bool take_digits(struct rf_slice s, size_t *at, size_t n, unsigned base, 
     if (s.len - *at < n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        char c = s.ptr[*at + i];
-        unsigned d = c >= '0' && c <= '9'                     ? (unsigned)(c - '0')
-                     : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a') + 10
-                                                              : 99;
+        unsigned d = digit_of(s.ptr[*at + i]);
         if (d >= base)
             return false;
         v = v * base + d;
@@ -145,28 +150,31 @@ static bool underscores_fit(const char *s, bool prefixed)
     return true;
 }
 
+/* The base that the prefix tells, which is passed over; *any: the prefix counts as a digit. */
+static unsigned take_base(const char **s, bool *any)
+{
+    *any = false;
+    if ((*s)[0] != '0' || (*s)[1] == '\0')
+        return 10;
+    char p = (char)((*s)[1] | 0x20);
+    unsigned base = p == 'x' ? 16 : p == 'o' ? 8 : p == 'b' ? 2 : 0;
+    *any = base == 0;
+    *s += base == 0 ? 1 : 2;
+    return base == 0 ? 8 : base;
+}
+
 /* The digits behind a sign: base by prefix, all used up. */
 static bool parse_unsigned(const char *s, uint64_t *out)
 {
-    unsigned base = 10;
     uint64_t v = 0;
-    bool any = false, prefixed = false;
-    if (s[0] == '0' && s[1] != '\0') {
-        char p = (char)(s[1] | 0x20);
-        base = p == 'x' ? 16 : p == 'o' ? 8 : p == 'b' ? 2 : 8;
-        prefixed = p == 'x' || p == 'o' || p == 'b';
-        s += prefixed ? 2 : 1;
-        any = !prefixed;
-    }
+    bool any;
+    unsigned base = take_base(&s, &any);
     if (!underscores_fit(s, base != 10))
         return false;
     for (; *s != '\0'; s++) {
         if (*s == '_')
             continue;
-        char low = (char)(*s | 0x20);
-        unsigned d = *s >= '0' && *s <= '9'     ? (unsigned)(*s - '0')
-                     : low >= 'a' && low <= 'f' ? (unsigned)(low - 'a') + 10
-                                                : 99;
+        unsigned d = digit_of(*s);
         if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
             return false;
         any = true;

@@ -53,4 +53,13 @@ RF_MUST_USE int rf_parser_string(struct rf_parser *p, struct rf_token t, struct 
 RF_MUST_USE int rf_parser_pipe(struct rf_parser *p, const char *context, enum rf_tt end,
                                struct rf_node **out);
 
+/* As in base/error.h: the static analyzer sees one file at a time and learns here what always fails. */
+#if defined(__clang_analyzer__) && !defined(RF_PARSER_DEFINES)
+#define rf_parser_fail(p, ...) ((void)(rf_parser_fail)((p), __VA_ARGS__), -1)
+#define rf_parser_too_large(p, what) ((void)(rf_parser_too_large)((p), (what)), -1)
+#define rf_parser_unexpected(p, t, context) ((void)(rf_parser_unexpected)((p), (t), (context)), -1)
+#define rf_parser_fail_node(p, before, n, behind) \
+    ((void)(rf_parser_fail_node)((p), (before), (n), (behind)), -1)
+#endif
+
 #endif

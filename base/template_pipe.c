@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From tokens to nodes: terms, commands, pipelines. */
 #include "base/mem.h"
+#define RF_PARSER_DEFINES
 #include "base/template_parser.h"
 #include "base/text.h"
 
@@ -398,7 +399,7 @@ int rf_parser_pipe(struct rf_parser *p, const char *context, enum rf_tt end, str
     struct rf_node *pipe = rf_parser_node(p, RF_NODE_PIPE, rf_parser_peek_word(p).pos);
     int rc = parse_declarations(p, context, pipe);
     while (rc == 0) {
-        struct rf_node *command;
+        struct rf_node *command = NULL;
         struct rf_token t = rf_parser_next_word(p);
         if (t.type == end)
             break;

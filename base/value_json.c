@@ -264,35 +264,48 @@ static void new_line(struct rf_buf *out, size_t depth)
         rf_buf_add_str(out, "  ");
 }
 
+/* The place behind the string that starts at `from`. */
+static size_t string_end(struct rf_slice json, size_t from)
+{
+    size_t i = from + 1;
+    while (i < json.len && json.ptr[i] != '"')
+        i += json.ptr[i] == '\\' ? 2 : 1;
+    return i < json.len ? i + 1 : json.len;
+}
+
+/* A sign between values of compact JSON; *depth is that of the brackets. */
+static void indent_sign(struct rf_buf *out, char c, char next, size_t *depth)
+{
+    bool closes = c == '}' || c == ']', empty = next == '}' || next == ']';
+    if (closes && *depth > 0)
+        new_line(out, --*depth);
+    rf_buf_add_char(out, c);
+    if (c == ':')
+        rf_buf_add_char(out, ' ');
+    else if (c == ',')
+        new_line(out, *depth);
+    else if ((c == '{' || c == '[') && !empty)
+        new_line(out, ++*depth);
+}
+
 /* Compact JSON with lines and blanks between its parts. */
 static void indent(struct rf_buf *out, struct rf_slice json)
 {
     size_t depth = 0;
-    for (size_t i = 0; i < json.len && out->rc == 0; i++) {
+    for (size_t i = 0; i < json.len && out->rc == 0;) {
         char c = json.ptr[i], next = i + 1 < json.len ? json.ptr[i + 1] : '\0';
-        bool opens = c == '{' || c == '[', closes = c == '}' || c == ']';
         if (c == '"') {
-            size_t end = i + 1;
-            while (end < json.len && json.ptr[end] != '"')
-                end += json.ptr[end] == '\\' ? 2 : 1;
-            end = end < json.len ? end : json.len - 1;
-            rf_buf_add(out, json.ptr + i, end - i + 1);
+            size_t end = string_end(json, i);
+            rf_buf_add(out, json.ptr + i, end - i);
             i = end;
             continue;
         }
-        if (closes && depth > 0)
-            new_line(out, --depth);
-        rf_buf_add_char(out, c);
-        if (c == ':')
-            rf_buf_add_char(out, ' ');
-        if (c == ',')
-            new_line(out, depth);
-        if (opens && (next == '}' || next == ']')) {
-            rf_buf_add_char(out, next);
-            i++;
-        } else if (opens) {
-            new_line(out, ++depth);
-        }
+        bool pair = (c == '{' && next == '}') || (c == '[' && next == ']');
+        if (pair)
+            rf_buf_add(out, json.ptr + i, 2);
+        else
+            indent_sign(out, c, next, &depth);
+        i += pair ? 2 : 1;
     }
 }
 

@@ -289,7 +289,7 @@ static int walk_range(struct rf_exec *s, const struct rf_value *dot, const struc
 {
     struct rf_value v;
     size_t mark = s->n_variables;
-    bool any;
+    bool any = false;
     int rc = rf_exec_pipe(s, dot, n->control.pipe, &v);
     if (rc == 0)
         rc = range_value(s, n, &v, &any);

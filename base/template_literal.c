@@ -167,7 +167,7 @@ static unsigned take_base(const char **s, bool *any)
 static bool parse_unsigned(const char *s, uint64_t *out)
 {
     uint64_t v = 0;
-    bool any;
+    bool any = false;
     unsigned base = take_base(&s, &any);
     if (!underscores_fit(s, base != 10))
         return false;

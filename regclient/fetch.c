@@ -93,27 +93,66 @@ int rf_fetch_manifest(struct rf_place *p, const char *repo, const char *tag,
     return 0;
 }
 
+/* From the index that f describes to the entry for the platform. */
+static int step_down(struct rf_place *p, const char *repo, const struct rf_platform *platform,
+                     struct rf_fetched *f, struct rf_descriptor *out, struct rf_err *err)
+{
+    const struct rf_descriptor *entry = NULL;
+    struct rf_digest at = f->descriptor.digest;
+    int rc = get(p, repo, NULL, &at, NULL, f, err);
+    if (rc == 0)
+        rc = choose(f, platform, &entry, err);
+    if (rc == 0)
+        rf_descriptor_copy(entry, out);
+    return rc;
+}
+
+static bool is_index(const struct rf_fetched *f)
+{
+    return rf_media_kind(f->descriptor.media_type) == RF_KIND_INDEX;
+}
+
+static int too_deep(struct rf_err *err)
+{
+    return rf_fail(err, RFE_TOO_LARGE, "indexes more than %d deep", RF_INDEX_DEPTH_MAX);
+}
+
+int rf_fetch_choice(struct rf_place *p, const char *repo, const char *tag,
+                    const struct rf_digest *digest, const struct rf_platform *platform,
+                    struct rf_descriptor *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
+    int rc = head(p, repo, tag, digest, &f, err);
+    for (unsigned depth = 0; rc == 0 && is_index(&f); depth++) {
+        struct rf_descriptor entry = RF_DESCRIPTOR_INIT;
+        rc = depth == RF_INDEX_DEPTH_MAX ? too_deep(err)
+                                         : step_down(p, repo, platform, &f, &entry, err);
+        if (rc < 0)
+            return rc;
+        rf_fetched_release(&f);
+        f.descriptor = entry;
+    }
+    if (rc < 0)
+        return rc;
+    *out = f.descriptor;
+    f.descriptor = (struct rf_descriptor)RF_DESCRIPTOR_INIT;
+    return 0;
+}
+
 int rf_fetch_head(struct rf_place *p, const char *repo, const char *tag,
                   const struct rf_digest *digest, const struct rf_platform *platform,
                   struct rf_fetched *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
     int rc = head(p, repo, tag, digest, &f, err);
-    for (unsigned depth = 0;
-         rc == 0 && platform != NULL && rf_media_kind(f.descriptor.media_type) == RF_KIND_INDEX;
-         depth++) {
-        const struct rf_descriptor *entry = NULL;
-        struct rf_digest at = f.descriptor.digest;
-        if (depth == RF_INDEX_DEPTH_MAX)
-            return rf_fail(err, RFE_TOO_LARGE, "indexes more than %d deep", RF_INDEX_DEPTH_MAX);
-        rc = get(p, repo, NULL, &at, NULL, &f, err);
-        if (rc == 0)
-            rc = choose(&f, platform, &entry, err);
+    for (unsigned depth = 0; rc == 0 && platform != NULL && is_index(&f); depth++) {
+        RF_CLEANUP(rf_descriptor_release) struct rf_descriptor entry = RF_DESCRIPTOR_INIT;
+        rc = depth == RF_INDEX_DEPTH_MAX ? too_deep(err)
+                                         : step_down(p, repo, platform, &f, &entry, err);
         if (rc < 0)
             return rc;
-        at = entry->digest;
         f.chosen = true;
-        rc = head(p, repo, NULL, &at, &f, err);
+        rc = head(p, repo, NULL, &entry.digest, &f, err);
     }
     if (rc < 0)
         return rc;

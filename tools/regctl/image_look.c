@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "policy/base_image.h"
+#include "policy/object_config.h"
+#include "policy/object_tar.h"
+#include "regclient/fetch.h"
+#include "regclient/layer_file.h"
+#include "tools/regctl/image.h"
+#include "tools/regctl/session.h"
+
+#include <unistd.h>
+
+/* ---- check-base ---- */
+
+static int check_base(struct regctl_session *s, const struct image_options *o,
+                      const struct rf_ref *image, char **why, struct rf_err *err)
+{
+    struct rf_platform platform = RF_PLATFORM_INIT;
+    int wanted = regctl_platform(o->platform, &platform, err);
+    if (wanted < 0)
+        return wanted;
+    const struct rf_base_options how = { .base = o->base,
+                                         .digest = o->digest,
+                                         .skip_config = o->no_config,
+                                         .platform = wanted > 0 ? &platform : NULL };
+    int rc = rf_base_image_check(s->client, image, &how, why, err);
+    rf_platform_release(&platform);
+    return rc;
+}
+
+int regctl_image_check_base(const struct rf_env *env, void *ctx, int argc, char **argv,
+                            struct rf_err *err)
+{
+    const struct image_options *o = ctx;
+    RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
+    RF_CLEANUP(rf_ref_release) struct rf_ref image = RF_REF_INIT;
+    RF_CLEANUP(rf_freep) char *why = NULL;
+    (void)argc;
+    int rc = rf_ref_parse(argv[0], &image, err);
+    if (rc == 0)
+        rc = regctl_session_open(&s, env, err);
+    if (rc == 0)
+        rc = check_base(&s, o, &image, &why, err);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        rf_log(RF_LOG_INFO, "base image matches", NULL);
+    else
+        rf_log(RF_LOG_INFO, "base image mismatch", "err", why, NULL);
+    if (!o->quiet)
+        (void)printf("%s\n", rc == 0 ? "base image matches" : "base image has changed");
+    /* The status says it to scripts, without a message. */
+    return rc == 0 ? 0 : -(err->code = RFE_FAILED);
+}
+
+/* ---- get-file ---- */
+
+static int open_output(const char *path, struct rf_sink **out, struct rf_err *err)
+{
+    if (path != NULL && strcmp(path, "-") != 0)
+        return rf_file_sink(path, 0666, true, out, err);
+    *out = rf_sink_fd(STDOUT_FILENO);
+    return 0;
+}
+
+static int show_entry(const char *format, const struct rf_layer_entry *entry,
+                      const struct rf_buf *content, struct rf_err *err)
+{
+    const struct rf_tar_file_object object = { .entry = entry, .content = rf_buf_slice(content) };
+    const struct rf_value v = rf_value_object(&rf_type_tar_file, &object);
+    return regctl_print(format, &v, NULL, err);
+}
+
+static int get_file(struct regctl_target *t, const struct rf_manifest *image, const char *path,
+                    const char *format, const char *output, struct rf_err *err)
+{
+    struct rf_layer_entry entry = { 0 };
+    RF_CLEANUP(rf_buf_release) struct rf_buf content;
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
+    bool shown = format != NULL && format[0] != '\0';
+    rf_buf_init(&content, RF_TAR_FILE_CONTENT_MAX);
+    int rc = 0;
+    if (shown)
+        sink = rf_sink_buf(&content);
+    else
+        rc = open_output(output, &sink, err);
+    if (rc == 0)
+        rc = rf_image_file(t->place, t->repo, image, path, !shown, &entry, sink, err);
+    if (rc == 0 && !shown && entry.type != '0')
+        rc = rf_fail(err, RFE_UNSUPPORTED, "%s is not a file", path);
+    if (rc == 0)
+        rc = rf_sink_commit(sink, err);
+    if (rc == 0 && shown)
+        rc = show_entry(format, &entry, &content, err);
+    rf_layer_entry_release(&entry);
+    return rc;
+}
+
+/* The image for --platform, or for this machine. */
+static int fetch_image(struct regctl_session *s, const char *reference, const char *platform,
+                       struct regctl_target *t, struct rf_fetched *f, struct rf_err *err)
+{
+    struct rf_platform p = RF_PLATFORM_INIT;
+    int rc = regctl_target_open(s, reference, 0, t, err);
+    if (rc == 0)
+        rc = regctl_platform(platform != NULL && platform[0] != '\0' ? platform : "local", &p, err);
+    if (rc < 0)
+        return rc;
+    rc = rf_fetch_manifest(t->place, t->repo, t->digest != NULL ? NULL : t->tag, t->digest, &p, f,
+                           err);
+    rf_platform_release(&p);
+    return rc;
+}
+
+int regctl_image_get_file(const struct rf_env *env, void *ctx, int argc, char **argv,
+                          struct rf_err *err)
+{
+    const struct image_options *o = ctx;
+    RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
+    RF_CLEANUP(regctl_target_release) struct regctl_target t = REGCTL_TARGET_INIT;
+    RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
+    int rc = regctl_session_open(&s, env, err);
+    if (rc == 0)
+        rc = fetch_image(&s, argv[0], o->platform, &t, &f, err);
+    return rc < 0 ? rc
+                  : get_file(&t, f.manifest, argv[1], o->format, argc > 2 ? argv[2] : NULL, err);
+}
+
+/* ---- inspect ---- */
+
+static int show_config(const char *format, const struct rf_descriptor *d,
+                       const struct rf_config *config, const struct rf_buf *body,
+                       const struct rf_headers *headers, struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *descriptor = rf_object_descriptor(d);
+    const struct rf_config_object object = {
+        .doc = config->doc, .body = rf_buf_slice(body), .descriptor = descriptor, .headers = headers
+    };
+    const struct regctl_raw raw = { .headers = headers, .body = rf_buf_slice(body) };
+    const struct rf_value v = rf_config_object_value(&object);
+    return regctl_print(format, &v, &raw, err);
+}
+
+int regctl_image_inspect(const struct rf_env *env, void *ctx, int argc, char **argv,
+                         struct rf_err *err)
+{
+    const struct image_options *o = ctx;
+    RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
+    RF_CLEANUP(regctl_target_release) struct regctl_target t = REGCTL_TARGET_INIT;
+    RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
+    RF_CLEANUP(rf_config_freep) struct rf_config *config = NULL;
+    RF_CLEANUP(rf_headers_release) struct rf_headers headers = { 0 };
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    (void)argc;
+    rf_buf_init(&body, RF_CONFIG_MAX);
+    int rc = regctl_session_open(&s, env, err);
+    if (rc == 0)
+        rc = fetch_image(&s, argv[0], o->platform, &t, &f, err);
+    if (rc == 0)
+        rc = rf_fetch_config(t.place, t.repo, f.manifest, &config, &body, err);
+    if (rc == -RFE_UNSUPPORTED)
+        return rf_wrap(
+            err, rc,
+            "artifacts are not supported with \"regctl image inspect\", use \"regctl artifact get --config\" instead");
+    if (rc < 0)
+        return rc;
+    return show_config(o->format, &f.manifest->config, config, &body, &headers, err);
+}
+
+/* ---- ratelimit ---- */
+
+int regctl_image_ratelimit(const struct rf_env *env, void *ctx, int argc, char **argv,
+                           struct rf_err *err)
+{
+    const struct image_options *o = ctx;
+    RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
+    RF_CLEANUP(regctl_target_release) struct regctl_target t = REGCTL_TARGET_INIT;
+    RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
+    RF_CLEANUP(rf_rate_limit_release) struct rf_rate_limit limit = { 0 };
+    (void)argc;
+    int rc = regctl_session_open(&s, env, err);
+    if (rc == 0)
+        rc = regctl_target_open(&s, argv[0], 0, &t, err);
+    if (rc == 0)
+        rc = rf_fetch_head(t.place, t.repo, t.digest != NULL ? NULL : t.tag, t.digest, NULL, &f,
+                           err);
+    if (rc < 0)
+        return rc;
+    rf_rate_limit_read(&f.headers, &limit);
+    const struct rf_value v = rf_value_object(&rf_type_rate_limit, &limit);
+    return regctl_print(o->format, &v, NULL, err);
+}

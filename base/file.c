@@ -530,6 +530,10 @@ int rf_free_space(const char *path, uint64_t *bytes, struct rf_err *err)
         at = up;
     }
     uint64_t unit = vfs.f_frsize, blocks = vfs.f_bavail;
+    if (vfs.f_blocks == 0) { /* not known to this file system */
+        *bytes = UINT64_MAX;
+        return 0;
+    }
     *bytes = unit > 0 && blocks > UINT64_MAX / unit ? UINT64_MAX : unit * blocks;
     return 0;
 }

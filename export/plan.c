@@ -254,6 +254,49 @@ static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *
     return rc < 0 ? rc : rf_snapshot_seal(p->snapshot, err);
 }
 
+/* What to do about a source that could not be had; "" when the cause says it all. */
+static const char *next_step(int code, const char *cause)
+{
+    if (strstr(cause, "; ") != NULL)
+        return "";
+    switch (code) {
+    case RFE_NOT_FOUND:
+        return "check the name and the tag";
+    case RFE_UNREACHABLE:
+        return "check the name and the network";
+    case RFE_DENIED:
+        return "log in (regctl registry login), or give --host reg=NAME,user=...,pass-file=FILE";
+    default:
+        return "";
+    }
+}
+
+/* No bundle comes of it, so the place may be named as it was given: a layout by its path. */
+static char *shown_source(const struct rf_selection *s, size_t i)
+{
+    const struct rf_pick *pick = &s->picks[i];
+    const struct rf_ref *ref = &s->req->items[pick->item].source;
+    const char *source = rf_desired_str(&s->wanted, s->wanted.images[i].source);
+    const char *name = strstr(source, "://");
+    if (ref->scheme == RF_SCHEME_REGISTRY || name == NULL)
+        return rf_xstrdup(source);
+    RF_CLEANUP(rf_freep) char *location = rf_ref_location(ref);
+    return rf_xasprintf("%s%s", location, name + 3 + strcspn(name + 3, ":@"));
+}
+
+static int fail_with(const struct rf_selection *s, size_t i, size_t failed, struct rf_err *err)
+{
+    const char *reason = rf_desired_str(&s->wanted, s->picks[i].error);
+    int code = s->picks[i].error_code;
+    RF_CLEANUP(rf_freep) char *source = shown_source(s, i);
+    int rc = failed == 1
+                 ? rf_fail(err, code, "%s: %s", source, reason)
+                 : rf_fail(err, code, "none of the %zu images could be had; the first: %s: %s",
+                           failed, source, reason);
+    const char *step = next_step(code, reason);
+    return step[0] != '\0' ? rf_hint(err, rc, "%s", step) : rc;
+}
+
 /* Nothing could be had: that is no bundle but a failure, with the first cause. */
 static int check_any(const struct rf_selection *s, struct rf_err *err)
 {
@@ -271,13 +314,7 @@ static int check_any(const struct rf_selection *s, struct rf_err *err)
         return rf_fail(
             err, RFE_USAGE,
             "nothing is selected: no image is named and no tag passes the filters; name images or check the policy file");
-    const char *reason = rf_desired_str(&s->wanted, s->picks[first].error);
-    const char *source = rf_desired_str(&s->wanted, s->wanted.images[first].source);
-    int code = s->picks[first].error_code;
-    if (failed == 1)
-        return rf_fail(err, code, "%s: %s", source, reason);
-    return rf_fail(err, code, "none of the %zu images could be had; the first: %s: %s", failed,
-                   source, reason);
+    return fail_with(s, first, failed, err);
 }
 
 static int lay_out(struct rf_plan *p, const struct rf_build *in, struct rf_err *err)

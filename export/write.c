@@ -13,6 +13,7 @@
 #include "layout/tar_index.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 struct writer {
     const struct rf_export_request *req;
@@ -472,6 +473,10 @@ int rf_write_stream(const struct rf_export_request *req, struct rf_export_state 
         rc = rf_sink_write(out, zeros, RF_TAR_END, err);
     if (rc == 0)
         rc = rf_sink_commit(out, err);
+    struct stat st;
+    if (rc == 0 && fstat(fd, &st) == 0 &&
+        S_ISREG(st.st_mode)) /* redirected: it is recorded as exported */
+        rc = rf_fsync_fd(fd, "standard output", err);
     *size = frame.total;
     rf_bundle_frame_release(&frame);
     return rc;

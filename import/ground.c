@@ -339,6 +339,9 @@ static int can_write_job(void *ctx, size_t i, struct rf_err *err)
         return 0;
     if (rc == -RFE_DENIED)
         return rf_wrap(err, rc, "no permission to write to %s at %s", repo, r->req->to_name);
+    if (rc == -RFE_UNREACHABLE)
+        return rf_hint(err, rf_wrap(err, rc, "destination %s", r->req->to_name),
+                       "nothing was written; check --to and the network");
     return rc < 0 ? rf_wrap(err, rc, "destination %s", r->req->to_name) : 0;
 }
 

@@ -257,9 +257,11 @@ START_TEST(nothing_but_holes_is_a_failure)
     struct rf_export_result r;
     struct rf_err err = RF_ERR_INIT;
     source_image("app", "1", "cfg1", "base one");
-    int rc = run_plan(&plain, "ocidir://app:2", &r, &err);
-    expect_error(rc, RFE_NOT_FOUND, err, "ocidir://app:2: ");
-    ck_assert_ptr_null(strstr(strstr(err.msg, "app:2") + 1, "app:2")); /* named once */
+    source_image("deep/app", "1", "cfg1", "base one");
+    int rc = run_plan(&plain, "ocidir://deep/app:2", &r, &err);
+    expect_error(rc, RFE_NOT_FOUND, err, "ocidir://deep/app:2: ");
+    expect_error(rc, RFE_NOT_FOUND, err, "; check the name and the tag");
+    ck_assert_ptr_null(strstr(strstr(err.msg, "app") + 1, "app")); /* named once */
     rf_export_result_release(&r);
     rc = run_plan(&plain, "ocidir://app:2 ocidir://app:3", &r, &err);
     expect_error(rc, RFE_NOT_FOUND, err, "none of the 2 images");

@@ -77,7 +77,7 @@ int rf_fetch_manifest(struct rf_place *p, const char *repo, const char *tag,
         if (depth == RF_INDEX_DEPTH_MAX)
             return rf_fail(err, RFE_TOO_LARGE, "indexes more than %d deep", RF_INDEX_DEPTH_MAX);
         rc = choose(&f, platform, &entry, err);
-        if (rc < 0)
+        if (rc < 0 || entry == NULL)
             return rc;
         struct rf_digest next = entry->digest;
         struct rf_manifest_expect expect = { .size = entry->size, .media_type = entry->media_type };

@@ -20,6 +20,7 @@ static int open_temporary(int *out, struct rf_err *err)
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
         RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s/regferry-XXXXXX", folder);
+        /* allowed: it loses its name at once; a sink would give it one */
         fd = mkostemp(name, O_CLOEXEC);
         if (fd >= 0)
             (void)unlink(name);

@@ -79,6 +79,16 @@ static int open_destination(struct session *s, struct rf_err *err)
     return rc;
 }
 
+/* Ended before a report is printed: the next bundle of the same command starts another. */
+static void start_progress(struct session *s)
+{
+    if (s->progress == NULL)
+        s->progress = rf_progress_new(s->env->net, "regimport", "starting", 0);
+    s->req.phase = phase;
+    s->req.progress = rf_progress_bytes;
+    s->req.progress_ctx = s->progress;
+}
+
 static int open_session(struct session *s, const struct rf_env *env, const struct options *o,
                         bool destination, struct rf_err *err)
 {
@@ -112,10 +122,7 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
         return rc;
     if (s->prefix != NULL)
         s->req.prefix = s->prefix;
-    s->progress = rf_progress_new(env->net, "regimport", "starting", 0);
-    s->req.phase = phase;
-    s->req.progress = rf_progress_bytes;
-    s->req.progress_ctx = s->progress;
+    start_progress(s);
     return 0;
 }
 
@@ -167,6 +174,7 @@ static int run_one(struct session *s, one_bundle f, const char *path, bool state
     if (rc < 0)
         return rc;
     s->req.state_dir = dir;
+    start_progress(s);
     rc = f(&s->req, path, &result, err);
     rf_progress_phase(s->progress, "done", 0);
     if (worth_telling(&result, rc)) {

@@ -166,6 +166,7 @@ START_TEST(referrers_are_listed_again)
     struct rf_err err = RF_ERR_INIT;
     unsigned n = 0;
     made_init(&m);
+    far.base.flags &= ~(unsigned)RF_PLACE_LOCAL; /* as a registry: what is there is not put again */
     struct rf_digest image = add_image(&m, "app", "1", "cfg1", "one", RF_IMAGE_NEW, NULL, NULL);
     add_referrer(&m, "app", &image, m.b.desired.images[0].size, "signature");
     char *path = written(&m, "b.tar");
@@ -196,16 +197,26 @@ START_TEST(tags_that_somebody_moved_come_back)
 }
 END_TEST
 
-/* Manifests of one repository are refused. */
-static int refuse_repo(struct watched *at, const char *what, const char *repo, const char *tag,
-                       const struct rf_digest *d, struct rf_err *err)
+/* Which manifests are refused, and how. */
+struct refusal {
+    const char *repo;
+    struct rf_digest digest; /* not set: all of the repository */
+    int code;
+};
+
+static int refuse(struct watched *at, const char *what, const char *repo, const char *tag,
+                  const struct rf_digest *d, struct rf_err *err)
 {
+    const struct refusal *r = at->ctx;
     (void)tag;
-    (void)d;
-    if (strcmp(what, "manifest") == 0 && strcmp(repo, at->ctx) == 0)
-        return rf_fail(err, RFE_INVALID, "the registry does not like it");
+    if (strcmp(what, "manifest") == 0 && strcmp(repo, r->repo) == 0 &&
+        (!rf_digest_is_set(&r->digest) || rf_digest_eq(&r->digest, d)))
+        return rf_fail(err, r->code, "the registry does not like it");
     return 0;
 }
+
+static const int refusals[] = { RFE_INVALID, RFE_GROUND_MISSING, RFE_NOT_FOUND, RFE_TOO_LARGE,
+                                RFE_DIGEST_MISMATCH };
 
 START_TEST(a_refused_image_is_one_image)
 {
@@ -217,8 +228,9 @@ START_TEST(a_refused_image_is_one_image)
     add_index(&m, "b", "index", "m", 2, 0);
     char *path = written(&m, "b.tar");
     made_release(&m);
-    far.before_write = refuse_repo;
-    far.ctx = (void *)(uintptr_t) "b";
+    struct refusal r = { .repo = "b", .code = refusals[_i] };
+    far.before_write = refuse;
+    far.ctx = &r;
     apply(&a, &far, path, NULL);
     expect_error(a.rc, RFE_PARTIAL, a.err, "refused 2 images");
     expect_tag("a", "1", &d);
@@ -234,6 +246,53 @@ START_TEST(a_refused_image_is_one_image)
 }
 END_TEST
 
+/* What stands above a refused manifest is not even tried, in that repository. */
+START_TEST(above_a_refused_child_nothing_is_put)
+{
+    struct made m;
+    struct applied a;
+    struct refusal r = { .repo = "b", .code = RFE_INVALID };
+    made_init(&m);
+    struct rf_digest index = add_index(&m, "a", "1", "m", 2, 0);
+    add_index(&m, "b", "1", "m", 2, 0);
+    for (size_t i = 0; i < m.b.n_blobs; i++) /* one of the two children */
+        if (m.b.blobs[i].kind == RF_BLOB_MANIFEST && !rf_digest_eq(&m.b.blobs[i].digest, &index))
+            r.digest = m.b.blobs[i].digest;
+    char *path = written(&m, "b.tar");
+    made_release(&m);
+    far.before_write = refuse;
+    far.ctx = &r;
+    apply(&a, &far, path, NULL);
+    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 images");
+    expect_tag("a", "1", &index);
+    expect_no_tag("b", "1");
+    size_t put = 0;
+    for (const char *at = far.log.ptr; (at = strstr(at, "manifest b\n")) != NULL; at++)
+        put++;
+    ck_assert_uint_eq(put, 1); /* the other child */
+    rf_import_result_release(&a.result);
+    free(path);
+}
+END_TEST
+
+/* A failure of the destination as a whole is not one image's. */
+START_TEST(a_destination_that_fails_ends_the_run)
+{
+    struct rf_digest d[3];
+    struct applied a;
+    struct refusal r = { .repo = "lib", .code = _i == 0 ? RFE_UNREACHABLE : RFE_DENIED };
+    char *path = full_bundle(d);
+    far.before_write = refuse;
+    far.ctx = &r;
+    apply(&a, &far, path, NULL);
+    expect_error(a.rc, r.code, a.err, "lib: manifest sha256:");
+    expect_no_tag("app", "1");
+    rf_import_result_release(&a.result);
+    ck_assert(!is_there("import-state/applied.json"));
+    free(path);
+}
+END_TEST
+
 START_TEST(a_refused_sparse_index_says_what_to_do)
 {
     struct made m;
@@ -242,8 +301,9 @@ START_TEST(a_refused_sparse_index_says_what_to_do)
     add_index(&m, "b", "1", "m", 3, 1);
     char *path = written(&m, "b.tar");
     made_release(&m);
-    far.before_write = refuse_repo;
-    far.ctx = (void *)(uintptr_t) "b";
+    struct refusal r = { .repo = "b", .code = refusals[_i] };
+    far.before_write = refuse;
+    far.ctx = &r;
     apply(&a, &far, path, NULL);
     expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 images");
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
@@ -389,8 +449,10 @@ Suite *rf_apply_suite(void)
     tcase_add_test(t, sparse_and_referrers);
     tcase_add_test(t, referrers_are_listed_again);
     tcase_add_test(t, tags_that_somebody_moved_come_back);
-    tcase_add_test(t, a_refused_image_is_one_image);
-    tcase_add_test(t, a_refused_sparse_index_says_what_to_do);
+    tcase_add_loop_test(t, a_refused_image_is_one_image, 0, (int)RF_ARRAY_LEN(refusals));
+    tcase_add_test(t, above_a_refused_child_nothing_is_put);
+    tcase_add_loop_test(t, a_destination_that_fails_ends_the_run, 0, 2);
+    tcase_add_loop_test(t, a_refused_sparse_index_says_what_to_do, 0, 2);
     tcase_add_test(t, lost_blobs_are_put_again);
     tcase_add_test(t, stopped_anywhere_and_run_again);
     tcase_add_test(t, old_tags_are_saved_first);

@@ -95,6 +95,53 @@ START_TEST(found_in_another_repository)
 }
 END_TEST
 
+/* What an absent manifest names is named with it: nothing else does. */
+START_TEST(below_an_absent_manifest)
+{
+    struct made m;
+    struct applied a;
+    made_init(&m);
+    m.b.sequence = 2;
+    add_base(&m, "first");
+    struct rf_digest d = add_image(&m, "app", "1", "cfg1", "base one", RF_IMAGE_NEW,
+                                   "manifest cfg1 base one", "app");
+    add_image(&m, "lib", "1", "cfg2", "base", RF_IMAGE_NEW, NULL, NULL);
+    char *path = written(&m, "b.tar");
+    made_release(&m);
+    apply(&a, &far, path, NULL);
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 2 images");
+    expect_missing(&a, "app:1", "cfg1", 1);
+    expect_missing(&a, "app:1", "one", 1);
+    expect_missing(&a, "lib:1", "base", 1); /* a manifest that can be read names it */
+    expect_missing(&a, "lib:1", "one", 0);
+    bool listed = false;
+    for (size_t i = 0; i < a.result.run.n_missing; i++)
+        listed = listed || (a.result.run.missing[i].manifest &&
+                            rf_digest_eq(&a.result.run.missing[i].digest, &d));
+    ck_assert(listed);
+    rf_import_result_release(&a.result);
+    free(path);
+}
+END_TEST
+
+START_TEST(each_place_is_asked_once)
+{
+    struct made m;
+    struct applied a;
+    made_init(&m);
+    m.b.sequence = 2;
+    add_base(&m, "first");
+    add_image(&m, "app", "1", "cfg1", "base one", RF_IMAGE_NEW, "base", "app lib");
+    char *path = written(&m, "b.tar");
+    made_release(&m);
+    apply(&a, &far, path, NULL);
+    ck_assert_int_eq(a.rc, -RFE_GROUND_MISSING);
+    ck_assert_uint_eq(far.n_reads, 2); /* app and lib, although app needs it too */
+    rf_import_result_release(&a.result);
+    free(path);
+}
+END_TEST
+
 START_TEST(less_can_be_checked)
 {
     struct rf_digest first[3], next[3];
@@ -194,6 +241,8 @@ Suite *rf_ground_suite(void)
     tcase_add_loop_test(t, a_wrong_base_writes_nothing, 0, 2);
     tcase_add_loop_test(t, one_lost_blob_is_named, 0, 2);
     tcase_add_test(t, found_in_another_repository);
+    tcase_add_test(t, below_an_absent_manifest);
+    tcase_add_test(t, each_place_is_asked_once);
     tcase_add_test(t, less_can_be_checked);
     tcase_add_test(t, every_repository_has_its_own_manifests);
     tcase_add_test(t, a_damaged_manifest_is_missing_ground);

@@ -68,6 +68,25 @@ START_TEST(a_stream_with_damage_moves_no_tag)
 }
 END_TEST
 
+/* Whole in every byte, but its manifest needs what is not listed. */
+START_TEST(a_bundle_that_lacks_something)
+{
+    struct made m;
+    struct applied a;
+    struct how how = { .stream = _i == 1 };
+    made_init(&m);
+    add_image(&m, "app", "1", "cfg1", "base one", RF_IMAGE_NEW, NULL, NULL);
+    m.b.n_blobs--; /* the layer that came last */
+    char *path = written(&m, "b.tar");
+    made_release(&m);
+    apply(&a, &far, path, &how);
+    expect_error(a.rc, RFE_DAMAGED, a.err, "which the bundle does not list");
+    ck_assert_uint_eq(far.n_writes, 0);
+    rf_import_result_release(&a.result);
+    free(path);
+}
+END_TEST
+
 START_TEST(a_truncated_bundle)
 {
     struct rf_digest d[3];
@@ -240,6 +259,7 @@ Suite *rf_import_suite(void)
     tcase_add_test(t, inspect_and_verify);
     tcase_add_test(t, any_damage_is_found_before_any_write);
     tcase_add_test(t, a_stream_with_damage_moves_no_tag);
+    tcase_add_loop_test(t, a_bundle_that_lacks_something, 0, 2);
     tcase_add_test(t, a_truncated_bundle);
     tcase_add_test(t, unsigned_bundles_are_refused);
     tcase_add_test(t, bundles_of_other_sites_are_refused);

@@ -290,7 +290,7 @@ START_TEST(many_digest_tags)
 {
     struct run run = { .digest_tags = true, .parallel = 4 };
     for (int i = 0; i < 20; i++) {
-        char name[8], config[8], tag[RF_DIGEST_TEXT + 8], text[RF_DIGEST_TEXT];
+        char name[16], config[16], tag[RF_DIGEST_TEXT + 8], text[RF_DIGEST_TEXT];
         (void)snprintf(name, sizeof(name), "v%d", i);
         (void)snprintf(config, sizeof(config), "c%d", i);
         struct rf_digest d = source_image("app", name, config, name);

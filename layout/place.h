@@ -82,7 +82,15 @@ struct rf_place {
     const struct rf_place_ops *ops;
     char *name;     /* for messages: "registry.example:5000", "ocidir://PATH" */
     unsigned flags; /* enum rf_place_flags */
+    const void *
+        what; /* two places with the same one are two ways to one and the same; NULL: there is no other way */
 };
+
+/* Whether a blob or manifest of one is there in the other as well. */
+static inline bool rf_place_same(const struct rf_place *a, const struct rf_place *b)
+{
+    return a == b || (a->what != NULL && a->what == b->what);
+}
 
 /* ---- what callers use; each checks its arguments and that the operation exists ---- */
 

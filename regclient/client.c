@@ -7,9 +7,12 @@
 #include "layout/oci_dir.h"
 #include "layout/oci_file.h"
 
+#define MIRRORED (1u << 15) /* beside enum rf_client_place_flags */
+
 struct entry {
     char *key;                /* scheme, flags and name */
-    struct rf_remote *remote; /* or NULL */
+    struct rf_remote *remote; /* or NULL; another entry's when `lent` */
+    bool lent;
     struct rf_place *place;
     struct entry *next;
 };
@@ -45,7 +48,8 @@ int rf_client_new(struct rf_hosts *hosts, const struct rf_client_options *opts,
 static void entry_free(struct entry *e)
 {
     rf_place_free(e->place);
-    rf_remote_free(e->remote);
+    if (!e->lent)
+        rf_remote_free(e->remote);
     free(e->key);
     free(e);
 }
@@ -82,11 +86,34 @@ struct rf_hosts *rf_client_hosts(struct rf_client *c)
     return c->hosts;
 }
 
-static int open_registry(struct rf_client *c, const char *name, struct entry *e, struct rf_err *err)
+/* Two places over one registry, with mirrors and without, share what is known of it. */
+static struct rf_remote *remote_of(const struct rf_client *c, const struct rf_host *host)
+{
+    for (const struct entry *e = c->entries; e != NULL; e = e->next)
+        if (e->remote != NULL && rf_remote_host(e->remote) == host)
+            return e->remote;
+    return NULL;
+}
+
+static int open_registry(struct rf_client *c, const char *name, bool mirrors, struct entry *e,
+                         struct rf_err *err)
 {
     struct rf_remote_options opts = { .parallel = c->parallel, .stats = c->stats };
-    int rc = rf_remote_new(c->http, c->hosts, name, &opts, &e->remote, err);
-    return rc < 0 ? rc : rf_registry_open(e->remote, &e->place, err);
+    const struct rf_host *host = rf_hosts_get(c->hosts, name);
+    e->remote = remote_of(c, host);
+    e->lent = e->remote != NULL;
+    int rc = e->lent ? 0 : rf_remote_new(c->http, c->hosts, name, &opts, &e->remote, err);
+    if (rc == 0)
+        rc = rf_registry_open(e->remote, &e->place, err);
+    for (size_t i = 0; rc == 0 && mirrors && i < host->n_mirrors; i++) {
+        struct rf_remote *m = NULL;
+        if (rf_hosts_get(c->hosts, host->mirrors[i]) == host)
+            continue;
+        rc = rf_remote_new(c->http, c->hosts, host->mirrors[i], &opts, &m, err);
+        if (rc == 0)
+            rf_registry_add_mirror(e->place, m);
+    }
+    return rc;
 }
 
 static int open_place(struct rf_client *c, enum rf_scheme scheme, const char *name, unsigned flags,
@@ -103,7 +130,7 @@ static int open_place(struct rf_client *c, enum rf_scheme scheme, const char *na
     case RF_SCHEME_REGISTRY:
         break;
     }
-    return open_registry(c, name, e, err);
+    return open_registry(c, name, (flags & MIRRORED) != 0, e, err);
 }
 
 /* Opening is short, it asks nobody: the lock is held meanwhile. */
@@ -138,10 +165,14 @@ int rf_client_place(struct rf_client *c, const struct rf_ref *ref, unsigned flag
 {
     if (ref->scheme == RF_SCHEME_OCIFILE && (flags & RF_CLIENT_WRITE) != 0)
         return rf_fail(err, RFE_UNSUPPORTED, "ocifile://%s: only read here", ref->path);
-    /* What a reference may be used for makes no difference to a registry. */
+    /* What a reference may be used for makes no difference to a registry, but that mirrors know nothing of what is written. */
     bool registry = ref->scheme == RF_SCHEME_REGISTRY;
-    int rc = get_place(c, ref->scheme, registry ? ref->registry : ref->path, registry ? 0 : flags,
-                       place, err);
+    if (registry)
+        flags =
+            (flags & RF_CLIENT_WRITE) == 0 && rf_hosts_get(c->hosts, ref->registry)->n_mirrors > 0
+                ? MIRRORED
+                : 0;
+    int rc = get_place(c, ref->scheme, registry ? ref->registry : ref->path, flags, place, err);
     if (rc == 0)
         *repo = ref->repository != NULL ? ref->repository : "";
     return rc;

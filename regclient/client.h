@@ -24,12 +24,15 @@ struct rf_stats *rf_client_stats(struct rf_client *c);
 struct rf_hosts *rf_client_hosts(struct rf_client *c);
 
 enum rf_client_place_flags {
-    RF_CLIENT_WRITE = 1u << 0, /* layouts are made when absent; ocifile:// is refused */
-    RF_CLIENT_TREE = 1u << 1,  /* ocidir:// is a tree of layouts */
+    RF_CLIENT_WRITE =
+        1u
+        << 0, /* layouts are made when absent; ocifile:// is refused; a registry's mirrors are not asked */
+    RF_CLIENT_TREE = 1u << 1, /* ocidir:// is a tree of layouts */
 };
 /* The place of a reference, opened once and kept; *repo ("" for single layouts) points into `ref`. Thread-safe. */
 RF_MUST_USE int rf_client_place(struct rf_client *c, const struct rf_ref *ref, unsigned flags,
                                 struct rf_place **place, const char **repo, struct rf_err *err);
+/* As for writing: without mirrors. */
 RF_MUST_USE int rf_client_registry(struct rf_client *c, const char *registry,
                                    struct rf_place **place, struct rf_err *err);
 

@@ -736,7 +736,7 @@ int rf_copy_image(struct rf_place *src, const char *src_repo, const char *src_ta
                         .dst_tag = dst_tag,
                         .opts = opts != NULL ? opts : &plain,
                         .result = &result };
-    c.same_repo = src == dst && strcmp(src_repo, dst_repo) == 0;
+    c.same_repo = rf_place_same(src, dst) && strcmp(src_repo, dst_repo) == 0;
     c.threads = c.opts->threads != 0 ? c.opts->threads : THREADS_DEFAULT;
     pthread_mutex_init(&c.lock, NULL);
     rf_graph_init(&c.graph, fetch, &c);

@@ -247,7 +247,7 @@ static int try_mounts(struct blob_copy *c, struct rf_err *err)
     int rc = -RFE_UNSUPPORTED;
     if ((c->dst->flags & RF_PLACE_CAN_MOUNT) == 0)
         return rc;
-    if (c->src == c->dst)
+    if (rf_place_same(c->src, c->dst))
         rc = mount_one(c, c->src_repo, err);
     for (size_t i = 0; rc < 0 && !ends_it(rc) && i < c->opts->n_mount_from; i++)
         if (c->src != c->dst || strcmp(c->opts->mount_from[i], c->src_repo) != 0)
@@ -269,7 +269,7 @@ int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *ds
                            .size = size,
                            .opts = opts != NULL ? opts : &plain };
     struct rf_err ignored = RF_ERR_INIT;
-    bool same = src == dst && strcmp(src_repo, dst_repo) == 0;
+    bool same = rf_place_same(src, dst) && strcmp(src_repo, dst_repo) == 0;
     int rc = rf_cancel_check(err);
     if (rc < 0)
         return rc;

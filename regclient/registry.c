@@ -15,7 +15,11 @@ static int can_write(struct rf_place *p, const char *repo, struct rf_err *err)
 static void registry_free(struct rf_place *p)
 {
     struct rf_registry *g = rf_registry_of(p);
+    rf_registry_mirrors_release(g);
     rf_key_lock_release(&g->locks);
+    if (g->own_remote)
+        rf_remote_free(g->remote);
+    free(g->ns);
     free(p->name);
     free(g);
 }
@@ -45,6 +49,7 @@ int rf_registry_open(struct rf_remote *remote, struct rf_place **out, struct rf_
     g->base.ops = &registry_ops;
     g->base.name = rf_xstrdup(rf_remote_host(remote)->name);
     g->base.flags = RF_PLACE_CAN_MOUNT | RF_PLACE_REFERRERS;
+    g->base.what = remote;
     g->remote = remote;
     rf_key_lock_init(&g->locks);
     atomic_init(&g->whole_max, UINT64_MAX);
@@ -78,7 +83,10 @@ int rf_registry_url(struct rf_registry *g, const char *repo, const char *rest, s
     if (repo[0] == '\0')
         return rf_fail(err, RFE_INVALID, "%s: no repository", g->base.name);
     RF_CLEANUP(rf_freep) char *path = rf_xasprintf("/%s/%s", repo, rest);
-    return rf_remote_url(g->remote, path, out, err);
+    int rc = rf_remote_url(g->remote, path, out, err);
+    if (rc == 0 && g->ns != NULL)
+        rf_url_add_query(out, "ns", g->ns);
+    return rc;
 }
 
 int rf_registry_manifest_url(struct rf_registry *g, const char *repo, const char *tag,
@@ -173,6 +181,8 @@ static int page_loop(struct rf_registry *g, struct rf_request *call, struct rf_u
             rc = cb(ctx, &resp, err);
         if (rc == 0)
             rc = next_page(&resp, url, err);
+        if (rc > 0 && g->ns != NULL && (url->query == NULL || strstr(url->query, "ns=") == NULL))
+            rf_url_add_query(url, "ns", g->ns);
     }
     return rc;
 }

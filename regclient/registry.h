@@ -15,6 +15,12 @@
 /* `remote` stays the caller's and must outlive it. */
 RF_MUST_USE int rf_registry_open(struct rf_remote *remote, struct rf_place **out,
                                  struct rf_err *err);
+/*
+ * What is pulled (manifests, blobs, lists of tags and referrers) is asked of `mirror` as well, in the order of the hosts' priorities (the
+ * lowest first, the registry itself behind mirrors of the same number), those that failed just now last; whatever fails at one is asked of the
+ * next, and the failure told is the registry's own. Takes the mirror over; not to be called once the place is in use.
+ */
+void rf_registry_add_mirror(struct rf_place *p, struct rf_remote *mirror);
 /* The registry behind a place, NULL when the place is something else. */
 struct rf_remote *rf_registry_remote(const struct rf_place *p);
 /* GET /v2/: 0 when it speaks the API and lets us in. */

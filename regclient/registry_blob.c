@@ -37,6 +37,7 @@ static int probe_head(struct rf_registry *g, const struct rf_url *url, const cha
     struct rf_request call = {
         .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = url, .scope = scope, .any_status = true
     };
+    call.once = g->once;
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
     int rc = rf_remote_call(g->remote, &call, &resp, err);
@@ -120,7 +121,7 @@ static int probe_range(struct rf_registry *g, const struct rf_url *url, const ch
             return rf_fail(err, RFE_NOT_FOUND, "the registry announces it and cannot read it");
         if (rc == 0)
             return 0;
-        if (rc == -RFE_CANCELLED || !rf_error_retryable(rc) || tries >= RF_TRIES_MAX) {
+        if (rc == -RFE_CANCELLED || !rf_error_retryable(rc) || tries >= rf_registry_tries(g)) {
             if (err != NULL)
                 *err = e;
             return rc;
@@ -131,10 +132,22 @@ static int probe_range(struct rf_registry *g, const struct rf_url *url, const ch
     }
 }
 
-int rf_registry_probe_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
-                           uint64_t size, enum rf_probe how, struct rf_err *err)
+struct blob_ask {
+    const char *repo;
+    const struct rf_digest *digest;
+    uint64_t size;
+    enum rf_probe how;   /* probing */
+    struct pour *pour;   /* fetching */
+    uint64_t *head_size; /* HEAD */
+    char **media_type;
+};
+
+static int probe_here(struct rf_registry *g, const struct blob_ask *a, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
+    const char *repo = a->repo;
+    const struct rf_digest *digest = a->digest;
+    uint64_t size = a->size;
+    enum rf_probe how = a->how;
     RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     int rc = rf_registry_blob_url(g, repo, digest, &url, err);
@@ -154,10 +167,25 @@ int rf_registry_probe_blob(struct rf_place *p, const char *repo, const struct rf
     return wrap_blob(g, repo, digest, rc, err);
 }
 
-int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
-                          uint64_t *size, char **media_type, struct rf_err *err)
+static int pull_probe(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
+    (void)stop;
+    return probe_here(g, ctx, err);
+}
+
+int rf_registry_probe_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                           uint64_t size, enum rf_probe how, struct rf_err *err)
+{
+    struct blob_ask a = { .repo = repo, .digest = digest, .size = size, .how = how };
+    return rf_registry_pull(rf_registry_of(p), pull_probe, &a, err);
+}
+
+static int pull_head(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
+{
+    const struct blob_ask *a = ctx;
+    const char *repo = a->repo;
+    const struct rf_digest *digest = a->digest;
+    (void)stop;
     RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -166,7 +194,7 @@ int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_
     if (rc < 0)
         return rc;
     struct rf_request call = {
-        .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = &url, .scope = scope
+        .kind = RF_REQ_BLOB_HEAD, .method = RF_HEAD, .url = &url, .scope = scope, .once = g->once
     };
     uint64_t length = UINT64_MAX;
     rc = rf_remote_call(g->remote, &call, &resp, err);
@@ -176,10 +204,19 @@ int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_
         rc = rf_fail(err, RFE_PROTOCOL, "the registry does not tell its size");
     if (rc < 0)
         return wrap_blob(g, repo, digest, rc, err);
-    *size = length;
-    if (media_type != NULL)
-        *media_type = rf_xstrdup(rf_headers_get(&resp.headers, "content-type"));
+    *a->head_size = length;
+    if (a->media_type != NULL)
+        *a->media_type = rf_xstrdup(rf_headers_get(&resp.headers, "content-type"));
     return 0;
+}
+
+int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                          uint64_t *size, char **media_type, struct rf_err *err)
+{
+    struct blob_ask a = {
+        .repo = repo, .digest = digest, .head_size = size, .media_type = media_type
+    };
+    return rf_registry_pull(rf_registry_of(p), pull_head, &a, err);
 }
 
 /* ---- fetching ---- */
@@ -324,7 +361,8 @@ static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char
         bool short_part =
             rc == -RFE_SIZE_MISMATCH && p->odd == 0 && p->failed == 0 && p->ranged && moved;
         tries = moved ? 1 : tries + 1;
-        if (p->failed < 0 || tries >= RF_TRIES_MAX || (!rf_error_retryable(rc) && !short_part)) {
+        if (p->failed < 0 || tries >= rf_registry_tries(g) ||
+            (!rf_error_retryable(rc) && !short_part)) {
             if (err != NULL)
                 *err = e;
             return rc;
@@ -346,25 +384,35 @@ static int fetch_empty(struct rf_registry *g, const struct rf_url *url, const ch
     rf_http_response_init(&resp);
     call.body_max = 1;
     call.cut_body = true;
+    call.once = g->once;
     int rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc == 0 && resp.body.len > 0)
         rc = rf_fail(err, RFE_SIZE_MISMATCH, "want 0 bytes, the registry sends more");
     return rc;
 }
 
+/* The next one goes on where this one ended. */
+static int pull_blob(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
+{
+    const struct blob_ask *a = ctx;
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, a->repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    int rc = rf_registry_blob_url(g, a->repo, a->digest, &url, err);
+    if (rc < 0)
+        return rc;
+    a->pour->whole = false;
+    if (a->size == 0)
+        rc = fetch_empty(g, &url, scope, err);
+    else if (a->pour->pos < a->size) /* behind the last byte there is nothing to ask for */
+        rc = fetch_all(g, &url, scope, a->pour, err);
+    *stop = a->pour->failed < 0;
+    return wrap_blob(g, a->repo, a->digest, rc, err);
+}
+
 int rf_registry_get_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                          uint64_t size, uint64_t offset, struct rf_sink *sink, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, repo, RF_RIGHT_PULL);
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     struct pour pour = { .base.ops = &pour_ops, .to = sink, .pos = offset, .size = size };
-    int rc = rf_registry_blob_url(g, repo, digest, &url, err);
-    if (rc < 0)
-        return rc;
-    if (size == 0)
-        rc = fetch_empty(g, &url, scope, err);
-    else if (offset < size) /* behind the last byte there is nothing to ask for */
-        rc = fetch_all(g, &url, scope, &pour, err);
-    return wrap_blob(g, repo, digest, rc, err);
+    struct blob_ask a = { .repo = repo, .digest = digest, .size = size, .pour = &pour };
+    return rf_registry_pull(rf_registry_of(p), pull_blob, &a, err);
 }

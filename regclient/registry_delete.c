@@ -165,7 +165,7 @@ int rf_registry_delete_tag(struct rf_place *p, const char *repo, const char *tag
     rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, &e);
     bool by_digest_only = rc == -RFE_FAILED || rc == -RFE_NOT_FOUND;
     if (by_digest_only)
-        rc = rf_place_get_manifest(p, repo, tag, NULL, NULL, &old, &e);
+        rc = rf_registry_get_here(g, repo, tag, NULL, NULL, &old, &e);
     if (old != NULL && rc == 0)
         rc = make_dummy(tag, rf_media_is_docker(old->media_type), &dummy, &e);
     if (by_digest_only && rc == 0)

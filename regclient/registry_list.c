@@ -85,6 +85,7 @@ static int run_list(struct name_list *l, const struct rf_url *base, const char *
     struct rf_request call = {
         .kind = kind, .method = RF_GET, .scope = scope, .headers = headers, .n_headers = 1
     };
+    call.once = l->g->once;
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     char number[16];
     rf_url_copy(base, &url);
@@ -115,21 +116,36 @@ static int list_all(struct name_list *l, const struct rf_url *url, const char *s
     return rc;
 }
 
-/* limit 0: all pages. */
+struct tags_ask {
+    struct name_list *list;
+    const char *repo, *last;
+    unsigned limit;
+    bool all; /* page by page to the end */
+};
+
+static int pull_tags(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
+{
+    const struct tags_ask *a = ctx;
+    struct name_list *l = a->list;
+    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(g, a->repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    l->g = g;
+    int rc = rf_registry_url(g, a->repo, "tags/list", &url, err);
+    if (rc == 0 && a->all)
+        rc = list_all(l, &url, scope, RF_REQ_TAGS, a->last, err);
+    else if (rc == 0)
+        rc = run_list(l, &url, scope, RF_REQ_TAGS, a->limit, a->last, false, err);
+    *stop = l->n > 0; /* what was told must not be told again */
+    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", g->base.name, a->repo) : 0;
+}
+
 static int list_tags(struct rf_place *p, const char *repo, struct name_list *l, unsigned limit,
                      const char *last, bool all, struct rf_err *err)
 {
-    l->g = rf_registry_of(p);
     l->key = "tags";
     l->valid = rf_tag_valid;
-    RF_CLEANUP(rf_freep) char *scope = rf_registry_scope(l->g, repo, RF_RIGHT_PULL);
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    int rc = rf_registry_url(l->g, repo, "tags/list", &url, err);
-    if (rc == 0 && all)
-        rc = list_all(l, &url, scope, RF_REQ_TAGS, last, err);
-    else if (rc == 0)
-        rc = run_list(l, &url, scope, RF_REQ_TAGS, limit, last, false, err);
-    return rc < 0 ? rf_wrap(err, rc, "tags of %s/%s", p->name, repo) : 0;
+    struct tags_ask a = { .list = l, .repo = repo, .last = last, .limit = limit, .all = all };
+    return rf_registry_pull(rf_registry_of(p), pull_tags, &a, err);
 }
 
 static int list_repos(struct rf_place *p, struct name_list *l, unsigned limit, const char *last,

@@ -64,6 +64,7 @@ static int ask_head(struct rf_registry *g, const char *repo, const char *tag,
                                .scope = scope,
                                .headers = accept_headers,
                                .n_headers = 1,
+                               .once = g->once,
                                .any_status = true };
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc < 0)
@@ -80,30 +81,62 @@ static int ask_head(struct rf_registry *g, const char *repo, const char *tag,
     return rc;
 }
 
-static int resolve_by_get(struct rf_place *p, const char *repo, const char *tag,
+static int resolve_by_get(struct rf_registry *g, const char *repo, const char *tag,
                           const struct rf_digest *digest, struct rf_descriptor *out,
                           struct rf_err *err)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = rf_place_get_manifest(p, repo, tag, digest, NULL, &m, err);
+    int rc = rf_registry_get_here(g, repo, tag, digest, NULL, &m, err);
     if (rc == 0)
         rf_manifest_descriptor(m, out);
     return rc;
+}
+
+static int head_here(struct rf_registry *g, const char *repo, const char *tag,
+                     const struct rf_digest *digest, struct rf_headers *headers,
+                     struct rf_descriptor *out, struct rf_err *err)
+{
+    int rc = 0;
+    if (!rf_remote_host(g->remote)->disable_head)
+        rc = ask_head(g, repo, tag, digest, headers, out, err);
+    if (rc < 0)
+        return wrap_ref(g, repo, tag, digest, rc, err);
+    return rc > 0 ? 0 : resolve_by_get(g, repo, tag, digest, out, err);
+}
+
+struct manifest_ask {
+    const char *repo, *tag;
+    const struct rf_digest *digest;
+    struct rf_headers *headers;              /* may be NULL */
+    struct rf_descriptor *out;               /* HEAD */
+    const struct rf_manifest_expect *expect; /* GET */
+    struct rf_manifest **manifest;           /* GET */
+};
+
+static int pull_head(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
+{
+    const struct manifest_ask *a = ctx;
+    (void)stop;
+    return head_here(g, a->repo, a->tag, a->digest, a->headers, a->out, err);
 }
 
 int rf_registry_head_manifest(struct rf_place *p, const char *repo, const char *tag,
                               const struct rf_digest *digest, struct rf_headers *headers,
                               struct rf_descriptor *out, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    int rc = 0;
+    struct manifest_ask a = {
+        .repo = repo, .tag = tag, .digest = digest, .headers = headers, .out = out
+    };
     if (headers != NULL)
         *headers = (struct rf_headers){ 0 };
-    if (!rf_remote_host(g->remote)->disable_head)
-        rc = ask_head(g, repo, tag, digest, headers, out, err);
-    if (rc < 0)
-        return wrap_ref(g, repo, tag, digest, rc, err);
-    return rc > 0 ? 0 : resolve_by_get(p, repo, tag, digest, out, err);
+    return rf_registry_pull(rf_registry_of(p), pull_head, &a, err);
+}
+
+int rf_registry_resolve_here(struct rf_registry *g, const char *repo, const char *tag,
+                             const struct rf_digest *digest, struct rf_descriptor *out,
+                             struct rf_err *err)
+{
+    return head_here(g, repo, tag, digest, NULL, out, err);
 }
 
 int rf_registry_resolve(struct rf_place *p, const char *repo, const char *tag,
@@ -152,6 +185,7 @@ static int get_here(struct rf_registry *g, const char *repo, const char *tag,
                                .scope = scope,
                                .headers = accept_headers,
                                .n_headers = 1,
+                               .once = g->once,
                                .body_max = RF_MANIFEST_MAX };
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc < 0)
@@ -175,12 +209,29 @@ static int get_here(struct rf_registry *g, const char *repo, const char *tag,
     return 0;
 }
 
+int rf_registry_get_here(struct rf_registry *g, const char *repo, const char *tag,
+                         const struct rf_digest *digest, const struct rf_manifest_expect *expect,
+                         struct rf_manifest **out, struct rf_err *err)
+{
+    return get_here(g, repo, tag, digest, expect, NULL, out, err);
+}
+
+static int pull_manifest(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
+{
+    const struct manifest_ask *a = ctx;
+    (void)stop;
+    return get_here(g, a->repo, a->tag, a->digest, a->expect, a->headers, a->manifest, err);
+}
+
 int rf_registry_get_manifest(struct rf_place *p, const char *repo, const char *tag,
                              const struct rf_digest *digest,
                              const struct rf_manifest_expect *expect, struct rf_manifest **out,
                              struct rf_err *err)
 {
-    return get_here(rf_registry_of(p), repo, tag, digest, expect, NULL, out, err);
+    struct manifest_ask a = {
+        .repo = repo, .tag = tag, .digest = digest, .expect = expect, .manifest = out
+    };
+    return rf_registry_pull(rf_registry_of(p), pull_manifest, &a, err);
 }
 
 int rf_registry_fetch_manifest(struct rf_place *p, const char *repo, const char *tag,
@@ -188,8 +239,14 @@ int rf_registry_fetch_manifest(struct rf_place *p, const char *repo, const char 
                                const struct rf_manifest_expect *expect, struct rf_headers *headers,
                                struct rf_manifest **out, struct rf_err *err)
 {
+    struct manifest_ask a = { .repo = repo,
+                              .tag = tag,
+                              .digest = digest,
+                              .headers = headers,
+                              .expect = expect,
+                              .manifest = out };
     *headers = (struct rf_headers){ 0 };
-    return get_here(rf_registry_of(p), repo, tag, digest, expect, headers, out, err);
+    return rf_registry_pull(rf_registry_of(p), pull_manifest, &a, err);
 }
 
 /* ---- putting ---- */
@@ -199,8 +256,8 @@ static int same_bytes(struct rf_registry *g, const char *repo, const char *tag,
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *got = NULL;
     struct rf_manifest_expect expect = { .media_type = m->media_type };
-    int rc = rf_registry_get_manifest(&g->base, repo, tag, tag == NULL ? &m->digest : NULL, &expect,
-                                      &got, err);
+    int rc =
+        rf_registry_get_here(g, repo, tag, tag == NULL ? &m->digest : NULL, &expect, &got, err);
     if (rc < 0)
         return rf_wrap(err, rc, "reading back what was put");
     RF_CHECK(got != NULL);
@@ -234,7 +291,7 @@ static bool tag_is_right(struct rf_registry *g, const char *repo, const char *ta
     struct rf_err ignored;
     if (tag == NULL || (status != 400 && status != 403 && status != 409 && status != 412))
         return false;
-    return rf_registry_resolve(&g->base, repo, tag, NULL, &d, &ignored) == 0 &&
+    return rf_registry_resolve_here(g, repo, tag, NULL, &d, &ignored) == 0 &&
            rf_digest_eq(&d.digest, &m->digest);
 }
 

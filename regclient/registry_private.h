@@ -22,7 +22,20 @@ struct rf_registry {
     atomic_uint_fast64_t chunk_min; /* learned */
     atomic_uint_fast64_t
         whole_max; /* bodies of this size were refused as too large; UINT64_MAX = none */
+    /* Mirrors, see registry_mirrors.c. */
+    struct rf_registry **choices; /* whom pulls are asked of; NULL: only this one */
+    size_t n_choices;
+    bool once;                     /* one of several choices: a failure is not repeated */
+    bool own_remote;               /* a mirror's, freed with it */
+    char *ns;                      /* sent along as "ns": the registry that it is a mirror of */
+    atomic_uint failures;          /* in a row */
+    atomic_uint_fast64_t avoid_ms; /* until then it is asked last */
 };
+/* How often a failure that may pass is met before it is told. */
+static inline unsigned rf_registry_tries(const struct rf_registry *g)
+{
+    return g->once ? 1 : RF_TRIES_MAX;
+}
 static inline struct rf_registry *rf_registry_of(struct rf_place *p)
 {
     return (struct rf_registry *)p;
@@ -48,6 +61,24 @@ typedef int (*rf_registry_page_cb)(void *ctx, const struct rf_http_response *res
 RF_MUST_USE int rf_registry_pages(struct rf_registry *g, const struct rf_request *call,
                                   const struct rf_url *first, rf_registry_page_cb cb, void *ctx,
                                   struct rf_err *err);
+
+/* registry_mirrors.c */
+/*
+ * Asks the choices in turn until one succeeds. `fn` asks one of them; it sets *stop when another must not be asked after its failure.
+ */
+typedef int (*rf_registry_pull_fn)(struct rf_registry *g, void *ctx, bool *stop,
+                                   struct rf_err *err);
+RF_MUST_USE int rf_registry_pull(struct rf_registry *g, rf_registry_pull_fn fn, void *ctx,
+                                 struct rf_err *err);
+void rf_registry_mirrors_release(struct rf_registry *g);
+/* registry_manifest.c: as the operations below, never of a mirror. */
+RF_MUST_USE int rf_registry_resolve_here(struct rf_registry *g, const char *repo, const char *tag,
+                                         const struct rf_digest *digest, struct rf_descriptor *out,
+                                         struct rf_err *err);
+RF_MUST_USE int rf_registry_get_here(struct rf_registry *g, const char *repo, const char *tag,
+                                     const struct rf_digest *digest,
+                                     const struct rf_manifest_expect *expect,
+                                     struct rf_manifest **out, struct rf_err *err);
 
 /* The place operations, by file. */
 /* registry_manifest.c */

@@ -68,7 +68,8 @@ static int ask_api(struct rf_registry *g, const char *repo, const struct rf_dige
                                .method = RF_GET,
                                .scope = scope,
                                .headers = headers,
-                               .n_headers = 1 };
+                               .n_headers = 1,
+                               .once = g->once };
     return rf_registry_pages(g, &call, &url, on_page, l, err);
 }
 
@@ -77,7 +78,7 @@ static int get_fallback(struct rf_registry *g, const char *repo, const char *tag
                         struct rf_manifest **out, struct rf_err *err)
 {
     struct rf_err e = RF_ERR_INIT;
-    int rc = rf_place_get_manifest(&g->base, repo, tag, NULL, NULL, out, &e);
+    int rc = rf_registry_get_here(g, repo, tag, NULL, NULL, out, &e);
     if (rc == -RFE_NOT_FOUND) {
         *out = NULL;
         return 0;
@@ -115,32 +116,49 @@ static bool lacks_api(const struct referrer_list *l, int rc, const struct rf_err
             (rc == -RFE_FAILED && err->http_status >= 400 && err->http_status <= 501));
 }
 
-int rf_registry_referrers(struct rf_place *p, const char *repo, const struct rf_digest *subject,
-                          const char *artifact_type, rf_place_desc_cb cb, void *ctx,
-                          struct rf_err *err)
+struct referrers_ask {
+    const char *repo, *artifact_type;
+    const struct rf_digest *subject;
+    rf_place_desc_cb cb;
+    void *ctx;
+};
+
+/* That some have been told already does no harm: rf_place_referrers tells each once. */
+static int pull_referrers(struct rf_registry *g, void *ctx, bool *stop, struct rf_err *err)
 {
-    struct rf_registry *g = rf_registry_of(p);
-    struct referrer_list l = { .cb = cb, .ctx = ctx };
+    const struct referrers_ask *a = ctx;
+    const char *repo = a->repo;
+    const struct rf_digest *subject = a->subject;
+    struct referrer_list l = { .cb = a->cb, .ctx = a->ctx };
     struct rf_err e = RF_ERR_INIT;
     char text[RF_DIGEST_TEXT];
     int rc;
     if (!atomic_load(&g->no_referrers_api)) {
-        rc = ask_api(g, repo, subject, artifact_type, &l, &e);
+        rc = ask_api(g, repo, subject, a->artifact_type, &l, &e);
         if (rc == 0)
             return 0;
+        *stop = l.result < 0;
         if (!lacks_api(&l, rc, &e)) {
             if (err != NULL)
                 *err = e;
-            return rf_wrap(err, rc, "%s/%s: referrers of %s", p->name, repo,
+            return rf_wrap(err, rc, "%s/%s: referrers of %s", g->base.name, repo,
                            rf_digest_text(subject, text));
         }
         /* An API that has the route answers 200 with an empty list: it will not be different for the next image. */
         atomic_store(&g->no_referrers_api, true);
     }
     rc = ask_fallback(g, repo, subject, &l, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s/%s: referrers of %s", p->name, repo,
+    return rc < 0 ? rf_wrap(err, rc, "%s/%s: referrers of %s", g->base.name, repo,
                             rf_digest_text(subject, text))
                   : 0;
+}
+
+int rf_registry_referrers(struct rf_place *p, const char *repo, const struct rf_digest *subject,
+                          const char *artifact_type, rf_place_desc_cb cb, void *ctx,
+                          struct rf_err *err)
+{
+    struct referrers_ask a = { repo, artifact_type, subject, cb, ctx };
+    return rf_registry_pull(rf_registry_of(p), pull_referrers, &a, err);
 }
 
 /* ---- keeping the tag ---- */

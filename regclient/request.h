@@ -30,6 +30,8 @@ RF_MUST_USE int rf_remote_url(const struct rf_remote *r, const char *path, struc
 /* The same without the prefix: "/v2" + path ("/_catalog", "/"). */
 RF_MUST_USE int rf_remote_api_url(const struct rf_remote *r, const char *path, struct rf_url *out,
                                   struct rf_err *err);
+/* It asked for quiet (Retry-After), and the time is not over. */
+bool rf_remote_is_quiet(struct rf_remote *r);
 /* The URL is of the registry's configured scheme, host and port. */
 bool rf_remote_is_own(const struct rf_remote *r, const struct rf_url *url);
 

@@ -119,6 +119,14 @@ void rf_remote_hold_off(struct rf_remote *r, uint32_t seconds)
     }
 }
 
+bool rf_remote_is_quiet(struct rf_remote *r)
+{
+    pthread_mutex_lock(&r->lock);
+    uint64_t until = r->not_before_ms;
+    pthread_mutex_unlock(&r->lock);
+    return until > rf_now_ms();
+}
+
 int rf_remote_admit(struct rf_remote *r, struct rf_err *err)
 {
     uint64_t start = 0;

@@ -167,9 +167,11 @@ static void settle(const struct test_registry *r)
     to.sin_port = htons((uint16_t)port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-        write(fd, ask, sizeof(ask) - 1) == (ssize_t)sizeof(ask) - 1)
-        while (read(fd, answer, sizeof(answer)) > 0)
-            continue;
+        write(fd, ask, sizeof(ask) - 1) == (ssize_t)sizeof(ask) - 1) {
+        /* The answer is short and comes at once; that the connection is closed behind it is not promised. */
+        if (read(fd, answer, sizeof(answer)) <= 0)
+            fprintf(stderr, "the scripted registry does not settle\n");
+    }
     close(fd);
 }
 

@@ -240,6 +240,19 @@ static void keep_failure(struct writer *w, size_t i, const struct rf_err *why)
     pthread_mutex_unlock(&w->lock);
 }
 
+/*
+ * A transfer broke off and stayed so: is it this blob, or is nobody there any more? In the second case the blob is not the one to blame, and neither
+ * are those that would follow.
+ */
+static bool source_is_gone(struct writer *w, size_t i, int rc)
+{
+    const struct rf_bundle_blob *blob = &w->plan->bundle->blobs[i];
+    const struct rf_location *l = &w->locations.list[w->where[i]];
+    return rc == -RFE_UNREACHABLE &&
+           rf_place_probe_blob(l->place, l->repo, &blob->digest, blob->size, RF_PROBE_HEAD, NULL) ==
+               -RFE_UNREACHABLE;
+}
+
 /* What an earlier run left at the place: 1 when the blob is whole, else *offset and *start say where to go on. */
 static int take_up(struct writer *w, size_t i, uint64_t *offset, struct rf_hasher **start,
                    struct rf_err *err)
@@ -327,6 +340,9 @@ static int write_job(void *ctx, size_t k, struct rf_err *err)
         return rf_cancel_check(err);
     if (disk < 0)
         return rf_fail(err, -disk, "%s", why.msg);
+    if (source_is_gone(w, i, rc))
+        return rf_fail(err, -rc, "%s; what was fetched is kept: the same command goes on from here",
+                       why.msg);
     keep_failure(w, i, &why);
     return 0;
 }

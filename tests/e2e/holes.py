@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """One bad image is a hole, not a lost run: the rest travels, exit status 3 says so, the hole keeps what the far side has."""
+import glob
+import os
+import re
+import subprocess
+
 from common import Case, DONE, PARTIAL, FAILED, Bundle, check_all, images, main, references, tagged
+from harness import program, run, start_process, stop_process, wait_for
 
 
 def rule(path, status=404, method=("GET",), **more):
@@ -51,6 +57,31 @@ class Holes(Case):
         bundle, holes = self.holes_of(source)
         self.assertEqual(holes, ["charts/shop:0.1.0"])
         self.assertIn(layer, bundle.result.err)
+
+    def test_a_registry_that_goes_away_makes_no_hole(self):
+        """The network fails in the middle: the run ends and can be resumed, it does not carry what is left over."""
+        big = images.image([images.random_layer("gone", 24 << 20)])
+        seed = self.seed([("big/image", "1", big), *self.sample], "gone-seed")
+        first = self.scripted("first", {"rules": [{"match": {"method": "GET", "path": big.blobs[-1].digest, "count": 0},
+                                                   "action": {"type": "drip", "bytes": 1 << 18, "ms": 8}}]}, seed=seed)
+
+        def command(registry):
+            return [program("regexport"), "create", "--state", self.work("state"), "-o", self.work("out"), "--host",
+                    "reg=near.example,hostname=%s,tls=disabled" % registry.host, "near.example/big/image:1", "near.example/sample/base:1"]
+
+        process = start_process(command(first), env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        wait_for("a part of the layer", lambda: any(re.search(big.blobs[-1].digest + " [1-9]", open(path, encoding="ascii").read())
+                                                    for path in glob.glob(self.work("out", "*.journal"))))
+        stop_process(first.process)
+        err = process.communicate(timeout=120)[1].decode()
+        stop_process(process)
+        self.assertEqual(process.returncode, FAILED, err)
+        self.assertIn("goes on from here", err)
+        self.assertEqual([n for n in os.listdir(self.work("out")) if n.endswith(".tar")], [])
+        second = self.scripted("second", seed=seed)
+        self.expect(run(command(second), env=self.env), DONE)
+        again = [l["range"] or "" for l in second.requests("GET", big.blobs[-1].digest)]
+        self.assertTrue(again and all(re.match(r"bytes=[1-9]", r) for r in again), again)
 
     def test_a_shared_layer_makes_all_its_images_holes(self):
         layer = self.sample[0][2].blobs[-1].digest  # the base layer

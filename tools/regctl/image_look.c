@@ -136,6 +136,7 @@ static int show_config(const char *format, const struct rf_descriptor *d,
                        const struct rf_config *config, const struct rf_buf *body,
                        const struct rf_headers *headers, struct rf_err *err)
 {
+    RF_CHECK(config != NULL);
     RF_CLEANUP(rf_json_decrefp) json_t *descriptor = rf_object_descriptor(d);
     const struct rf_config_object object = {
         .doc = config->doc, .body = rf_buf_slice(body), .descriptor = descriptor, .headers = headers

@@ -161,6 +161,29 @@ int rf_fetch_head(struct rf_place *p, const char *repo, const char *tag,
     return 0;
 }
 
+int rf_fetch_whole_descriptor(struct rf_place *p, const char *repo, const char *tag,
+                              const struct rf_digest *digest, struct rf_descriptor *out,
+                              struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    int rc = rf_place_resolve(p, repo, tag, digest, &d, err);
+    if (rc == 0 && (d.media_type == NULL || d.size == 0)) {
+        rc = rf_place_get_manifest(p, repo, tag, digest, NULL, &m, err);
+        if (rc == 0) {
+            rf_descriptor_release(&d);
+            d.media_type = rf_xstrdup(m->media_type);
+            d.digest = m->digest;
+            d.size = m->body.len;
+        }
+    }
+    if (rc < 0)
+        return rc;
+    *out = d;
+    d = (struct rf_descriptor)RF_DESCRIPTOR_INIT;
+    return 0;
+}
+
 /* ---- small blobs ---- */
 
 int rf_fetch_blob(struct rf_place *p, const char *repo, const struct rf_descriptor *d,

@@ -37,6 +37,10 @@ RF_MUST_USE int rf_fetch_head(struct rf_place *p, const char *repo, const char *
 RF_MUST_USE int rf_fetch_choice(struct rf_place *p, const char *repo, const char *tag,
                                 const struct rf_digest *digest, const struct rf_platform *platform,
                                 struct rf_descriptor *out, struct rf_err *err);
+/* Media type, digest and size, all of them: by HEAD, and by GET where that does not tell. *out: rf_descriptor_release. */
+RF_MUST_USE int rf_fetch_whole_descriptor(struct rf_place *p, const char *repo, const char *tag,
+                                          const struct rf_digest *digest, struct rf_descriptor *out,
+                                          struct rf_err *err);
 /* Appends a small blob, checked. -RFE_TOO_LARGE over the cap of `out`. */
 RF_MUST_USE int rf_fetch_blob(struct rf_place *p, const char *repo, const struct rf_descriptor *d,
                               struct rf_buf *out, struct rf_err *err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common/options.h"
 
+#include <stdlib.h>
+
 #include "base/duration.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -197,14 +199,16 @@ static int parse_choice(const char *choices, const char *text, struct rf_err *er
     return rf_fail(err, RFE_INVALID, "choose one of %s", list.ptr);
 }
 
+/* The texts of failures are those that upstream's users know. */
 static int parse_int(const char *text, int64_t *out, struct rf_err *err)
 {
     bool minus = text[0] == '-';
     uint64_t n;
-    int rc = rf_parse_u64(rf_slice_str(minus ? text + 1 : text), INT64_MAX, &n, err);
-    if (rc == 0)
-        *out = minus ? -(int64_t)n : (int64_t)n;
-    return rc;
+    if (rf_parse_u64(rf_slice_str(minus ? text + 1 : text), INT64_MAX, &n, NULL) < 0)
+        return rf_fail(err, RFE_INVALID, "strconv.ParseInt: parsing \"%.200s\": invalid syntax",
+                       text);
+    *out = minus ? -(int64_t)n : (int64_t)n;
+    return 0;
 }
 
 /* Digits and at most one point: what a rate needs. */
@@ -212,11 +216,11 @@ static int parse_real(const char *text, double *out, struct rf_err *err)
 {
     size_t len = strlen(text);
     char *end = NULL;
-    if (len == 0 || len > 30 || strspn(text, "0123456789.") != len)
-        return rf_fail(err, RFE_INVALID, "not a number such as 2.5");
-    double d = strtod(text, &end);
-    if (*end != '\0')
-        return rf_fail(err, RFE_INVALID, "not a number such as 2.5");
+    bool plain = len > 0 && len <= 30 && strspn(text, "0123456789.") == len;
+    double d = plain ? strtod(text, &end) : 0;
+    if (!plain || *end != '\0')
+        return rf_fail(err, RFE_INVALID, "strconv.ParseFloat: parsing \"%.200s\": invalid syntax",
+                       text);
     *out = d;
     return 0;
 }

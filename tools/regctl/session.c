@@ -73,7 +73,7 @@ int regctl_platform(const char *text, struct rf_platform *out, struct rf_err *er
     if (text == NULL || text[0] == '\0')
         return 0;
     int rc = rf_platform_parse(text, out, err);
-    return rc < 0 ? rf_wrap(err, rc, "failed to parse platform %s", text) : 1;
+    return rc < 0 ? rc : 1;
 }
 
 void regctl_target_release(struct regctl_target *t)

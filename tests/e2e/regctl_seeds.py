@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the golden cases of regctl start from: lists of (repository, tag, node), and names for digests."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import make_images as mi  # noqa: E402
+
+BASE = "org.opencontainers.image.base."
+PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+
+
+def _platform_image(base, version, platform, labels=None):
+    own = mi.layer_of_files({"app": None, "app/version": b"%d %s\n" % (version, platform.encode()), "app/current": "version"})
+    return mi.image([base, own], platform=platform, labels={"version": str(version), **(labels or {})})
+
+
+def _base(version):
+    return mi.layer_of_files({"base": None, "base/release": b"base %d\n" % version, "etc": None, "etc/release": "../base/release"})
+
+
+def app():
+    """team/app: v1 (one image), v2 and v3 (indexes for three platforms), base images, referrers, a digest tag, an artifact, a Docker list."""
+    base1, base2 = _base(1), _base(2)
+    b1, b2 = mi.image([base1]), mi.image([base2])
+    v1 = _platform_image(base1, 1, "linux/amd64")
+    twos = [_platform_image(base1, 2, p) for p in PLATFORMS]
+    v2 = mi.index(twos, annotations={BASE + "name": "{reg}/team/app:b1", "org.example.version": "2"})
+    threes = [_platform_image(base2, 3, p, {"arg": "value"}) for p in PLATFORMS]
+    v3 = mi.index(threes, annotations={"org.example.version": "3"})
+    tag, signed = mi.cosign_signature(v1)
+    docker = mi.image([mi.layer_of_files({"d": b"docker\n"})], types=mi.DOCKER)
+    return [
+        ("team/app", "b1", b1), ("team/app", "b2", b2), ("team/app", "v1", v1), ("team/app", "v2", v2), ("team/app", "v3", v3),
+        ("team/app", None, mi.sbom(v2)), ("team/app", None, mi.signature(v2)), ("team/app", None, mi.sbom(twos[0])),
+        ("team/app", tag, signed),
+        ("team/app", "a1", mi.artifact("application/example", [("application/example", b"example\n")], annotations={"a": "1"})),
+        ("team/docker", "v1", docker), ("team/docker", "list", mi.index([docker], types=mi.DOCKER)),
+        ("team/chart", "0.1.0", mi.helm_chart("shop", "0.1.0")), ("team/cnab", "1", mi.cnab([v1, twos[1]])),
+    ]
+
+
+def tags():
+    """Many tags of one image."""
+    one = mi.image([mi.layer_of_files({"one": b"1\n"})])
+    names = ["v1.0", "v1.1", "v1.10", "v2.0", "v2.0-rc1", "latest", "nightly", "v2.0-debug"]
+    return [("many/tags", name, one) for name in names] + [("a/one", "1", one), ("b/two", "1", one)]
+
+
+def files():
+    """os: an image whose file system has links, whiteouts and a folder that is a link."""
+    lower = mi.layer_of_files({"usr": None, "usr/bin": None, "usr/bin/tool": b"tool\n", "bin": "usr/bin", "etc": None,
+                               "etc/release": "../usr/lib/release", "usr/lib": None, "usr/lib/release": b"release 1\n",
+                               "tmp": None, "tmp/gone": b"gone\n", "opt": None, "opt/a": b"a\n", "opt/b": b"b\n"})
+    upper = mi.layer_of_files({"usr/lib/release": b"release 2\n", "tmp/.wh.gone": b"", "opt/.wh..wh..opq": b"", "opt/b": b"new b\n",
+                               "loop": "loop"})
+    return [("os", "1", mi.image([lower, upper]))]
+
+
+SEEDS = {"app": app, "tags": tags, "files": files}
+
+
+def digests(triples):
+    """Names for digests of a seed: app-v2 (tag of the last part of the repository), app-v2-linux/arm64, app-v2-layer0, app-v2-config."""
+    found = {}
+    for repository, tag, node in triples:
+        if not tag or tag.startswith("sha256-"):
+            continue
+        stem = "%s-%s" % (repository.split("/")[-1], tag)
+        found[stem] = node.digest
+        for child in node.children:
+            platform = getattr(child, "platform", None)
+            if platform:
+                found["%s-%s" % (stem, "/".join(platform[k] for k in ("os", "architecture", "variant") if k in platform))] = child.digest
+        if "config" in node.document:
+            found[stem + "-config"] = node.document["config"]["digest"]
+        for i, layer in enumerate(node.document.get("layers", [])):
+            found["%s-layer%d" % (stem, i)] = layer["digest"]
+    return found

@@ -41,6 +41,10 @@ RF_MUST_USE int rf_registry_fetch_manifest(struct rf_place *p, const char *repo,
 RF_MUST_USE int rf_registry_head_blob(struct rf_place *p, const char *repo,
                                       const struct rf_digest *digest, uint64_t *size,
                                       char **media_type, struct rf_err *err);
+/* Size and all headers of the answer, by HEAD. *headers: the caller releases them. */
+RF_MUST_USE int rf_registry_blob_headers(struct rf_place *p, const char *repo,
+                                         const struct rf_digest *digest, uint64_t *size,
+                                         struct rf_headers *headers, struct rf_err *err);
 /* One page as the user asked for it: `n` items at most (0 = as many as the registry likes) behind `last` (NULL = from the start). */
 RF_MUST_USE int rf_registry_tags_page(struct rf_place *p, const char *repo, unsigned n,
                                       const char *last, rf_place_tag_cb cb, void *ctx,

@@ -140,6 +140,7 @@ struct blob_ask {
     struct pour *pour;   /* fetching */
     uint64_t *head_size; /* HEAD */
     char **media_type;
+    struct rf_headers *headers; /* HEAD, may be NULL */
 };
 
 static int probe_here(struct rf_registry *g, const struct blob_ask *a, struct rf_err *err)
@@ -207,6 +208,10 @@ static int pull_head(struct rf_registry *g, void *ctx, bool *stop, struct rf_err
     *a->head_size = length;
     if (a->media_type != NULL)
         *a->media_type = rf_xstrdup(rf_headers_get(&resp.headers, "content-type"));
+    if (a->headers != NULL) {
+        *a->headers = resp.headers;
+        resp.headers = (struct rf_headers){ 0 };
+    }
     return 0;
 }
 
@@ -216,6 +221,14 @@ int rf_registry_head_blob(struct rf_place *p, const char *repo, const struct rf_
     struct blob_ask a = {
         .repo = repo, .digest = digest, .head_size = size, .media_type = media_type
     };
+    return rf_registry_pull(rf_registry_of(p), pull_head, &a, err);
+}
+
+int rf_registry_blob_headers(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                             uint64_t *size, struct rf_headers *headers, struct rf_err *err)
+{
+    struct blob_ask a = { .repo = repo, .digest = digest, .head_size = size, .headers = headers };
+    *headers = (struct rf_headers){ 0 };
     return rf_registry_pull(rf_registry_of(p), pull_head, &a, err);
 }
 

@@ -146,6 +146,19 @@ static int show_config(const char *format, const struct rf_descriptor *d,
     return regctl_print(format, &v, &raw, err);
 }
 
+/* The headers of a blob are asked for only where they are to be shown. */
+static int config_headers(const char *format, struct regctl_target *t,
+                          const struct rf_descriptor *d, struct rf_headers *out, struct rf_err *err)
+{
+    uint64_t size;
+    bool shown = strcmp(format, "raw") == 0 || strcmp(format, "headers") == 0 ||
+                 strstr(format, "rawHeaders") != NULL || strstr(format, "raw-headers") != NULL ||
+                 strstr(format, "RawHeaders") != NULL;
+    if (!shown || rf_registry_remote(t->place) == NULL)
+        return 0;
+    return rf_registry_blob_headers(t->place, t->repo, &d->digest, &size, out, err);
+}
+
 int regctl_image_inspect(const struct rf_env *env, void *ctx, int argc, char **argv,
                          struct rf_err *err)
 {
@@ -167,9 +180,9 @@ int regctl_image_inspect(const struct rf_env *env, void *ctx, int argc, char **a
         return rf_wrap(
             err, rc,
             "artifacts are not supported with \"regctl image inspect\", use \"regctl artifact get --config\" instead");
-    if (rc < 0)
-        return rc;
-    return show_config(o->format, &f.manifest->config, config, &body, &headers, err);
+    if (rc == 0)
+        rc = config_headers(o->format, &t, &f.manifest->config, &headers, err);
+    return rc < 0 ? rc : show_config(o->format, &f.manifest->config, config, &body, &headers, err);
 }
 
 /* ---- ratelimit ---- */

@@ -170,10 +170,10 @@ int rf_registry_delete_tag(struct rf_place *p, const char *repo, const char *tag
         rc = make_dummy(tag, rf_media_is_docker(old->media_type), &dummy, &e);
     if (by_digest_only && rc == 0)
         rc = move_and_delete(p, repo, tag, old, &dummy, &e);
-    if (rc < 0) {
-        if (err != NULL)
-            *err = e;
-        return rf_wrap(err, rc, "%s/%s:%s", p->name, repo, tag);
-    }
-    return 0;
+    if (rc == 0)
+        return 0;
+    if (err != NULL)
+        *err = e;
+    /* What the image itself could not be got for names it already. */
+    return by_digest_only && old == NULL ? rc : rf_wrap(err, rc, "%s/%s:%s", p->name, repo, tag);
 }

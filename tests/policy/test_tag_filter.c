@@ -2,6 +2,7 @@
 #include "policy/tag_filter.h"
 
 #include <check.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 
@@ -163,6 +164,50 @@ START_TEST(endless_patterns)
 }
 END_TEST
 
+static struct rf_tag_filter *filter_of(char *allow, char *deny)
+{
+    struct rf_tag_filter *f = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    int rc =
+        rf_tag_filter_new(&allow, allow != NULL ? 1 : 0, &deny, deny != NULL ? 1 : 0, &f, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    return f;
+}
+
+START_TEST(lists_keep_their_order)
+{
+    char allow[] = "v.*", deny[] = ".*-rc";
+    RF_CLEANUP(rf_tag_filter_freep) struct rf_tag_filter *f = filter_of(allow, deny);
+    char *names[] = { rf_xstrdup("v2"), rf_xstrdup("latest"), rf_xstrdup("v1-rc"),
+                      rf_xstrdup("v1") };
+    size_t n = 4;
+    ck_assert_int_eq(rf_tag_filter_apply(f, names, &n, NULL), 0);
+    ck_assert_uint_eq(n, 2);
+    ck_assert_str_eq(names[0], "v2");
+    ck_assert_str_eq(names[1], "v1");
+    free(names[0]);
+    free(names[1]);
+    n = 0;
+    ck_assert_int_eq(rf_tag_filter_apply(f, NULL, &n, NULL), 0);
+}
+END_TEST
+
+START_TEST(lists_keep_all_after_a_failure)
+{
+    char allow[] = "(a*)*b";
+    RF_CLEANUP(rf_tag_filter_freep) struct rf_tag_filter *f = filter_of(allow, NULL);
+    char *names[] = { rf_xstrdup("b"),
+                      rf_xstrdup("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"),
+                      rf_xstrdup("c") };
+    size_t n = 3;
+    struct rf_err err = RF_ERR_INIT;
+    int rc = rf_tag_filter_apply(f, names, &n, &err);
+    ck_assert_uint_eq(n, rc < 0 ? 3U : 1U);
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+}
+END_TEST
+
 Suite *rf_tag_filter_suite(void);
 Suite *rf_tag_filter_suite(void)
 {
@@ -172,6 +217,8 @@ Suite *rf_tag_filter_suite(void)
     tcase_add_test(t, wrong_patterns);
     tcase_add_test(t, limits_of_patterns);
     tcase_add_test(t, endless_patterns);
+    tcase_add_test(t, lists_keep_their_order);
+    tcase_add_test(t, lists_keep_all_after_a_failure);
     suite_add_tcase(s, t);
     return s;
 }

@@ -173,12 +173,13 @@ static int found(struct rf_tar_reader *r, struct archive_entry *entry, struct rf
 static void linked(const char *name, const char *path, struct archive_entry *entry,
                    struct rf_layer_entry *out)
 {
+    struct rf_layer_entry e;
+    fill(&e, entry);
+    RF_CLEANUP(rf_freep) char *target = rf_layer_follow(name, e.link);
+    free(e.link);
+    e.link = rf_xasprintf("%s%s%s", target, target[0] != '\0' ? "/" : "", path + strlen(name) + 1);
     rf_layer_entry_release(out);
-    fill(out, entry);
-    RF_CLEANUP(rf_freep) char *target = rf_layer_follow(name, out->link);
-    free(out->link);
-    out->link =
-        rf_xasprintf("%s%s%s", target, target[0] != '\0' ? "/" : "", path + strlen(name) + 1);
+    *out = e;
 }
 
 static int search(struct rf_tar_reader *r, const char *path, struct rf_layer_entry *out,

@@ -37,8 +37,10 @@ static void check_release(struct check *c)
 static int open_side(struct rf_client *client, const struct rf_ref *ref, struct side *s,
                      struct rf_err *err)
 {
-    s->digest = rf_digest_is_set(&ref->digest) ? &ref->digest : NULL;
-    s->tag = s->digest != NULL ? NULL : ref->tag != NULL ? ref->tag : "latest";
+    bool by_digest = rf_digest_is_set(&ref->digest);
+    const char *tag = ref->tag != NULL ? ref->tag : "latest";
+    s->digest = by_digest ? &ref->digest : NULL;
+    s->tag = by_digest ? NULL : tag;
     return rf_client_place(client, ref, 0, &s->place, &s->repo, err);
 }
 
@@ -166,7 +168,10 @@ static int compare_image(struct check *c, const struct rf_manifest *image,
     if (rc != 0 || c->opts->skip_config)
         return rc;
     rc = rf_fetch_config(c->base.place, c->base.repo, base, &base_config, NULL, err);
-    return rc < 0 ? rc : compare_history(c, config, base_config, err);
+    if (rc < 0)
+        return rc;
+    RF_CHECK(config != NULL && base_config != NULL);
+    return compare_history(c, config, base_config, err);
 }
 
 /* ---- an index ---- */
@@ -178,8 +183,10 @@ static int compare_entry(struct check *c, const struct rf_descriptor *d, struct 
         return 0; /* an attestation, or something else that has no base */
     RF_CLEANUP(rf_freep) char *name = rf_platform_text(d->platform);
     int rc = get_entry(&c->image, d, &m, err);
-    if (rc == 0)
+    if (rc == 0) {
+        RF_CHECK(m != NULL);
         rc = compare_image(c, m, d->platform, err);
+    }
     if (rc == 1)
         return changed(c, rf_xasprintf("platform %s mismatch: %s", name, c->why));
     return rc < 0 ? rf_wrap(err, rc, "platform %s mismatch", name) : 0;
@@ -198,7 +205,10 @@ static int compare_all(struct check *c, struct rf_err *err)
         rc = rf_manifest_pick(m, platform, &i, err);
         if (rc == 0)
             rc = get_entry(&c->image, &m->entries[i], &chosen, err);
-        return rc < 0 ? rc : compare_image(c, chosen, platform, err);
+        if (rc < 0)
+            return rc;
+        RF_CHECK(chosen != NULL);
+        return compare_image(c, chosen, platform, err);
     }
     for (; rc == 0 && i < m->n_entries; i++)
         rc = compare_entry(c, &m->entries[i], err);

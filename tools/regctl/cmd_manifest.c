@@ -201,6 +201,7 @@ static int run_get(const struct rf_env *env, void *ctx, int argc, char **argv, s
         rc = open_and_fetch(&s, o, argv[0], false, &t, &f, err);
     if (rc < 0)
         return rc;
+    RF_CHECK(f.manifest != NULL);
     const struct regctl_raw raw = { .headers = &f.headers,
                                     .body = rf_buf_slice(&f.manifest->body) };
     return show(o->format, &t, &f, &raw, err);

@@ -65,6 +65,16 @@ static int explain_handshake(struct rf_http_exchange *x, const char *url, struct
     return rf_fail(err, RFE_TLS, "%s: %s", url, x->curl_text);
 }
 
+/* A plain server may wait for ever for the end of what it takes for a request. */
+static int explain_rest(struct rf_http_exchange *x, const char *url, struct rf_err *err)
+{
+    if (strstr(x->curl_text, "SSL connection timeout") == NULL)
+        return rf_fail(err, RFE_UNREACHABLE, "%s: %s", url, x->curl_text);
+    int rc = rf_fail(err, RFE_UNREACHABLE, "%s: the server does not answer the TLS greeting", url);
+    return rf_hint(err, rc, "if it is meant to be plain HTTP, say --host reg=%s,tls=disabled",
+                   setting_name(x));
+}
+
 static int explain_connect(struct rf_http_exchange *x, const char *url, struct rf_err *err)
 {
     if (x->refused)
@@ -106,6 +116,6 @@ int rf_http_explain(struct rf_http_exchange *x, CURLcode code, struct rf_err *er
     case CURLE_OUT_OF_MEMORY:
         return rf_fail(err, ENOMEM, "%s: %s", url, x->curl_text);
     default:
-        return rf_fail(err, RFE_UNREACHABLE, "%s: %s", url, x->curl_text);
+        return explain_rest(x, url, err);
     }
 }

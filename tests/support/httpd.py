@@ -204,6 +204,8 @@ class Server:
         with self._lock:
             self._connections.add(sock)
         try:
+            if not self.tls and not sock.recv(1, socket.MSG_PEEK).isalpha():
+                return  # no request line begins like this: somebody speaks TLS to a plain port
             stream = _Stream(sock)
             while not self._stopping and self._one(sock, stream, address):
                 pass

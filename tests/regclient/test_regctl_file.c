@@ -139,7 +139,7 @@ static int run_words(const struct words *w, struct rf_err *err)
 static void check_result(const struct test_case_file *c, const char *before)
 {
     RF_CLEANUP(rf_freep) char *after = home_read(FILE_NAME);
-    const char *error = test_case_value(c, "error");
+    RF_CLEANUP(rf_freep) char *error = test_case_value(c, "error");
     if (error != NULL) {
         ck_assert_msg(after == NULL ? before == NULL : strcmp(after, before) == 0,
                       "%s: the file was changed", c->name);
@@ -168,9 +168,9 @@ END_TEST
 START_TEST(golden)
 {
     const struct test_case_file *c = &cases.list[_i];
-    const char *before = test_case_value(c, "before");
-    RF_CLEANUP(rf_freep) char *todo = rf_xstrdup(test_case_value(c, "do"));
-    const char *error = test_case_value(c, "error");
+    RF_CLEANUP(rf_freep) char *before = test_case_value(c, "before");
+    RF_CLEANUP(rf_freep) char *todo = test_case_value(c, "do");
+    RF_CLEANUP(rf_freep) char *error = test_case_value(c, "error");
     struct rf_err err = RF_ERR_INIT;
     struct words w = split(todo);
     if (before != NULL)
@@ -189,7 +189,8 @@ START_TEST(round_trip)
 {
     const struct test_case_file *c = &cases.list[_i];
     struct rf_err err = RF_ERR_INIT;
-    if (test_case_value(c, "error") != NULL)
+    RF_CLEANUP(rf_freep) char *error = test_case_value(c, "error");
+    if (error != NULL)
         return;
     home_write(FILE_NAME, c->body, 0600);
     const struct rf_regctl_changes none = { .blob_limit = NULL };

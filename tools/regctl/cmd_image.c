@@ -33,7 +33,9 @@ static const struct rf_opt copy_opts[] = {
       NULL, 0 },
     { "force-recursive", 0, RF_OPT_FLAG, AT(force), NULL,
       "look at every manifest and blob, and repair what is missing", NULL, 0 },
-    FORMAT_ROW("form of the output, by default the target's name", NULL),
+    FORMAT_ROW(
+        "form of the output, by default the target's name; {{.Result}} is what was done ({{.Result.BytesMoved}})",
+        NULL),
     { "include-external", 0, RF_OPT_FLAG, AT(include_external), NULL,
       "take along layers that have URLs of their own", NULL, 0 },
     PLATFORM_ROW("of an index, only the image for this platform (linux/amd64, local)"),

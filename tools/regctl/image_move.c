@@ -5,7 +5,7 @@
 #include "base/gotime.h"
 #include "base/mem.h"
 #include "manifests/index_edit.h"
-#include "policy/object.h"
+#include "policy/object_copy.h"
 #include "regclient/copy.h"
 #include "regclient/fetch.h"
 #include "regclient/image_export.h"
@@ -104,7 +104,7 @@ static int check_digest(struct regctl_target *src, const struct regctl_target *d
 }
 
 static int copy(struct regctl_session *s, const struct image_options *o, struct regctl_target *src,
-                struct regctl_target *dst, struct rf_err *err)
+                struct regctl_target *dst, struct rf_copy_result *result, struct rf_err *err)
 {
     RF_CLEANUP(sides_release) struct sides sides = { .src = { .place = NULL } };
     struct rf_platform *platforms = NULL;
@@ -127,7 +127,7 @@ static int copy(struct regctl_session *s, const struct image_options *o, struct 
     how.progress_ctx = regctl_progress(s, "copying");
     if (rc == 0)
         rc = rf_copy_image(src->place, src->repo, src->tag, src->digest, dst->place, dst->repo,
-                           dst->tag, &how, NULL, err);
+                           dst->tag, &how, result, err);
     for (size_t i = 0; i < n; i++)
         rf_platform_release(&platforms[i]);
     free(platforms);
@@ -143,6 +143,7 @@ int regctl_image_copy(const struct rf_env *env, void *ctx, int argc, char **argv
     RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
     RF_CLEANUP(regctl_target_release) struct regctl_target src = REGCTL_TARGET_INIT;
     RF_CLEANUP(regctl_target_release) struct regctl_target dst = REGCTL_TARGET_INIT;
+    struct rf_copy_result result = { 0 };
     (void)argc;
     if (o->prune && o->platforms.n == 0)
         return rf_fail(err, RFE_USAGE, "--prune goes with --platforms");
@@ -154,13 +155,14 @@ int regctl_image_copy(const struct rf_env *env, void *ctx, int argc, char **argv
     if (rc == 0)
         rc = choose_platform(&src, o->platform, err);
     if (rc == 0)
-        rc = copy(&s, o, &src, &dst, err);
+        rc = copy(&s, o, &src, &dst, &result, err);
     if (rc == 0)
         rc = regctl_target_done(&dst, err);
     if (rc < 0)
         return rc;
     rf_progress_freep(&s.progress);
-    const struct rf_value v = rf_value_object(&rf_type_ref, &dst.ref);
+    const struct rf_copy_object object = { .target = &dst.ref, .result = &result };
+    const struct rf_value v = rf_copy_object_value(&object);
     return regctl_print(rf_opt_given(env, "format") ? o->format : "{{ .CommonName }}\n", &v, NULL,
                         err);
 }

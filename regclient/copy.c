@@ -196,10 +196,17 @@ static int fetch(void *ctx, const struct rf_graph *g, uint32_t node, struct rf_m
 
 /* ---- referrers and digest tags ---- */
 
+static bool is_wanted(const struct rf_copy_options *o, const struct rf_descriptor *desc)
+{
+    return o->want_referrer == NULL || o->want_referrer(o->want_referrer_ctx, desc);
+}
+
 static int on_found(void *ctx, const struct rf_descriptor *desc, struct rf_err *err)
 {
     struct copier *c = ctx;
     (void)err;
+    if (!is_wanted(c->opts, desc))
+        return 0;
     pthread_mutex_lock(&c->lock);
     c->found = rf_grow(c->found, c->n_found, &c->cap_found, sizeof(*c->found));
     rf_descriptor_copy(desc, &c->found[c->n_found++]);
@@ -358,6 +365,8 @@ static int on_outside(void *ctx, const struct rf_descriptor *desc, struct rf_err
                                      .progress = opts->progress,
                                      .progress_ctx = opts->progress_ctx };
     struct rf_copy_result done = { 0 };
+    if (!is_wanted(opts, desc))
+        return 0;
     int rc = enter_digest(o, &desc->digest, err);
     if (rc <= 0)
         return rc;
@@ -650,7 +659,15 @@ static int load_root(struct copier *c, const char *tag, const struct rf_digest *
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
-    int rc = rf_place_get_manifest(c->src, c->src_repo, tag, digest, NULL, &m, err);
+    const struct rf_manifest *known = c->opts->root;
+    int rc = 0;
+    if (known != NULL && (digest == NULL || rf_digest_eq(digest, &known->digest))) {
+        const struct rf_manifest_expect expect = { .digest = &known->digest,
+                                                   .content_type = known->media_type };
+        rc = rf_manifest_parse(rf_buf_slice(&known->body), &expect, &m, err);
+    } else {
+        rc = rf_place_get_manifest(c->src, c->src_repo, tag, digest, NULL, &m, err);
+    }
     if (rc < 0)
         return rc;
     rf_manifest_descriptor(m, &d);

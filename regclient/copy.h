@@ -43,7 +43,12 @@ struct rf_copy_options {
     bool child; /* without tag: it becomes part of an index that is put afterwards (RF_PUT_CHILD) */
     struct rf_copy_side referrers_src,
         referrers_dst; /* with referrers: where they are and go, when not with the image */
-    unsigned threads;  /* 0 = 4 */
+    bool (*want_referrer)(void *ctx,
+                          const struct rf_descriptor *d); /* which of them; NULL: all. Any thread */
+    void *want_referrer_ctx;
+    const struct rf_manifest
+        *root;        /* the source's document, when the caller has it already: not fetched again */
+    unsigned threads; /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
 };

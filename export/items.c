@@ -92,7 +92,7 @@ int rf_items_add_arg(struct rf_items *items, const char *arg, const struct rf_it
 static bool filter_allows(void *ctx, const char *tag)
 {
     struct rf_err why = RF_ERR_INIT;
-    int rc = rf_tag_filter_match(ctx, tag, &why);
+    int rc = rf_name_filter_match(ctx, tag, &why);
     if (rc < 0)
         rf_log(RF_LOG_WARN, "Tag passed over", "error", why.msg, NULL);
     return rc > 0;
@@ -122,17 +122,6 @@ static int step_platforms(const struct rf_step *s, struct rf_export_item *it, st
     return rc;
 }
 
-static char *filter_text(const struct rf_name_rules *rules)
-{
-    RF_CLEANUP(rf_buf_release) struct rf_buf text;
-    rf_buf_init(&text, 0);
-    for (size_t i = 0; i < rules->allow.n; i++)
-        rf_buf_addf(&text, "allow %s\n", rules->allow.items[i]);
-    for (size_t i = 0; i < rules->deny.n; i++)
-        rf_buf_addf(&text, "deny %s\n", rules->deny.items[i]);
-    return rf_buf_take(&text, NULL);
-}
-
 static int add_step(struct rf_items *items, const struct rf_step *s,
                     const struct rf_item_options *opts, struct rf_err *err)
 {
@@ -155,10 +144,10 @@ static int add_step(struct rf_items *items, const struct rf_step *s,
     it.digest_tags = opts->digest_tags || s->s.digest_tags == RF_TRI_YES;
     if (s->type == RF_STEP_REPOSITORY) {
         it.whole_repository = true;
-        if (!rf_tag_filter_is_empty(s->tag_filter)) {
+        if (!rf_name_filter_is_empty(s->tag_names)) {
             it.allow = filter_allows;
-            it.allow_ctx = s->tag_filter;
-            it.filter = filter_text(&s->tags);
+            it.allow_ctx = s->tag_names;
+            it.filter = rf_xstrdup(rf_name_filter_text(s->tag_names));
         }
     } else {
         it.tag = RF_STEAL(target.tag);

@@ -77,7 +77,8 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
         int rc = rf_step_read(r, reading->sync->items[i], path, &c->defaults, &c->steps[i], err);
         if (rc < 0)
             return rc;
-        hooks = hooks || c->steps[c->n_steps].s.has_hooks;
+        const struct rf_hooks *h = &c->steps[i].s.hooks;
+        hooks = hooks || h->pre != NULL || h->post != NULL || h->unchanged != NULL;
         c->n_steps++;
     }
     if (hooks && !r->strict)

@@ -5,19 +5,13 @@
 #include "base/text.h"
 #include "manifests/media_type.h"
 #include "policy/expand.h"
+#include "policy/semver.h"
 #include "policy/target_path.h"
 
 #define LIST_MAX 10000
 #define RETRY_MIN_NS (300ull * 1000000000ull)
 
 /* ---- release ---- */
-
-static void name_rules_release(struct rf_name_rules *n)
-{
-    rf_yaml_list_release(&n->allow);
-    rf_yaml_list_release(&n->deny);
-    rf_yaml_list_release(&n->semver);
-}
 
 static void filters_release(struct rf_referrer_filter *list, size_t n)
 {
@@ -28,6 +22,23 @@ static void filters_release(struct rf_referrer_filter *list, size_t n)
     free(list);
 }
 
+static void hook_free(struct rf_hook **hook)
+{
+    if (*hook == NULL)
+        return;
+    free((*hook)->type);
+    rf_yaml_list_release(&(*hook)->params);
+    free(*hook);
+    *hook = NULL;
+}
+
+static void hooks_release(struct rf_hooks *h)
+{
+    hook_free(&h->pre);
+    hook_free(&h->post);
+    hook_free(&h->unchanged);
+}
+
 static void settings_release(struct rf_step_settings *s)
 {
     filters_release(s->referrer_filters, s->n_referrer_filters);
@@ -36,6 +47,7 @@ static void settings_release(struct rf_step_settings *s)
     free(s->backup);
     free(s->schedule);
     rf_yaml_list_release(&s->media_types);
+    hooks_release(&s->hooks);
     *s = (struct rf_step_settings){ 0 };
 }
 
@@ -44,17 +56,17 @@ void rf_step_release(struct rf_step *s)
     free(s->source);
     free(s->target);
     free(s->type_text);
-    name_rules_release(&s->tags);
-    name_rules_release(&s->repos);
+    rf_name_rules_release(&s->tags);
+    rf_name_rules_release(&s->repos);
     for (size_t i = 0; i < s->n_tag_sets; i++)
-        name_rules_release(&s->tag_sets[i]);
+        rf_name_rules_release(&s->tag_sets[i]);
     free(s->tag_sets);
     free(s->platform);
     rf_yaml_list_release(&s->platforms);
     settings_release(&s->s);
     rf_ref_release(&s->source_ref);
-    rf_tag_filter_free(s->tag_filter);
-    rf_tag_filter_free(s->repo_filter);
+    rf_name_filter_free(s->tag_names);
+    rf_name_filter_free(s->repo_names);
     *s = (struct rf_step){ 0 };
 }
 
@@ -86,18 +98,23 @@ static int set_patterns(const struct rf_yaml_reader *r, const struct rf_yaml_nod
     return 0;
 }
 
-static int not_yet(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
-                   struct rf_err *err)
-{
-    return rf_yaml_fail(r->doc, value, err, "%s: this program does not support it yet", r->key);
-}
-
+/* A list of ranges of versions, each tried out. */
 static int set_semver(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                       struct rf_err *err)
 {
-    if (r->strict)
-        return not_yet(r, value, err);
-    return rf_yaml_set_list(r, value, field, err);
+    int rc = rf_yaml_set_list(r, value, field, err);
+    if (rc < 0)
+        return rc;
+    const struct rf_yaml_list *list = field;
+    if (list->n > RF_SEMVER_RANGES_MAX)
+        return rf_yaml_fail(r->doc, value, err, "%s: more than %d ranges", r->key,
+                            RF_SEMVER_RANGES_MAX);
+    for (size_t i = 0; i < list->n; i++) {
+        struct rf_err cause = RF_ERR_INIT;
+        if (rf_semver_range_check(list->items[i], &cause) < 0)
+            return rf_yaml_fail(r->doc, value->items[i], err, "%s: %s", r->key, cause.msg);
+    }
+    return 0;
 }
 
 static int set_tags(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
@@ -136,7 +153,7 @@ static int set_tag_sets(const struct rf_yaml_reader *r, const struct rf_yaml_nod
                         void *field, struct rf_err *err)
 {
     struct rf_step *s = field;
-    int rc = r->strict ? not_yet(r, value, err) : check_list(r, value, err);
+    int rc = check_list(r, value, err);
     if (rc < 0)
         return rc;
     s->tag_sets = rf_xcalloc((size_t)value->n + 1, sizeof(*s->tag_sets));
@@ -210,14 +227,37 @@ static int set_ratelimit(const struct rf_yaml_reader *r, const struct rf_yaml_no
     return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
 }
 
+static void take_hook(struct rf_hook **step, const struct rf_hook *dflt)
+{
+    if (*step != NULL || dflt == NULL)
+        return;
+    *step = rf_xcalloc(1, sizeof(**step));
+    (*step)->type = rf_xstrdup(dflt->type);
+    rf_yaml_list_copy(&dflt->params, &(*step)->params);
+}
+
+static int set_hook(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                    struct rf_err *err)
+{
+    static const struct rf_yaml_field fields[] = {
+        { "type", rf_yaml_set_string, offsetof(struct rf_hook, type), NULL },
+        { "params", rf_yaml_set_list, offsetof(struct rf_hook, params), NULL },
+    };
+    struct rf_hook **hook = field;
+    hook_free(hook);
+    *hook = rf_xcalloc(1, sizeof(**hook));
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), *hook, err);
+}
+
 static int set_hooks(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                      struct rf_err *err)
 {
-    (void)r;
-    (void)value;
-    (void)err;
-    *(bool *)field = true;
-    return 0;
+    static const struct rf_yaml_field fields[] = {
+        { "pre", set_hook, offsetof(struct rf_hooks, pre), NULL },
+        { "post", set_hook, offsetof(struct rf_hooks, post), NULL },
+        { "unchanged", set_hook, offsetof(struct rf_hooks, unchanged), NULL },
+    };
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
 }
 
 #define SETTINGS(S)                                                                     \
@@ -237,7 +277,7 @@ static int set_hooks(const struct rf_yaml_reader *r, const struct rf_yaml_node *
         { "ratelimit", set_ratelimit, offsetof(S, s), NULL },                           \
         { "mediaTypes", rf_yaml_set_list, offsetof(S, s.media_types), NULL },           \
     {                                                                                   \
-        "hooks", set_hooks, offsetof(S, s.has_hooks), NULL                              \
+        "hooks", set_hooks, offsetof(S, s.hooks), NULL                                  \
     }
 
 static const struct rf_yaml_field default_fields[] = {
@@ -289,9 +329,8 @@ static void take_text(char **step, const char *dflt)
 
 static void take_filters(struct rf_step_settings *s, const struct rf_step_settings *d)
 {
-    if (s->n_referrer_filters > 0 || d->n_referrer_filters == 0)
+    if (s->referrer_filters != NULL || d->n_referrer_filters == 0)
         return;
-    free(s->referrer_filters);
     s->referrer_filters = rf_xcalloc(d->n_referrer_filters, sizeof(*s->referrer_filters));
     for (size_t i = 0; i < d->n_referrer_filters; i++) {
         struct rf_referrer_filter *to = &s->referrer_filters[s->n_referrer_filters++];
@@ -332,8 +371,8 @@ static void take_defaults(struct rf_step_settings *s, const struct rf_step_setti
     take_text(&s->schedule, NULL);
     /* When a step says itself when it runs, the default time does not add to it. */
     if (s->interval_ns == 0 && s->schedule == NULL) {
-        s->interval_ns = d->interval_ns;
         take_text(&s->schedule, d->schedule);
+        s->interval_ns = s->schedule == NULL ? d->interval_ns : 0;
     }
     if (s->ratelimit_min == 0)
         s->ratelimit_min = d->ratelimit_min;
@@ -342,7 +381,9 @@ static void take_defaults(struct rf_step_settings *s, const struct rf_step_setti
     if (s->ratelimit_retry_ns < RETRY_MIN_NS)
         s->ratelimit_retry_ns = RETRY_MIN_NS;
     take_media_types(s, d);
-    s->has_hooks = s->has_hooks || d->has_hooks;
+    take_hook(&s->hooks.pre, d->hooks.pre);
+    take_hook(&s->hooks.post, d->hooks.post);
+    take_hook(&s->hooks.unchanged, d->hooks.unchanged);
 }
 
 /* ---- templates ---- */
@@ -468,11 +509,9 @@ static int finish(const struct rf_yaml_reader *r, const struct rf_yaml_node *nod
         (void)(parse_source(s, &s->source_ref, NULL) < 0); /* told of when the step runs */
     if (rc < 0)
         return rc;
-    rc = rf_tag_filter_new(s->tags.allow.items, s->tags.allow.n, s->tags.deny.items, s->tags.deny.n,
-                           &s->tag_filter, err);
+    rc = rf_name_filter_new(&s->tags, s->tag_sets, s->n_tag_sets, &s->tag_names, err);
     if (rc == 0)
-        rc = rf_tag_filter_new(s->repos.allow.items, s->repos.allow.n, s->repos.deny.items,
-                               s->repos.deny.n, &s->repo_filter, err);
+        rc = rf_name_filter_new(&s->repos, NULL, 0, &s->repo_names, err);
     return rc < 0 ? rf_yaml_wrap(r->doc, node, err) : 0;
 }
 

@@ -8,16 +8,9 @@
 
 #include "manifests/platform.h"
 #include "manifests/reference.h"
-#include "policy/tag_filter.h"
-#include "policy/yaml.h"
+#include "policy/name_rules.h"
 
 enum rf_step_type { RF_STEP_UNKNOWN = 0, RF_STEP_REGISTRY, RF_STEP_REPOSITORY, RF_STEP_IMAGE };
-
-/* `tags`, an element of `tagSets`, `repos`. */
-struct rf_name_rules {
-    struct rf_yaml_list allow, deny;
-    struct rf_yaml_list semver; /* semverRange; never for repos */
-};
 
 struct rf_referrer_filter {
     char *artifact_type; /* or NULL: any */
@@ -25,20 +18,30 @@ struct rf_referrer_filter {
         annotations; /* name, value, name, value, ...; value "" = the name must be there */
 };
 
+struct rf_hook {
+    char *type;
+    struct rf_yaml_list params;
+};
+/* NULL where there is none. */
+struct rf_hooks {
+    struct rf_hook *pre, *post, *unchanged;
+};
+
 /* What defaults and steps have in common. */
 struct rf_step_settings {
     enum rf_tri digest_tags, referrers, referrer_slow, fast_check, force_recursive,
         include_external;
-    struct rf_referrer_filter *referrer_filters;
+    struct rf_referrer_filter *referrer_filters; /* not NULL and none: the defaults' do not count */
     size_t n_referrer_filters;
     char *referrer_source, *referrer_target; /* NULL when unset */
     char *backup;                            /* a template, expanded when it is used */
     uint64_t interval_ns;                    /* 0 = unset */
-    char *schedule;
+    char *
+        schedule; /* NULL when unset; in a lenient file only rf_schedule_parse says whether it can be read */
     int64_t ratelimit_min;
     uint64_t ratelimit_retry_ns; /* at least 5 min in a step */
     struct rf_yaml_list media_types;
-    bool has_hooks; /* known, never run */
+    struct rf_hooks hooks;
 };
 
 struct rf_step {
@@ -55,8 +58,8 @@ struct rf_step {
     /* Made of the above. */
     struct rf_ref
         source_ref; /* type image (with its tag) and repository; empty when the text is no reference */
-    struct rf_tag_filter *tag_filter;  /* never NULL; allow and deny of `tags` only */
-    struct rf_tag_filter *repo_filter; /* never NULL */
+    struct rf_name_filter *tag_names;  /* never NULL; of `tags` and `tagSets` */
+    struct rf_name_filter *repo_names; /* never NULL */
 };
 
 /* The map `defaults`. */
@@ -75,8 +78,8 @@ void rf_step_defaults_release(struct rf_step_defaults *d);
 rf_yaml_setter rf_step_defaults_set; /* for a field of struct rf_step_defaults */
 
 /*
- * Reads one step over the defaults. A strict reader also checks type, source, target and platforms, and refuses rules that are not built yet
- * (semverRange, tagSets), because passing over them would take more than is meant.
+ * Reads one step over the defaults. A strict reader also checks type, source, target, platforms, schedule and what `backup` is made of. Rules that
+ * cannot be read are refused by both.
  */
 RF_MUST_USE int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
                              const char *path, const struct rf_step_defaults *defaults,

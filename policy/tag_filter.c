@@ -162,7 +162,7 @@ static bool matches(const struct rf_tag_filter *f, const pcre2_code *code, const
 }
 
 /* Counts the names that only upstream's reading of pattern i would match, and tells of them. */
-static void tell_loose(const struct rf_tag_filter *f, size_t i, char *const *names, size_t n)
+static void tell_loose(const struct rf_tag_filter *f, size_t i, const char *const *names, size_t n)
 {
     const struct pattern *p = &f->list[i];
     size_t more = 0;
@@ -181,22 +181,33 @@ static void tell_loose(const struct rf_tag_filter *f, size_t i, char *const *nam
            number, "example", example, NULL);
 }
 
+int rf_tag_filter_pick(const struct rf_tag_filter *f, const char *const *names, size_t n,
+                       bool *taken, struct rf_err *err)
+{
+    for (size_t i = 0; i < f->n; i++)
+        tell_loose(f, i, names, n);
+    for (size_t i = 0; i < n; i++) {
+        int rc = rf_tag_filter_match(f, names[i], err);
+        if (rc < 0)
+            return rc;
+        taken[i] = rc > 0;
+    }
+    return 0;
+}
+
 int rf_tag_filter_apply(const struct rf_tag_filter *f, char **names, size_t *n, struct rf_err *err)
 {
+    RF_CLEANUP(rf_freep) bool *taken = rf_xcalloc(*n + 1, sizeof(*taken));
+    int rc = rf_tag_filter_pick(f, (const char *const *)names, *n, taken, err);
     size_t kept = 0;
-    int rc = 0;
-    for (size_t i = 0; i < f->n; i++)
-        tell_loose(f, i, names, *n);
-    for (size_t i = 0; i < *n; i++) {
-        int taken = rc == 0 ? rf_tag_filter_match(f, names[i], err) : 1;
-        if (taken < 0)
-            rc = taken;
-        if (taken == 0)
-            free(names[i]);
-        else
+    for (size_t i = 0; rc == 0 && i < *n; i++) {
+        if (taken[i])
             names[kept++] = names[i];
+        else
+            free(names[i]);
     }
-    *n = kept;
+    if (rc == 0)
+        *n = kept;
     return rc;
 }
 

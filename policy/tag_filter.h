@@ -27,6 +27,9 @@ RF_MUST_USE int rf_tag_filter_match(const struct rf_tag_filter *f, const char *n
  */
 RF_MUST_USE int rf_tag_filter_apply(const struct rf_tag_filter *f, char **names, size_t *n,
                                     struct rf_err *err);
+/* The same without touching the names: taken[i] says whether names[i] is. Tells of patterns likewise. */
+RF_MUST_USE int rf_tag_filter_pick(const struct rf_tag_filter *f, const char *const *names,
+                                   size_t n, bool *taken, struct rf_err *err);
 /* Takes everything, so that nobody needs to ask. */
 bool rf_tag_filter_is_empty(const struct rf_tag_filter *f);
 /* Only whether one pattern can be compiled. */

@@ -29,9 +29,9 @@ static void read_config(struct rf_slice text, unsigned flags)
     RF_CHECK(rc == 0 || (rc == -RFE_CONFIG && strncmp(err.msg, "f:", 2) == 0));
     for (size_t i = 0; rc == 0 && i < c->n_steps && i < 4; i++) {
         struct rf_step *s = &c->steps[i];
-        int taken = rf_tag_filter_match(s->tag_filter, "v1.2.3-rc1-alpine", &err);
+        int taken = rf_name_filter_match(s->tag_names, "v1.2.3-rc1-alpine", &err);
         RF_CHECK(taken == 0 || taken == 1 || taken == -RFE_CONFIG);
-        (void)(rf_tag_filter_match(s->repo_filter, "team/app", &err) < 0);
+        (void)(rf_name_filter_match(s->repo_names, "team/app", &err) < 0);
         RF_CHECK(!(flags & RF_POLICY_STRICT) || (s->source != NULL && s->type != RF_STEP_UNKNOWN));
     }
 }

@@ -144,8 +144,9 @@ START_TEST(first_step_of_the_full_file)
     ck_assert_uint_eq(s->s.referrer_filters[0].annotations.n, 4);
     ck_assert_str_eq(s->s.referrer_filters[0].annotations.items[3], "");
     ck_assert_uint_eq(s->s.media_types.n, 1);
-    ck_assert(s->s.has_hooks);
-    ck_assert(rf_tag_filter_is_empty(s->tag_filter));
+    ck_assert_str_eq(s->s.hooks.pre->type, "exec");
+    ck_assert_ptr_null(s->s.hooks.post);
+    ck_assert(rf_name_filter_is_empty(s->tag_names));
     ck_assert_uint_gt(s->line, 60);
     ck_assert_uint_eq(s->column, 5);
 }
@@ -160,11 +161,12 @@ START_TEST(other_steps_of_the_full_file)
     ck_assert_str_eq(s->source_ref.repository, "team/app");
     ck_assert_ptr_null(s->source_ref.tag);
     /* Its own tags replace the merged ones whole. */
-    ck_assert_int_eq(rf_tag_filter_match(s->tag_filter, "v1.2", NULL), 1);
-    ck_assert_int_eq(rf_tag_filter_match(s->tag_filter, "v1.2-rc1", NULL), 0);
-    ck_assert_int_eq(rf_tag_filter_match(s->tag_filter, "v2", NULL), 0);
+    ck_assert_int_eq(rf_name_filter_match(s->tag_names, "v1.2", NULL), 1);
+    ck_assert_int_eq(rf_name_filter_match(s->tag_names, "v1.2-rc1", NULL), 0);
+    ck_assert_int_eq(rf_name_filter_match(s->tag_names, "v2", NULL), 0);
     ck_assert_int_eq(s->s.digest_tags, RF_TRI_YES);
-    ck_assert_uint_eq(s->s.interval_ns, 5400000000000u);
+    /* Of the defaults' two times the schedule counts. */
+    ck_assert_uint_eq(s->s.interval_ns, 0);
     ck_assert_str_eq(s->s.schedule, "15 3 * * *");
     ck_assert_uint_eq(s->s.ratelimit_retry_ns, 600000000000u);
     ck_assert_str_eq(s->s.backup, "b");
@@ -172,8 +174,8 @@ START_TEST(other_steps_of_the_full_file)
     s = &c->steps[2];
     ck_assert_int_eq(s->type, RF_STEP_REGISTRY);
     ck_assert_ptr_null(s->target);
-    ck_assert_int_eq(rf_tag_filter_match(s->repo_filter, "team/a", NULL), 1);
-    ck_assert_int_eq(rf_tag_filter_match(s->repo_filter, "team/old", NULL), 0);
+    ck_assert_int_eq(rf_name_filter_match(s->repo_names, "team/a", NULL), 1);
+    ck_assert_int_eq(rf_name_filter_match(s->repo_names, "team/old", NULL), 0);
     ck_assert_str_eq(s->s.referrer_source, "refs.example/x");
     ck_assert_str_eq(s->s.referrer_target, "registry.example:5000/refs");
     ck_assert_int_eq(s->s.referrer_slow, RF_TRI_YES);

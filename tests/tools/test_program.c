@@ -161,6 +161,44 @@ START_TEST(secrets_leave_argv)
 }
 END_TEST
 
+/* `words` are separated by blanks, as is what must be left of them. */
+static const struct {
+    const char *words, *want;
+} hidden_words[] = {
+    { "x registry login r --pass secret", "x registry login r --pass ******" },
+    { "x registry login r --pass=secret -u me", "x registry login r --pass=****** -u me" },
+    { "x registry login r -p secret", "x registry login r -p ******" },
+    { "x registry login r -psecret", "x registry login r -p******" },
+    { "x registry -p secret login", "x registry -p ****** login" },
+    { "x registry login r --pass-stdin me", "x registry login r --pass-stdin me" },
+    { "x registry set r --client-key KEY --client-cert CERT",
+      "x registry set r --client-key *** --client-cert CERT" },
+    { "x registry set r --client-key=KEY", "x registry set r --client-key=***" },
+    { "x image copy -p linux/amd64 a b", "x image copy -p linux/amd64 a b" },
+    { "x registry login --host reg=a,pass=b,user=c --pass d",
+      "x registry login --host reg=a,pass=*,user=c --pass *" },
+    { "x login --pass", "x login --pass" },
+    { "x login -p", "x login -p" },
+    { "x login -u --pass --pass= -p", "x login -u --pass ******* -p" },
+};
+
+START_TEST(words_that_are_secrets_leave_argv)
+{
+    RF_CLEANUP(rf_freep) char *copy = rf_xstrdup(hidden_words[_i].words);
+    RF_CLEANUP(rf_buf_release) struct rf_buf seen;
+    char *argv[16], *save = NULL;
+    int argc = 0;
+    rf_buf_init(&seen, 0);
+    for (char *p = strtok_r(copy, " ", &save); p != NULL; p = strtok_r(NULL, " ", &save))
+        argv[argc++] = p;
+    argv[argc] = NULL;
+    rf_program_hide(argc, argv);
+    for (int i = 0; i < argc; i++)
+        rf_buf_addf(&seen, "%s%s", i > 0 ? " " : "", argv[i]);
+    ck_assert_str_eq(seen.ptr, hidden_words[_i].want);
+}
+END_TEST
+
 /* The program still sees what it was given. */
 START_TEST(secrets_reach_the_command)
 {
@@ -251,6 +289,7 @@ Suite *rf_program_suite(void)
     tcase_add_loop_test(t, exit_statuses, 0, (int)RF_ARRAY_LEN(statuses));
     tcase_add_test(t, stdout_that_fails);
     tcase_add_test(t, secrets_leave_argv);
+    tcase_add_loop_test(t, words_that_are_secrets_leave_argv, 0, (int)RF_ARRAY_LEN(hidden_words));
     tcase_add_test(t, secrets_reach_the_command);
     tcase_add_test(t, docs_list_the_exit_statuses);
     tcase_add_loop_test(t, docs_list_the_options, 0, (int)RF_ARRAY_LEN(programs));

@@ -26,12 +26,47 @@
 
 /* ---- before anything else ---- */
 
+/* The value of an option: behind "=", or the next word. */
+static void hide_value(char *rest, char *next)
+{
+    char *value = rest[0] == '=' ? rest + 1 : rest[0] == '\0' ? next : NULL;
+    if (value != NULL)
+        memset(value, '*', strlen(value));
+}
+
+/* Options whose value is a secret as a whole. */
+static void hide_secret(char *word, char *next)
+{
+    static const char *const names[] = { "--pass", "--client-key" };
+    for (size_t k = 0; k < RF_ARRAY_LEN(names); k++)
+        if (strncmp(word, names[k], strlen(names[k])) == 0)
+            hide_value(word + strlen(names[k]), next);
+}
+
+/* -p is the password of `registry login`, and something harmless elsewhere. */
+static void hide_letter(char *word, char *next)
+{
+    if (strncmp(word, "-p", 2) != 0)
+        return;
+    if (word[2] != '\0')
+        memset(word + 2, '*', strlen(word + 2));
+    else
+        hide_value(word + 2, next);
+}
+
 void rf_program_hide(int argc, char **argv)
 {
+    bool login = false;
+    for (int i = 1; i < argc; i++)
+        login = login || strcmp(argv[i], "login") == 0;
     for (int i = 1; i < argc; i++) {
+        char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        hide_secret(argv[i], next);
+        if (login)
+            hide_letter(argv[i], next);
         if (strncmp(argv[i], "--host=", 7) == 0)
             rf_hosts_hide_flag(argv[i] + 7);
-        else if (strcmp(argv[i], "--host") == 0 && i + 1 < argc)
+        else if (strcmp(argv[i], "--host") == 0 && next != NULL)
             rf_hosts_hide_flag(argv[++i]);
     }
 }

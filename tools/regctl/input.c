@@ -11,27 +11,47 @@
 
 #define LOOK_MS 300 /* how often a read that waits looks whether it should stop */
 
-int regctl_read_stdin(struct rf_buf *out, struct rf_err *err)
+/* 0 at the end. */
+static ssize_t read_some(char *chunk, size_t n, struct rf_err *err)
 {
-    char chunk[16384];
     struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
     for (;;) {
         int rc = rf_cancel_check(err);
         if (rc < 0)
             return rc;
-        if (poll(&in, 1, LOOK_MS) == 0)
+        /* Also when a signal came: a read would wait for what may never be typed. */
+        if (poll(&in, 1, LOOK_MS) <= 0)
             continue;
-        ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
+        ssize_t got = read(STDIN_FILENO, chunk, n);
+        if (got >= 0)
+            return got;
+        if (errno != EINTR && errno != EAGAIN)
             return rf_fail_errno(err, errno, "reading standard input");
-        if (n == 0)
-            return 0;
+    }
+}
+
+int regctl_read_stdin(struct rf_buf *out, struct rf_err *err)
+{
+    char chunk[16384];
+    ssize_t n;
+    while ((n = read_some(chunk, sizeof(chunk), err)) > 0) {
         rf_buf_add(out, chunk, (size_t)n);
         if (out->rc < 0)
             return rf_fail(err, RFE_TOO_LARGE, "standard input has more than %zu bytes", out->max);
     }
+    return (int)n;
+}
+
+int regctl_pour_stdin(struct rf_sink *sink, struct rf_err *err)
+{
+    char chunk[65536];
+    ssize_t n;
+    while ((n = read_some(chunk, sizeof(chunk), err)) > 0) {
+        int rc = rf_sink_write(sink, chunk, (size_t)n, err);
+        if (rc < 0)
+            return rc;
+    }
+    return (int)n;
 }
 
 json_t *regctl_pairs(const struct rf_list *list)

@@ -8,6 +8,8 @@
 
 /* Appends all of standard input. -RFE_TOO_LARGE over the buffer's cap. */
 RF_MUST_USE int regctl_read_stdin(struct rf_buf *out, struct rf_err *err);
+/* Writes all of it to the sink, without commit. */
+RF_MUST_USE int regctl_pour_stdin(struct rf_sink *sink, struct rf_err *err);
 /* "key=value" of an option that may be repeated, as an object of strings; without "=" the value is "". The caller drops the reference. */
 json_t *regctl_pairs(const struct rf_list *list);
 /*

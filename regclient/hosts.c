@@ -277,6 +277,11 @@ const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name)
     return &e->full;
 }
 
+const char *rf_hosts_name(const struct rf_hosts *h, size_t i)
+{
+    return i < h->len ? h->entries[i]->said.name : NULL;
+}
+
 /* ---- logging in ---- */
 
 static struct entry *entry_with(struct rf_hosts *h, const struct rf_host *host)

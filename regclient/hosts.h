@@ -74,6 +74,9 @@ RF_MUST_USE int rf_hosts_load_docker(struct rf_hosts *h, struct rf_err *err);
  */
 const struct rf_host *rf_hosts_get(struct rf_hosts *h, const char *name);
 
+/* The names that something is known of, in no order; NULL behind the last. Not while others merge or get. Borrowed. */
+const char *rf_hosts_name(const struct rf_hosts *h, size_t i);
+
 /*
  * The login for a host: asks the credential helper when one is configured (bounded, cached for cred_expire). Outputs belong to the caller
  * (rf_wipe_freep), NULL when there is none; *token is an identity token. Thread-safe.

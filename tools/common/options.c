@@ -62,6 +62,12 @@ static size_t find_letter(const struct rf_program *program, const struct rf_cmd 
     return i;
 }
 
+size_t rf_options_find(const struct rf_program *program, const struct rf_cmd *cmd,
+                       struct rf_slice name, char letter)
+{
+    return letter != 0 ? find_letter(program, cmd, letter) : find_name(program, cmd, name);
+}
+
 bool rf_opt_given(const struct rf_env *env, const char *name)
 {
     size_t i = find_name(env->program, env->cmd, rf_slice_str(name));
@@ -311,10 +317,11 @@ static bool has_name(const struct rf_cmd *c, const char *word)
     return false;
 }
 
-static const struct rf_cmd *child_of(const struct rf_parsed *p, const char *word)
+const struct rf_cmd *rf_options_child(const struct rf_program *program, const struct rf_cmd *parent,
+                                      const char *word)
 {
-    const struct rf_cmd *list = p->cmd != NULL ? p->cmd->children : p->program->cmds;
-    size_t n = p->cmd != NULL ? p->cmd->n_children : p->program->n_cmds;
+    const struct rf_cmd *list = parent != NULL ? parent->children : program->cmds;
+    size_t n = parent != NULL ? parent->n_children : program->n_cmds;
     for (size_t i = 0; i < n; i++)
         if (has_name(&list[i], word))
             return &list[i];
@@ -337,8 +344,8 @@ static bool is_flag_below(const struct rf_cmd *list, size_t n, struct rf_slice n
     return false;
 }
 
-/* Whether the word behind this option is its value. */
-static bool takes_next(const struct rf_parsed *p, const char *arg)
+bool rf_options_takes_next(const struct rf_program *program, const struct rf_cmd *cmd,
+                           const char *arg)
 {
     bool is_long = arg[1] == '-';
     struct rf_slice name = rf_slice_str(is_long ? arg + 2 : arg + 1);
@@ -346,12 +353,11 @@ static bool takes_next(const struct rf_parsed *p, const char *arg)
         return false;
     if (rf_slice_is(name, "help") || rf_slice_is(name, "h"))
         return false;
-    size_t i =
-        is_long ? find_name(p->program, p->cmd, name) : find_letter(p->program, p->cmd, arg[1]);
-    if (i < rf_options_count(p->program, p->cmd))
-        return rf_options_row(p->program, p->cmd, i)->kind != RF_OPT_FLAG;
-    const struct rf_cmd *below = p->cmd != NULL ? p->cmd->children : p->program->cmds;
-    return !is_flag_below(below, p->cmd != NULL ? p->cmd->n_children : p->program->n_cmds, name,
+    size_t i = rf_options_find(program, cmd, name, is_long ? 0 : arg[1]);
+    if (i < rf_options_count(program, cmd))
+        return rf_options_row(program, cmd, i)->kind != RF_OPT_FLAG;
+    const struct rf_cmd *below = cmd != NULL ? cmd->children : program->cmds;
+    return !is_flag_below(below, cmd != NULL ? cmd->n_children : program->n_cmds, name,
                           is_long ? 0 : arg[1]);
 }
 
@@ -388,10 +394,10 @@ static int find_command(struct rf_parsed *p, int argc, char **argv, struct rf_er
         if (strcmp(arg, "--") == 0)
             break;
         if (arg[0] == '-' && arg[1] != '\0') {
-            i += takes_next(p, arg) ? 1 : 0;
+            i += rf_options_takes_next(p->program, p->cmd, arg) ? 1 : 0;
             continue;
         }
-        const struct rf_cmd *child = child_of(p, arg);
+        const struct rf_cmd *child = rf_options_child(p->program, p->cmd, arg);
         if (child != NULL) {
             enter(p, child);
         } else if (p->cmd == NULL && p->kind == RF_PARSED_RUN && strcmp(arg, "help") == 0) {

@@ -82,6 +82,8 @@ struct rf_cmd {
     bool hidden;
     const struct rf_cmd *children; /* a group, when it has some */
     size_t n_children;
+    const char *
+        arg_kinds; /* for completion, where the words of the synopsis do not tell: "REPOSITORY REPOSITORY" */
     /* argc and argv are the arguments alone. Returns 0, or -code: the exit status comes from RF_ERROR_TABLE. */
     int (*run)(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 };
@@ -123,6 +125,16 @@ RF_MUST_USE int rf_options_parse(const struct rf_program *program, int argc, cha
                                  struct rf_parsed *out, struct rf_err *err);
 void rf_parsed_release(struct rf_parsed *p); /* wipes the texts of lists */
 void rf_parsed_env(const struct rf_parsed *p, struct rf_env *env);
+
+/* The command of this name below `parent` (NULL: the program), or NULL. */
+const struct rf_cmd *rf_options_child(const struct rf_program *program, const struct rf_cmd *parent,
+                                      const char *word);
+/* Position of the row, for rf_options_row: by letter, or by name when it is 0. The number of rows when there is none. */
+size_t rf_options_find(const struct rf_program *program, const struct rf_cmd *cmd,
+                       struct rf_slice name, char letter);
+/* Whether the word behind this option ("--name", "-n") is its value, as far as one can tell before the command is known. */
+bool rf_options_takes_next(const struct rf_program *program, const struct rf_cmd *cmd,
+                           const char *arg);
 
 /* The rows that all programs of this kind have. */
 const struct rf_opt *rf_options_global(const struct rf_program *program, size_t *n);

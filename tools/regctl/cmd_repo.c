@@ -166,6 +166,7 @@ static const struct rf_cmd commands[] = {
         .name = "copy",
         .aliases = "cp",
         .synopsis = "SOURCE TARGET",
+        .arg_kinds = "REPOSITORY REPOSITORY",
         .summary = "copy all tags of a repository, or some of them",
         .description =
             "Tags that the target has are moved to the source's images; no tag is taken away. Patterns must match the whole tag.",

@@ -12,6 +12,7 @@
 #define REGCTL_GROUPS(X) \
     X(artifact)          \
     X(blob)              \
+    X(complete)          \
     X(completion)        \
     X(config)            \
     X(digest)            \

@@ -26,6 +26,7 @@ struct copier {
     const struct rf_copy_options *opts;
     struct rf_copy_result *result;
     bool same_repo;
+    bool root_is_child; /* of a referrer, which is put after it; its tag is last all the same */
     unsigned threads;
     struct rf_graph graph;
     uint32_t root;
@@ -272,6 +273,7 @@ static int walk_referrers(struct copier *c, struct rf_err *err)
     return 0;
 }
 
+/* Digest tags of the source that nobody has asked for yet. */
 struct tag_list {
     struct copier *c;
     char **tags;
@@ -284,7 +286,7 @@ static int on_tag(void *ctx, const char *tag, struct rf_err *err)
     struct rf_digest digest;
     char fallback[RF_DIGEST_TEXT];
     (void)err;
-    if (!rf_digest_tag_parse(tag, &digest) || rf_graph_find(&l->c->graph, &digest) == RF_NO_ID)
+    if (!rf_digest_tag_parse(tag, &digest))
         return 0;
     rf_fallback_tag(&digest, fallback);
     if (l->c->opts->referrers && strcmp(tag, fallback) == 0)
@@ -308,17 +310,39 @@ static int enter_tag(struct copier *c, char **tag, struct rf_err *err)
     return rc;
 }
 
-static int walk_digest_tags(struct copier *c, struct rf_err *err)
+/* Those that speak of something in the graph. Each is taken once; the others stay. Gives the number taken. */
+static int enter_tags(struct tag_list *l, struct rf_err *err)
+{
+    int taken = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        struct rf_digest digest;
+        if (l->tags[i] == NULL || !rf_digest_tag_parse(l->tags[i], &digest) ||
+            rf_graph_find(&l->c->graph, &digest) == RF_NO_ID)
+            continue;
+        int rc = enter_tag(l->c, &l->tags[i], err);
+        if (rc < 0)
+            return rc;
+        free(l->tags[i]);
+        l->tags[i] = NULL;
+        taken++;
+    }
+    return taken;
+}
+
+/* Tags of everything in the graph, and of what they bring: signatures of signatures. With referrers, theirs as well, until nothing new comes. */
+static int walk_digest_tags(struct copier *c, bool referrers, struct rf_err *err)
 {
     struct tag_list l = { .c = c };
     int rc = rf_place_list_tags(c->src, c->src_repo, on_tag, &l, err);
-    for (size_t i = 0; i < l.n; i++) {
-        if (rc == 0)
-            rc = enter_tag(c, &l.tags[i], err);
-        free(l.tags[i]);
+    while (rc >= 0 && (rc = enter_tags(&l, err)) > 0) {
+        rc = rf_graph_walk(&c->graph, c->threads, err);
+        if (rc == 0 && referrers)
+            rc = walk_referrers(c, err);
     }
+    for (size_t i = 0; i < l.n; i++)
+        free(l.tags[i]);
     free(l.tags);
-    return rc < 0 ? rc : rf_graph_walk(&c->graph, c->threads, err);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- referrers that are kept elsewhere ---- */
@@ -416,6 +440,7 @@ static int visit(void *ctx, uint32_t node, struct rf_err *err)
         uint32_t child = c->graph.edges[n->first_edge + i];
         if (c->level[child] >= c->level[node])
             c->level[node] = c->level[child] + 1;
+        c->root_is_child |= child == c->root;
     }
     c->manifests[c->n_manifests++] = node;
     return 0;
@@ -575,21 +600,32 @@ static int put(struct copier *c, const char *tag, const struct rf_manifest *m, u
     return 0;
 }
 
-/* All manifests of one level: their children are there by now. The root comes last, by put_root(). */
+/* All manifests of one level: their children are there by now. The root's tag comes last, by put_root(). */
 static int put_level(void *ctx, size_t i, struct rf_err *err)
 {
     struct copier *c = ctx;
     uint32_t node = c->manifests[i];
-    if (node == c->root || c->level[node] != c->at_level || (c->seen[node] & THERE) != 0)
+    if ((node == c->root && !c->root_is_child) || c->level[node] != c->at_level ||
+        (c->seen[node] & THERE) != 0)
         return 0;
     return put(c, NULL, kept(c, node), RF_PUT_CHILD, err);
+}
+
+/* What was there before we came may well have its tag, too. */
+static bool has_tag(struct copier *c, const struct extra *x)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    struct rf_err ignored;
+    return (c->seen[x->node] & THERE) != 0 &&
+           rf_place_resolve(c->dst, c->dst_repo, x->tag, NULL, &d, &ignored) == 0 &&
+           rf_digest_eq(&d.digest, &c->graph.nodes[x->node].digest);
 }
 
 static int put_extra_tags(struct copier *c, struct rf_err *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < c->n_extras; i++)
-        if (c->extras[i].tag != NULL)
+        if (c->extras[i].tag != NULL && !has_tag(c, &c->extras[i]))
             rc = put(c, c->extras[i].tag, kept(c, c->extras[i].node), 0, err);
     return rc;
 }
@@ -597,6 +633,12 @@ static int put_extra_tags(struct copier *c, struct rf_err *err)
 static const struct rf_manifest *root_manifest(struct copier *c)
 {
     return c->pruned != NULL ? c->pruned : kept(c, c->root);
+}
+
+static int put_root(struct copier *c, struct rf_err *err)
+{
+    return put(c, c->dst_tag, root_manifest(c),
+               c->opts->child && c->dst_tag == NULL ? RF_PUT_CHILD : 0, err);
 }
 
 static int put_all(struct copier *c, struct rf_err *err)
@@ -610,10 +652,7 @@ static int put_all(struct copier *c, struct rf_err *err)
         rc = rf_parallel(c->threads, c->n_manifests, put_level, c, err);
     if (rc == 0)
         rc = put_extra_tags(c, err);
-    if (rc < 0 || (c->seen[c->root] & THERE) != 0)
-        return rc;
-    return put(c, c->dst_tag, root_manifest(c),
-               c->opts->child && c->dst_tag == NULL ? RF_PUT_CHILD : 0, err);
+    return rc < 0 || (c->seen[c->root] & THERE) != 0 ? rc : put_root(c, err);
 }
 
 /* ---- the whole ---- */
@@ -687,16 +726,14 @@ static int copy_graph(struct copier *c, struct rf_err *err)
     int rc = rf_graph_walk(&c->graph, c->threads, err);
     if (rc == 0)
         rc = rf_graph_check(&c->graph, c->root, err);
-    if (rc == 0 && c->pruned != NULL && !wants_more(c->opts) &&
+    if (rc == 0 && c->pruned != NULL && (c->opts->fast || !wants_more(c->opts)) &&
         rf_digest_eq(&c->have, &c->pruned->digest))
         return 0; /* which index it will be shows only now */
     bool elsewhere = is_elsewhere(c->opts);
     if (rc == 0 && c->opts->referrers && !elsewhere)
         rc = walk_referrers(c, err);
     if (rc == 0 && c->opts->digest_tags)
-        rc = walk_digest_tags(c, err);
-    if (rc == 0 && c->opts->digest_tags && c->opts->referrers && !elsewhere)
-        rc = walk_referrers(c, err);
+        rc = walk_digest_tags(c, c->opts->referrers && !elsewhere, err);
     if (rc == 0 && elsewhere)
         rc = copy_outside(c, err);
     if (rc == 0)
@@ -731,7 +768,7 @@ static int run(struct copier *c, const char *src_tag, const struct rf_digest *sr
         return rc;
     /* Inside one repository all but the tag is there. */
     if (c->same_repo && !prune && !is_elsewhere(c->opts))
-        rc = put(c, c->dst_tag, kept(c, c->root), 0, err);
+        rc = put_root(c, err);
     else
         rc = copy_graph(c, err);
     if (rc == 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "regclient/fetch.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "regclient/registry.h"
 
@@ -107,6 +109,19 @@ static int step_down(struct rf_place *p, const char *repo, const struct rf_platf
     return rc;
 }
 
+/* What HEAD does not tell, or only in general terms (text/plain), the manifest says itself. */
+static int settle_kind(struct rf_place *p, const char *repo, struct rf_fetched *f,
+                       struct rf_err *err)
+{
+    if (rf_media_kind(f->descriptor.media_type) != RF_KIND_OTHER)
+        return 0;
+    struct rf_digest at = f->descriptor.digest;
+    int rc = get(p, repo, NULL, &at, NULL, f, err);
+    if (rc == 0)
+        rf_manifest_freep(&f->manifest);
+    return rc;
+}
+
 static bool is_index(const struct rf_fetched *f)
 {
     return rf_media_kind(f->descriptor.media_type) == RF_KIND_INDEX;
@@ -123,6 +138,8 @@ int rf_fetch_choice(struct rf_place *p, const char *repo, const char *tag,
 {
     RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
     int rc = head(p, repo, tag, digest, &f, err);
+    if (rc == 0)
+        rc = settle_kind(p, repo, &f, err);
     for (unsigned depth = 0; rc == 0 && is_index(&f); depth++) {
         struct rf_descriptor entry = RF_DESCRIPTOR_INIT;
         rc = depth == RF_INDEX_DEPTH_MAX ? too_deep(err)
@@ -145,6 +162,8 @@ int rf_fetch_head(struct rf_place *p, const char *repo, const char *tag,
 {
     RF_CLEANUP(rf_fetched_release) struct rf_fetched f = RF_FETCHED_INIT;
     int rc = head(p, repo, tag, digest, &f, err);
+    if (rc == 0 && platform != NULL)
+        rc = settle_kind(p, repo, &f, err);
     for (unsigned depth = 0; rc == 0 && platform != NULL && is_index(&f); depth++) {
         RF_CLEANUP(rf_descriptor_release) struct rf_descriptor entry = RF_DESCRIPTOR_INIT;
         rc = depth == RF_INDEX_DEPTH_MAX ? too_deep(err)
@@ -153,6 +172,10 @@ int rf_fetch_head(struct rf_place *p, const char *repo, const char *tag,
             return rc;
         f.chosen = true;
         rc = head(p, repo, NULL, &entry.digest, &f, err);
+        if (rc == 0 && rf_media_kind(f.descriptor.media_type) == RF_KIND_OTHER) {
+            free(f.descriptor.media_type);
+            f.descriptor.media_type = RF_STEAL(entry.media_type);
+        }
     }
     if (rc < 0)
         return rc;
@@ -168,8 +191,9 @@ int rf_fetch_whole_descriptor(struct rf_place *p, const char *repo, const char *
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     int rc = rf_place_resolve(p, repo, tag, digest, &d, err);
-    if (rc == 0 && (d.media_type == NULL || d.size == 0)) {
-        rc = rf_place_get_manifest(p, repo, tag, digest, NULL, &m, err);
+    if (rc == 0 && (rf_media_kind(d.media_type) == RF_KIND_OTHER || d.size == 0)) {
+        struct rf_digest at = d.digest;
+        rc = rf_place_get_manifest(p, repo, NULL, &at, NULL, &m, err);
         if (rc == 0) {
             rf_descriptor_release(&d);
             d.media_type = rf_xstrdup(m->media_type);

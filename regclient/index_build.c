@@ -66,8 +66,11 @@ static int bring_platforms(struct builder *b, const struct rf_index_source *s,
 static int bring_source(struct builder *b, const struct rf_index_source *s, struct rf_err *err)
 {
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
-    int rc =
-        rf_place_resolve(s->place, s->repo, s->digest != NULL ? NULL : s->tag, s->digest, &d, err);
+    const char *tag = s->digest != NULL ? NULL : s->tag;
+    /* Whether it is an index matters only when platforms are chosen from it. */
+    int rc = b->plan->n_platforms > 0
+                 ? rf_fetch_whole_descriptor(s->place, s->repo, tag, s->digest, &d, err)
+                 : rf_place_resolve(s->place, s->repo, tag, s->digest, &d, err);
     if (rc < 0)
         return rc;
     if (b->plan->n_platforms > 0 && rf_media_kind(d.media_type) == RF_KIND_INDEX)

@@ -4,47 +4,74 @@
 #include "base/mem.h"
 #include "manifests/index_edit.h"
 
-/* Takes the entry out of the index under the fallback tag of its subject. */
-static int leave_fallback(struct rf_place *p, const char *repo, const struct rf_digest *subject,
-                          const struct rf_digest *digest, struct rf_err *err)
+/* The index under the fallback tag of a subject, as it was before the entry was taken out. */
+struct list {
+    char tag[RF_DIGEST_TEXT];
+    struct rf_manifest *before; /* NULL: nothing was taken out */
+};
+
+static int take_out(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                    struct list *list, struct rf_err *err)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *index = NULL;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *rest = NULL;
     RF_CLEANUP(rf_index_edit_freep) struct rf_index_edit *edit = NULL;
-    struct rf_err e = RF_ERR_INIT;
-    char tag[RF_DIGEST_TEXT];
-    rf_fallback_tag(subject, tag);
-    int rc = rf_place_get_manifest(p, repo, tag, NULL, NULL, &index, &e);
-    if (rc == -RFE_NOT_FOUND)
-        return 0;
-    if (rc == 0 && index->kind != RF_KIND_INDEX)
-        return 0; /* somebody's image of that name */
+    int rc = rf_place_get_manifest(p, repo, list->tag, NULL, NULL, &index, err);
+    if (rc == -RFE_NOT_FOUND || (rc == 0 && index->kind != RF_KIND_INDEX))
+        return 0; /* no list, or somebody's image of that name */
     if (rc == 0)
-        rc = rf_index_edit_open(index, &edit, &e);
+        rc = rf_index_edit_open(index, &edit, err);
     if (rc == 0 && rf_index_edit_remove_digest(edit, digest) == 0)
         return 0;
     if (rc == 0)
-        rc = rf_index_edit_finish(edit, &rest, &e);
+        rc = rf_index_edit_finish(edit, &rest, err);
     if (rc == 0 && rest->n_entries == 0)
-        rc = rf_place_delete_tag(p, repo, tag, &e);
+        rc = rf_place_delete_tag(p, repo, list->tag, err);
     else if (rc == 0)
-        rc = rf_place_put_manifest(p, repo, tag, rest, 0, &e);
+        rc = rf_place_put_manifest(p, repo, list->tag, rest, 0, err);
+    if (rc == 0)
+        list->before = RF_STEAL(index);
+    return rc;
+}
+
+static int leave_fallback(struct rf_place *p, const char *repo, const struct rf_digest *subject,
+                          const struct rf_digest *digest, struct list *list, struct rf_err *err)
+{
+    struct rf_err e = RF_ERR_INIT;
+    rf_fallback_tag(subject, list->tag);
+    int rc = take_out(p, repo, digest, list, &e);
     if (rc == 0)
         return 0;
     if (err != NULL)
         *err = e;
-    return rf_wrap(err, rc, "the list of referrers under the tag %s", tag);
+    return rf_wrap(err, rc, "the list of referrers under the tag %s", list->tag);
 }
 
 int rf_manifest_delete(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                        bool referrers, struct rf_err *err)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    struct list list = { .before = NULL };
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *before = NULL;
+    struct rf_err e = RF_ERR_INIT;
     int rc = 0;
     if (referrers)
         rc = rf_place_get_manifest(p, repo, NULL, digest, NULL, &m, err);
     /* First the list: what is listed and gone is worse than what is there and not listed. */
     if (rc == 0 && m != NULL && m->has_subject)
-        rc = leave_fallback(p, repo, &m->subject.digest, digest, err);
-    return rc < 0 ? rc : rf_place_delete_manifest(p, repo, digest, err);
+        rc = leave_fallback(p, repo, &m->subject.digest, digest, &list, err);
+    before = list.before;
+    if (rc < 0)
+        return rc;
+    rc = rf_place_delete_manifest(p, repo, digest, &e);
+    if (rc == 0)
+        return 0;
+    if (err != NULL)
+        *err = e;
+    /* It stays, and so is to be found as before. */
+    if (before != NULL && rc != -RFE_NOT_FOUND &&
+        rf_place_put_manifest(p, repo, list.tag, before, 0, &e) < 0)
+        return rf_hint(err, rc, "the list of referrers under the tag %s could not be put back: %s",
+                       list.tag, e.msg);
+    return rc;
 }

@@ -365,15 +365,16 @@ void test_registry_manifest(struct test_registry *r, const char *repo, const cha
         *digest = d;
 }
 
-void test_registry_image(struct test_registry *r, const char *repo, const char *tag,
-                         unsigned layers, size_t size, struct rf_digest *digest)
+void test_registry_image_for(struct test_registry *r, const char *repo, const char *tag,
+                             const char *architecture, unsigned layers, size_t size,
+                             struct rf_digest *digest)
 {
     char text[RF_DIGEST_TEXT];
     struct rf_digest d;
     RF_CLEANUP(rf_freep)
     char *config = rf_xasprintf(
-        "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]},\"author\":\"%s\"}",
-        tag);
+        "{\"architecture\":\"%s\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]},\"author\":\"%s\"}",
+        architecture, tag);
     RF_CLEANUP(rf_buf_release) struct rf_buf body;
     rf_buf_init(&body, 0);
     push_blob(r, repo, config, strlen(config), &d);
@@ -390,4 +391,58 @@ void test_registry_image(struct test_registry *r, const char *repo, const char *
     }
     rf_buf_add_str(&body, "]}");
     test_registry_manifest(r, repo, tag, RF_MT_OCI_MANIFEST, body.ptr, digest);
+}
+
+void test_registry_image(struct test_registry *r, const char *repo, const char *tag,
+                         unsigned layers, size_t size, struct rf_digest *digest)
+{
+    test_registry_image_for(r, repo, tag, "amd64", layers, size, digest);
+}
+
+void test_registry_index(struct test_registry *r, const char *repo, const char *tag,
+                         struct rf_digest *digest)
+{
+    static const char *const architectures[] = { "amd64", "arm64" };
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    rf_buf_init(&body, 0);
+    rf_buf_add_str(&body,
+                   "{\"schemaVersion\":2,\"mediaType\":\"" RF_MT_OCI_INDEX "\",\"manifests\":[");
+    for (unsigned i = 0; i < 2; i++) {
+        char text[RF_DIGEST_TEXT];
+        struct rf_digest d;
+        RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
+        RF_CLEANUP(rf_freep) char *child = rf_xasprintf("child-%s-%s", tag, architectures[i]);
+        test_registry_image_for(r, repo, child, architectures[i], 1, 2000 + i, &d);
+        ck_assert_int_eq(rf_place_resolve(r->place, repo, NULL, &d, &desc, NULL), 0);
+        rf_buf_addf(
+            &body,
+            "%s{\"mediaType\":\"" RF_MT_OCI_MANIFEST
+            "\",\"digest\":\"%s\",\"size\":%llu,\"platform\":{\"os\":\"linux\",\"architecture\":\"%s\"}}",
+            i > 0 ? "," : "", rf_digest_text(&d, text), (unsigned long long)desc.size,
+            architectures[i]);
+    }
+    rf_buf_add_str(&body, "]}");
+    test_registry_manifest(r, repo, tag, RF_MT_OCI_INDEX, body.ptr, digest);
+}
+
+void test_registry_artifact(struct test_registry *r, const char *repo, const char *tag,
+                            const char *type, const struct rf_digest *subject,
+                            struct rf_digest *digest)
+{
+    char text[RF_DIGEST_TEXT], blob[RF_DIGEST_TEXT];
+    struct rf_digest d;
+    test_registry_blob(r, repo, 77, 50, &d);
+    RF_CLEANUP(rf_freep)
+    char *refers = subject == NULL
+                       ? rf_xstrdup("")
+                       : rf_xasprintf(",\"subject\":{\"mediaType\":\"" RF_MT_OCI_MANIFEST
+                                      "\",\"size\":1,\"digest\":\"%s\"}",
+                                      rf_digest_text(subject, text));
+    RF_CLEANUP(rf_freep)
+    char *body = rf_xasprintf(
+        "{\"schemaVersion\":2,\"mediaType\":\"" RF_MT_OCI_MANIFEST
+        "\",\"artifactType\":\"%s\",\"config\":{\"mediaType\":\"application/x-config\",\"digest\":\"%s\",\"size\":50},"
+        "\"layers\":[]%s}",
+        type, rf_digest_text(&d, blob), refers);
+    test_registry_manifest(r, repo, tag, RF_MT_OCI_MANIFEST, body, digest);
 }

@@ -46,6 +46,17 @@ void test_registry_blob(struct test_registry *r, const char *repo, unsigned seed
 /* An image of one config and `layers` layers of `size` bytes each, pushed under `tag`. */
 void test_registry_image(struct test_registry *r, const char *repo, const char *tag,
                          unsigned layers, size_t size, struct rf_digest *digest);
+/* The same for linux/<architecture>; test_registry_image makes it for amd64. */
+void test_registry_image_for(struct test_registry *r, const char *repo, const char *tag,
+                             const char *architecture, unsigned layers, size_t size,
+                             struct rf_digest *digest);
+/* An index of two images for linux/amd64 and linux/arm64, which are tagged child-<tag>-<architecture>. */
+void test_registry_index(struct test_registry *r, const char *repo, const char *tag,
+                         struct rf_digest *digest);
+/* An artifact of that type, referring to `subject` (NULL: to nothing), with one config blob of 50 bytes. */
+void test_registry_artifact(struct test_registry *r, const char *repo, const char *tag,
+                            const char *type, const struct rf_digest *subject,
+                            struct rf_digest *digest);
 /* Any manifest; tag may be NULL. */
 void test_registry_manifest(struct test_registry *r, const char *repo, const char *tag,
                             const char *type, const char *body, struct rf_digest *digest);

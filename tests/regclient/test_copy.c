@@ -64,33 +64,6 @@ static struct rf_place *layout(const char *name)
     return p;
 }
 
-/* An index of two images for linux/amd64 and linux/arm64. */
-static void push_index(struct test_registry *r, const char *repo, const char *tag,
-                       struct rf_digest *digest)
-{
-    static const char *const platforms[] = { "amd64", "arm64" };
-    RF_CLEANUP(rf_buf_release) struct rf_buf body;
-    rf_buf_init(&body, 0);
-    rf_buf_add_str(&body,
-                   "{\"schemaVersion\":2,\"mediaType\":\"" RF_MT_OCI_INDEX "\",\"manifests\":[");
-    for (unsigned i = 0; i < 2; i++) {
-        char text[RF_DIGEST_TEXT];
-        struct rf_digest d;
-        RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
-        RF_CLEANUP(rf_freep) char *child = rf_xasprintf("child-%s-%s", tag, platforms[i]);
-        test_registry_image(r, repo, child, 1, 2000 + i, &d);
-        ck_assert_int_eq(rf_place_resolve(r->place, repo, NULL, &d, &desc, NULL), 0);
-        rf_buf_addf(
-            &body,
-            "%s{\"mediaType\":\"" RF_MT_OCI_MANIFEST
-            "\",\"digest\":\"%s\",\"size\":%llu,\"platform\":{\"os\":\"linux\",\"architecture\":\"%s\"}}",
-            i > 0 ? "," : "", rf_digest_text(&d, text), (unsigned long long)desc.size,
-            platforms[i]);
-    }
-    rf_buf_add_str(&body, "]}");
-    test_registry_manifest(r, repo, tag, RF_MT_OCI_INDEX, body.ptr, digest);
-}
-
 /* ---- ways ---- */
 
 START_TEST(all_ways)
@@ -103,7 +76,7 @@ START_TEST(all_ways)
     struct rf_digest digest;
     struct rf_copy_result res;
     struct rf_err err;
-    push_index(a, "x/y", "v1", &digest);
+    test_registry_index(a, "x/y", "v1", &digest);
     ck_assert_msg(copy_tag(a->place, "x/y", "v1", b->place, "p/q", "w1", NULL, &res, &err) == 0,
                   "%s", err.msg);
     ck_assert(rf_digest_eq(&res.digest, &digest));
@@ -242,7 +215,7 @@ START_TEST(children_that_are_there_are_not_fetched)
     struct rf_digest digest;
     struct rf_copy_result res;
     struct rf_err err;
-    push_index(a, "x", "v1", &digest);
+    test_registry_index(a, "x", "v1", &digest);
     ck_assert_int_eq(
         copy_tag(a->place, "x", "child-v1-amd64", b->place, "y", "part", NULL, &res, &err), 0);
     test_registry_forget(a);
@@ -285,7 +258,7 @@ START_TEST(platforms)
     struct rf_err err;
     ck_assert_int_eq(rf_platform_parse("linux/arm64", &arm, NULL), 0);
     ck_assert_int_eq(rf_platform_parse("linux/mips", &mips, NULL), 0);
-    push_index(a, "x", "v1", &digest);
+    test_registry_index(a, "x", "v1", &digest);
     ck_assert_msg(copy_tag(a->place, "x", "v1", b->place, "y", "v1", &o, &res, &err) == 0, "%s",
                   err.msg);
     ck_assert_uint_eq(res.blobs_moved, 2);

@@ -200,7 +200,8 @@ static int edit(change_fn change, const void *ctx, struct rf_err *err)
     if (rc == 0)
         rc = change(f.doc, ctx, err);
     if (rc == 0)
-        rc = check_document(f.doc, f.path, err);
+        /* The file is fine: what was to be put in it is not. */
+        rc = check_document(f.doc, "not stored", err);
     return rc < 0 ? rc : write_document(f.path, f.doc, err);
 }
 

@@ -259,6 +259,23 @@ static void collect(const struct rf_env *env, const struct options *o,
     };
 }
 
+/* A file's name in its place is what everybody tries first. */
+static int check_pem(const char *option, const char *text, struct rf_err *err)
+{
+    if (text == NULL || text[0] == '\0' || strstr(text, "-----BEGIN ") != NULL)
+        return 0;
+    return rf_fail(err, RFE_USAGE, "--%s is no PEM text; of a file it is --%s \"$(cat FILE)\"",
+                   option, option);
+}
+
+static int check_pems(const struct options *o, struct rf_err *err)
+{
+    int rc = check_pem("cacert", o->ca, err);
+    if (rc == 0)
+        rc = check_pem("client-cert", o->client_cert, err);
+    return rc < 0 ? rc : check_pem("client-key", o->client_key, err);
+}
+
 static void tell_deprecated(const struct options *o, const char *name)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf dns;
@@ -280,6 +297,8 @@ static int run_set(const struct rf_env *env, void *ctx, int argc, char **argv, s
     struct rf_regctl_host_changes c;
     RF_CLEANUP(rf_freep) char *name = NULL;
     int rc = rf_regctl_registry_name(registry_of(argc, argv), &name, err);
+    if (rc == 0)
+        rc = check_pems(o, err);
     if (rc < 0)
         return rc;
     collect(env, o, &c);

@@ -213,7 +213,8 @@ class Run:
             with tarfile.open(path) as tar:
                 return "".join("%s\n" % m.name for m in tar)
         if words[0] == "write":
-            with open(path, "w", encoding="utf-8") as f:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as f:
                 f.write(stdin)
             return ""
         if words[0] == "rm":

@@ -230,7 +230,7 @@ static int find_base(struct rf_client *client, struct check *c, struct rf_err *e
         if (rc < 0)
             return rc;
         name = annotation(c->image.manifest, RF_ANNOTATION_BASE_NAME);
-        if (annotation(c->image.manifest, RF_ANNOTATION_BASE_DIGEST) != NULL)
+        if (digest == NULL)
             digest = annotation(c->image.manifest, RF_ANNOTATION_BASE_DIGEST);
     }
     if (name == NULL)

@@ -303,6 +303,7 @@ static int enter_tag(struct copier *c, char **tag, struct rf_err *err)
     int rc = rf_place_resolve(c->src, c->src_repo, *tag, NULL, &d, err);
     if (rc == -RFE_NOT_FOUND)
         return 0; /* gone since it was listed */
+    d.size = 0;   /* a header's word, which may be wrong */
     if (rc == 0)
         rc = rf_graph_add_root(&c->graph, &d, 0, &node, err);
     if (rc == 0)

@@ -106,17 +106,21 @@ int rf_registry_blob_url(struct rf_registry *g, const char *repo, const struct r
     return rf_registry_url(g, repo, rest, out, err);
 }
 
-char *rf_registry_scope(const struct rf_registry *g, const char *repo, enum rf_registry_right right)
+char *rf_registry_full_name(const struct rf_registry *g, const char *repo)
 {
-    static const char *const rights[] = { "pull", "pull,push", "pull,push,delete" };
-    /* The token service knows the repository by the name that stands in the URL. */
     const char *prefix = rf_remote_host(g->remote)->path_prefix;
     const char *lead = prefix != NULL ? prefix + strspn(prefix, "/") : "";
     size_t n = strlen(lead);
     while (n > 0 && lead[n - 1] == '/')
         n--;
-    return rf_xasprintf("repository:%.*s%s%s:%s", (int)n, lead, n > 0 ? "/" : "", repo,
-                        rights[right]);
+    return rf_xasprintf("%.*s%s%s", (int)n, lead, n > 0 ? "/" : "", repo);
+}
+
+char *rf_registry_scope(const struct rf_registry *g, const char *repo, enum rf_registry_right right)
+{
+    static const char *const rights[] = { "pull", "pull,push", "pull,push,delete" };
+    RF_CLEANUP(rf_freep) char *name = rf_registry_full_name(g, repo);
+    return rf_xasprintf("repository:%s:%s", name, rights[right]);
 }
 
 /* ---- lists in pages ---- */

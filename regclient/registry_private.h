@@ -52,6 +52,8 @@ RF_MUST_USE int rf_registry_blob_url(struct rf_registry *g, const char *repo,
                                      const struct rf_digest *digest, struct rf_url *out,
                                      struct rf_err *err);
 enum rf_registry_right { RF_RIGHT_PULL, RF_RIGHT_PUSH, RF_RIGHT_DELETE };
+/* The repository as it stands in URLs, behind the prefix of the host's settings: what the registry and its token service call it. The caller frees. */
+char *rf_registry_full_name(const struct rf_registry *g, const char *repo);
 char *rf_registry_scope(const struct rf_registry *g, const char *repo,
                         enum rf_registry_right right); /* the caller frees */
 

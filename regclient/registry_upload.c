@@ -485,6 +485,7 @@ int rf_registry_mount(struct rf_place *p, const char *repo, const char *from_rep
     struct upload u = { .g = g, .repo = repo, .digest = digest, .size = size };
     RF_CLEANUP(rf_freep) char *to = rf_registry_scope(g, repo, RF_RIGHT_PUSH);
     RF_CLEANUP(rf_freep) char *from = rf_registry_scope(g, from_repo, RF_RIGHT_PULL);
+    RF_CLEANUP(rf_freep) char *from_name = rf_registry_full_name(g, from_repo);
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     rf_http_response_init(&resp);
@@ -494,7 +495,7 @@ int rf_registry_mount(struct rf_place *p, const char *repo, const char *from_rep
         return rc;
     rf_url_copy(&u.home, &url);
     rf_url_add_query(&url, "mount", rf_digest_text(digest, text));
-    rf_url_add_query(&url, "from", from_repo);
+    rf_url_add_query(&url, "from", from_name);
     struct rf_request call = call_of(&u, RF_REQ_BLOB_MOUNT, RF_POST, &url);
     rc = rf_remote_call(g->remote, &call, &resp, err);
     if (rc == 0 && resp.status == 201)

@@ -217,14 +217,20 @@ static int set_subject(struct regctl_target *t, const char *text, struct rf_inde
                        struct rf_err *err)
 {
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     struct rf_digest digest;
     bool by_digest = rf_digest_parse(rf_slice_str(text), &digest, NULL) == 0;
     if (!by_digest && !rf_tag_valid(rf_slice_str(text)))
         return rf_fail(err, RFE_USAGE, "--subject %s: neither a tag nor a digest", text);
-    int rc = rf_fetch_whole_descriptor(t->place, t->repo, by_digest ? NULL : text,
-                                       by_digest ? &digest : NULL, &d, err);
+    /* What is written down is the manifest's own size: a header may tell another one. */
+    int rc = rf_place_get_manifest(t->place, t->repo, by_digest ? NULL : text,
+                                   by_digest ? &digest : NULL, NULL, &m, err);
     if (rc < 0)
         return rf_wrap(err, rc, "failed to lookup subject %s", text);
+    rf_manifest_descriptor(m, &d);
+    /* A subject is named, not described. */
+    free(d.artifact_type);
+    d.artifact_type = NULL;
     rf_index_edit_set_subject(edit, &d);
     return 0;
 }

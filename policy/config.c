@@ -92,7 +92,10 @@ static int read_document(const struct rf_yaml *y, unsigned flags, struct rf_poli
     RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *c = rf_xcalloc(1, sizeof(*c));
     c->name = rf_xstrdup(rf_yaml_name(y));
     c->version = 1;
-    const struct rf_yaml_reader r = { .doc = y, .strict = (flags & RF_POLICY_STRICT) != 0 };
+    struct rf_yaml_told told = { .n = 0 };
+    const struct rf_yaml_reader r = { .doc = y,
+                                      .strict = (flags & RF_POLICY_STRICT) != 0,
+                                      .told = &told };
     struct reading reading = { .c = c };
     int rc = rf_yaml_read_map(&r, rf_yaml_root(y), "", top_fields, RF_ARRAY_LEN(top_fields),
                               &reading, err);

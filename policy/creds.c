@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/creds.h"
 
+#include <strings.h>
+
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "manifests/reference.h"
-#include "policy/expand.h"
+#include "policy/render.h"
 
 #define CREDS_MAX 10000
+
+/* One entry while it is read. */
+struct entry {
+    struct rf_host host;
+    struct rf_creds_text text;
+};
+#define HOST(member) offsetof(struct entry, host.member)
+#define TEXT(member) offsetof(struct entry, text.member)
 
 /* A text in which templates are expanded; never shown in a message, it may be a password. */
 static int set_template(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
@@ -18,7 +29,7 @@ static int set_template(const struct rf_yaml_reader *r, const struct rf_yaml_nod
     int rc = rf_yaml_text(r->doc, value, r->key, &text, err);
     if (rc < 0)
         return rc;
-    if (rf_expand(text, NULL, 0, &expanded, &cause) < 0)
+    if (rf_render(text, NULL, &expanded, &cause) < 0)
         return rf_yaml_fail(r->doc, value, err, "%s: %s", r->key, cause.msg);
     rf_wipe_freep(out);
     *out = expanded;
@@ -34,7 +45,7 @@ static int set_tls(const struct rf_yaml_reader *r, const struct rf_yaml_node *va
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
-        if (strcmp(text, names[i]) != 0)
+        if (strcasecmp(text, names[i]) != 0)
             continue;
         *(enum rf_tls *)field = (enum rf_tls)i;
         return 0;
@@ -46,10 +57,15 @@ static int set_seconds(const struct rf_yaml_reader *r, const struct rf_yaml_node
                        void *field, struct rf_err *err)
 {
     uint64_t ns = 0;
-    int rc = rf_yaml_duration(r->doc, value, r->key, &ns, err);
-    if (rc == 0)
-        *(uint64_t *)field = ns / 1000000000u;
-    return rc;
+    /* Upstream's files can only say it as a number of nanoseconds. */
+    if (value->kind != RF_YAML_SCALAR ||
+        rf_parse_u64(rf_slice_str(value->text), INT64_MAX, &ns, NULL) < 0) {
+        int rc = rf_yaml_duration(r->doc, value, r->key, &ns, err);
+        if (rc < 0)
+            return rc;
+    }
+    *(uint64_t *)field = ns / 1000000000u;
+    return 0;
 }
 
 /* The setters below take the whole host. */
@@ -101,68 +117,92 @@ static int set_api_opts(const struct rf_yaml_reader *r, const struct rf_yaml_nod
     return 0;
 }
 
-static int set_scheme(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
-                      struct rf_err *err)
-{
-    struct rf_host *h = field;
-    const char *text = NULL;
-    int rc = rf_yaml_text(r->doc, value, r->key, &text, err);
-    if (rc < 0 || strcmp(text, "http") != 0)
-        return rc;
-    rf_log(RF_LOG_WARN, "Scheme is deprecated, use \"tls: disabled\" instead", "registry",
-           h->name != NULL ? h->name : "", NULL);
-    if (h->tls == RF_TLS_UNSET)
-        h->tls = RF_TLS_DISABLED;
-    return 0;
-}
-
 static const struct rf_yaml_field fields[] = {
-    { "registry", set_template, offsetof(struct rf_host, name), NULL },
-    { "hostname", rf_yaml_set_string, offsetof(struct rf_host, hostname), NULL },
-    { "user", set_template, offsetof(struct rf_host, user), NULL },
-    { "pass", set_template, offsetof(struct rf_host, pass), NULL },
-    { "token", set_template, offsetof(struct rf_host, token), NULL },
-    { "credHelper", rf_yaml_set_string, offsetof(struct rf_host, cred_helper), NULL },
-    { "credExpire", set_seconds, offsetof(struct rf_host, cred_expire_s), NULL },
-    { "credHost", rf_yaml_set_string, offsetof(struct rf_host, cred_host), NULL },
-    { "tls", set_tls, offsetof(struct rf_host, tls), NULL },
-    { "regcert", set_template, offsetof(struct rf_host, ca_pem), NULL },
-    { "clientCert", set_template, offsetof(struct rf_host, client_cert_pem), NULL },
-    { "clientKey", set_template, offsetof(struct rf_host, client_key_pem), NULL },
-    { "pathPrefix", rf_yaml_set_string, offsetof(struct rf_host, path_prefix), NULL },
-    { "mirrors", set_mirrors, 0, NULL },
-    { "priority", rf_yaml_set_count, offsetof(struct rf_host, priority), NULL },
-    { "repoAuth", set_repo_auth, 0, NULL },
-    { "api", NULL, 0, NULL }, /* deprecated upstream, without meaning */
-    { "apiOpts", set_api_opts, 0, NULL },
-    { "blobChunk", rf_yaml_set_i64, offsetof(struct rf_host, blob_chunk), NULL },
-    { "blobMax", rf_yaml_set_i64, offsetof(struct rf_host, blob_max), NULL },
-    { "reqPerSec", rf_yaml_set_double, offsetof(struct rf_host, req_per_sec), NULL },
-    { "reqConcurrent", rf_yaml_set_count, offsetof(struct rf_host, req_concurrent), NULL },
-    { "scheme", set_scheme, 0, NULL },
+    { "registry", set_template, TEXT(registry), NULL },
+    { "hostname", rf_yaml_set_string, HOST(hostname), NULL },
+    { "user", set_template, HOST(user), NULL },
+    { "pass", set_template, HOST(pass), NULL },
+    { "token", set_template, HOST(token), NULL },
+    { "credHelper", rf_yaml_set_string, HOST(cred_helper), NULL },
+    { "credExpire", set_seconds, HOST(cred_expire_s), NULL },
+    { "credHost", rf_yaml_set_string, HOST(cred_host), NULL },
+    { "tls", set_tls, HOST(tls), NULL },
+    { "regcert", set_template, HOST(ca_pem), NULL },
+    { "clientCert", set_template, HOST(client_cert_pem), NULL },
+    { "clientKey", set_template, HOST(client_key_pem), NULL },
+    { "pathPrefix", rf_yaml_set_string, HOST(path_prefix), NULL },
+    { "mirrors", set_mirrors, offsetof(struct entry, host), NULL },
+    { "priority", rf_yaml_set_count, HOST(priority), NULL },
+    { "repoAuth", set_repo_auth, offsetof(struct entry, host), NULL },
+    { "api", rf_yaml_set_string, TEXT(api), NULL },
+    { "apiOpts", set_api_opts, offsetof(struct entry, host), NULL },
+    { "blobChunk", rf_yaml_set_i64, HOST(blob_chunk), NULL },
+    { "blobMax", rf_yaml_set_i64, HOST(blob_max), NULL },
+    { "reqPerSec", rf_yaml_set_double, HOST(req_per_sec), NULL },
+    { "reqConcurrent", rf_yaml_set_count, HOST(req_concurrent), NULL },
+    { "scheme", rf_yaml_set_string, TEXT(scheme), NULL },
 };
+
+const struct rf_yaml_field *rf_creds_fields(size_t *n)
+{
+    *n = RF_ARRAY_LEN(fields);
+    return fields;
+}
 
 /* One name for the registry, checked: an entry that no reference can mean is a mistake. */
 static int check_name(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
-                      const char *path, struct rf_host *h, struct rf_err *err)
+                      const char *path, struct entry *e, struct rf_err *err)
 {
-    if (h->name == NULL || h->name[0] == '\0')
+    const char *text = e->text.registry;
+    if (text == NULL || text[0] == '\0')
         return rf_yaml_fail(r->doc, node, err, "%s.registry: missing", path);
     struct rf_err cause = RF_ERR_INIT;
-    char *name = NULL;
-    if (rf_ref_parse_registry(h->name, &name, &cause) < 0)
+    if (rf_ref_parse_registry(text, &e->host.name, &cause) < 0)
         return rf_yaml_fail(r->doc, rf_yaml_get(node, "registry"), err, "%s.registry: %s", path,
                             cause.msg);
-    free(h->name);
-    h->name = name;
     return 0;
 }
 
-static int read_host(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
-                     const char *path, struct rf_host *h, struct rf_err *err)
+static void check_scheme(struct entry *e)
 {
-    int rc = rf_yaml_read_map(r, node, path, fields, RF_ARRAY_LEN(fields), h, err);
-    return rc < 0 ? rc : check_name(r, node, path, h, err);
+    if (e->text.scheme == NULL || e->text.scheme[0] == '\0')
+        return;
+    rf_log(RF_LOG_WARN, "Scheme is deprecated, for http set TLS to disabled", "name", e->host.name,
+           NULL);
+    if (strcmp(e->text.scheme, "http") == 0 && e->host.tls == RF_TLS_UNSET)
+        e->host.tls = RF_TLS_DISABLED;
+}
+
+static void text_release(struct rf_creds_text *t)
+{
+    free(t->registry);
+    free(t->api);
+    free(t->scheme);
+}
+
+static void entry_release(struct entry *e)
+{
+    rf_host_release(&e->host);
+    text_release(&e->text);
+}
+
+/* Onto the end of the list, which has room. */
+static int read_entry(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                      const char *path, struct rf_creds *c, struct rf_err *err)
+{
+    RF_CLEANUP(entry_release) struct entry e = { .text = { NULL, NULL, NULL } };
+    rf_host_init(&e.host);
+    int rc = rf_yaml_read_map(r, node, path, fields, RF_ARRAY_LEN(fields), &e, err);
+    if (rc == 0)
+        rc = check_name(r, node, path, &e, err);
+    if (rc < 0)
+        return rc;
+    check_scheme(&e);
+    c->list[c->n] = e.host;
+    c->texts[c->n++] = e.text;
+    rf_host_init(&e.host);
+    e.text = (struct rf_creds_text){ NULL, NULL, NULL };
+    return 0;
 }
 
 static void creds_move(struct rf_creds *from, struct rf_creds *to)
@@ -181,11 +221,11 @@ int rf_creds_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *valu
         return rf_yaml_fail(r->doc, value, err, "%s: more than %d entries", r->key, CREDS_MAX);
     RF_CLEANUP(rf_creds_release) struct rf_creds c = { 0 };
     c.list = rf_xcalloc((size_t)value->n + 1, sizeof(*c.list));
+    c.texts = rf_xcalloc((size_t)value->n + 1, sizeof(*c.texts));
     for (uint32_t i = 0; i < value->n; i++) {
         char path[64];
         (void)snprintf(path, sizeof(path), "%s[%u]", r->key, i);
-        rf_host_init(&c.list[c.n++]);
-        int rc = read_host(r, value->items[i], path, &c.list[i], err);
+        int rc = read_entry(r, value->items[i], path, &c, err);
         if (rc < 0)
             return rc;
     }
@@ -195,9 +235,12 @@ int rf_creds_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *valu
 
 void rf_creds_release(struct rf_creds *c)
 {
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
         rf_host_release(&c->list[i]);
+        text_release(&c->texts[i]);
+    }
     free(c->list);
+    free(c->texts);
     *c = (struct rf_creds){ 0 };
 }
 

@@ -6,8 +6,14 @@
 #include "policy/yaml.h"
 #include "regclient/hosts.h"
 
+/* What an entry says that its rf_host cannot hold; NULL where it says nothing. */
+struct rf_creds_text {
+    char *registry;     /* as written, templates expanded */
+    char *api, *scheme; /* old, without meaning but for scheme: http */
+};
 struct rf_creds {
     struct rf_host *list;
+    struct rf_creds_text *texts; /* one for each of the list */
     size_t n;
 };
 void rf_creds_release(struct rf_creds *c); /* wipes the secrets */
@@ -16,5 +22,8 @@ rf_yaml_setter rf_creds_set;
 /* Merges them all, in order. */
 RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts,
                                struct rf_err *err);
+
+/* The keys of an entry. */
+const struct rf_yaml_field *rf_creds_fields(size_t *n);
 
 #endif

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "manifests/media_type.h"
-#include "policy/expand.h"
+#include "policy/object_step.h"
+#include "policy/render.h"
+#include "policy/schedule.h"
 #include "policy/semver.h"
 #include "policy/target_path.h"
 
@@ -304,6 +306,18 @@ static const struct rf_yaml_field step_fields[] = {
     { "platforms", rf_yaml_set_list, offsetof(struct rf_step, platforms), NULL },
 };
 
+const struct rf_yaml_field *rf_step_fields(size_t *n)
+{
+    *n = RF_ARRAY_LEN(step_fields);
+    return step_fields;
+}
+
+const struct rf_yaml_field *rf_step_defaults_fields(size_t *n)
+{
+    *n = RF_ARRAY_LEN(default_fields);
+    return default_fields;
+}
+
 int rf_step_defaults_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                          void *field, struct rf_err *err)
 {
@@ -406,20 +420,14 @@ static int expand_texts(const struct rf_yaml_reader *r, const struct rf_yaml_nod
                   { "referrerSource", &s->s.referrer_source },
                   { "target", &s->target },
                   { "referrerTarget", &s->s.referrer_target } };
+    const struct rf_step_object object = { .step = s, .ref = NULL };
+    const struct rf_value data = rf_step_object_value(&object);
     for (size_t i = 0; i < RF_ARRAY_LEN(texts); i++) {
-        if (*texts[i].text == NULL || !rf_expand_needed(*texts[i].text))
+        if (*texts[i].text == NULL || !rf_render_needed(*texts[i].text))
             continue;
-        const struct rf_expand_var vars[] = { { ".Sync.Source", s->source },
-                                              { ".Sync.Target", s->target },
-                                              { ".Sync.Type", s->type_text },
-                                              { ".Sync.ReferrerSource", s->s.referrer_source },
-                                              { ".Sync.ReferrerTarget", s->s.referrer_target },
-                                              { ".Sync.Platform", s->platform },
-                                              { ".Sync.Backup", s->s.backup },
-                                              { ".Sync.Schedule", s->s.schedule } };
         char *expanded = NULL;
         struct rf_err cause = RF_ERR_INIT;
-        if (rf_expand(*texts[i].text, vars, RF_ARRAY_LEN(vars), &expanded, &cause) < 0)
+        if (rf_render(*texts[i].text, &data, &expanded, &cause) < 0)
             return rf_yaml_fail(r->doc, at(node, texts[i].key), err, "%s.%s: %s", path,
                                 texts[i].key, cause.msg);
         free(*texts[i].text);
@@ -490,6 +498,10 @@ static int check_step(const struct rf_yaml_reader *r, const struct rf_yaml_node 
         return rf_yaml_fail(r->doc, at(node, "source"), err, "%s.source: %s", path, cause.msg);
     if (check_target(s, &cause) < 0)
         return rf_yaml_fail(r->doc, at(node, "target"), err, "%s.target: %s", path, cause.msg);
+    if (s->s.schedule != NULL && rf_schedule_check(s->s.schedule, &cause) < 0)
+        return rf_yaml_fail(r->doc, at(node, "schedule"), err, "%s.schedule: %s", path, cause.msg);
+    if (s->s.backup != NULL && rf_render_check(s->s.backup, &cause) < 0)
+        return rf_yaml_fail(r->doc, at(node, "backup"), err, "%s.backup: %s", path, cause.msg);
     return check_platforms(r, node, s, err);
 }
 

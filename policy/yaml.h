@@ -103,12 +103,21 @@ void rf_yaml_list_release(struct rf_yaml_list *l);
 void rf_yaml_list_move(struct rf_yaml_list *from, struct rf_yaml_list *to);
 void rf_yaml_list_copy(const struct rf_yaml_list *from, struct rf_yaml_list *to);
 
+/* Unknown keys that were warned of. A map that is merged in many places is told of once, and a file full of them only so far. */
+#define RF_YAML_TOLD_MAX 50
+struct rf_yaml_told {
+    const struct rf_yaml_node *keys[RF_YAML_TOLD_MAX];
+    size_t n;
+    bool more;
+};
+
 struct rf_yaml_reader {
     const struct rf_yaml *doc;
     bool
-        strict; /* unknown keys are refused, else passed over; keys that begin with x- are always passed over */
-    const char *key; /* set for setters: the dotted name of the value for messages */
-    void *ctx;       /* the caller's, for its own setters */
+        strict; /* unknown keys are refused, else warned of; keys that begin with x- are always passed over */
+    struct rf_yaml_told *told; /* NULL: no warnings */
+    const char *key;           /* set for setters: the dotted name of the value for messages */
+    void *ctx;                 /* the caller's, for its own setters */
 };
 
 /* Sets one member of the target; `field` points into it. Never called with a null value: that leaves the member unset. */
@@ -124,8 +133,8 @@ struct rf_yaml_field {
 };
 
 /*
- * Reads a map by its table of fields; `path` is where it stands ("sync[2]", "" at the top). A null node is an empty map. In a strict reader
- * an unknown key is refused with its line and column and the known key that is nearest.
+ * Reads a map by its table of fields; `path` is where it stands ("sync[2]", "" at the top). A null node is an empty map. An unknown key is refused,
+ * or warned of, with its line and column and the known key that is nearest.
  */
 RF_MUST_USE int rf_yaml_read_map(const struct rf_yaml_reader *r, const struct rf_yaml_node *map,
                                  const char *path, const struct rf_yaml_field *fields, size_t n,

@@ -319,16 +319,55 @@ struct table {
     void *target;
 };
 
+/* Whether the key is new and there is room to tell of it. */
+static bool tell_once(struct rf_yaml_told *told, const struct rf_yaml_node *key)
+{
+    if (told == NULL || told->more)
+        return false;
+    for (size_t i = 0; i < told->n; i++) {
+        if (told->keys[i] == key)
+            return false;
+    }
+    told->more = told->n == RF_YAML_TOLD_MAX;
+    if (told->more)
+        rf_log(RF_LOG_WARN, "More unknown keys in the configuration are not listed", NULL);
+    else
+        told->keys[told->n++] = key;
+    return !told->more;
+}
+
+static void warn(const struct rf_yaml_reader *r, const struct table *t,
+                 const struct rf_yaml_node *key, const char *msg, const char *label,
+                 const char *meant)
+{
+    if (!tell_once(r->told, key))
+        return;
+    RF_CLEANUP(rf_freep)
+    char *at = rf_xasprintf("%s:%u:%u", rf_yaml_name(r->doc), key->line, key->column);
+    RF_CLEANUP(rf_freep) char *s = shown(key->text);
+    rf_log(RF_LOG_WARN, msg, "at", at, "in", t->path[0] != '\0' ? t->path : "the document", "key",
+           s, meant != NULL ? label : NULL, meant, NULL);
+}
+
+static int refuse(const struct rf_yaml_reader *r, const struct table *t,
+                  const struct rf_yaml_node *key, const char *meant, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *s = shown(key->text);
+    int rc = rf_yaml_fail(r->doc, key, err, "unknown key \"%s\"%s%s", s,
+                          t->path[0] != '\0' ? " in " : "", t->path);
+    return meant != NULL ? rf_hint(err, rc, "did you mean \"%s\"?", meant) : rc;
+}
+
 static int unknown(const struct rf_yaml_reader *r, const struct table *t,
                    const struct rf_yaml_node *key, struct rf_err *err)
 {
-    if (!r->strict || strncmp(key->text, "x-", 2) == 0)
+    if (strncmp(key->text, "x-", 2) == 0)
         return 0;
-    RF_CLEANUP(rf_freep) char *s = shown(key->text);
     const char *near = nearest(key->text, t->fields, t->n);
-    int rc = rf_yaml_fail(r->doc, key, err, "unknown key \"%s\"%s%s", s,
-                          t->path[0] != '\0' ? " in " : "", t->path);
-    return near != NULL ? rf_hint(err, rc, "did you mean \"%s\"?", near) : rc;
+    if (r->strict)
+        return refuse(r, t, key, near, err);
+    warn(r, t, key, "Unknown key in the configuration is passed over", "nearest", near);
+    return 0;
 }
 
 /* A documented slip: refused with what is meant, or taken for it. */
@@ -337,14 +376,8 @@ static int slip(const struct rf_yaml_reader *r, const struct table *t,
 {
     const char *meant = (*f)->instead;
     if (r->strict)
-        return rf_hint(err,
-                       rf_yaml_fail(r->doc, key, err, "unknown key \"%s\"%s%s", key->text,
-                                    t->path[0] != '\0' ? " in " : "", t->path),
-                       "did you mean \"%s\"?", meant);
-    char where[PATH_MAX_TEXT];
-    (void)snprintf(where, sizeof(where), "%s:%u:%u", rf_yaml_name(r->doc), key->line, key->column);
-    rf_log(RF_LOG_WARN, "Key is misspelt in the configuration", "at", where, "key", key->text,
-           "meant", meant, NULL);
+        return refuse(r, t, key, meant, err);
+    warn(r, t, key, "Key is misspelt in the configuration", "meant", meant);
     *f = find(t->fields, t->n, meant);
     return 0;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Export and import against skopeo (and crane where installed), in the same run, on the same registries: wall time, CPU time, peak
-memory, bytes, requests. `./dev bench` runs it; `./dev bench --only big,small,nothing,memory,wrongbase` takes parts; --quick is a short run.
+Export, import and copy against skopeo (and crane where installed), in the same run, on the same registries: wall time, CPU time, peak
+memory, bytes, requests; and how fast a program starts, against curl. `./dev bench` runs it; `./dev bench
+--only big,small,nothing,copy,startup,memory,wrongbase` takes parts; --quick is a short run.
 """
 import argparse
 import glob
@@ -10,7 +11,9 @@ import json
 import os
 import shlex
 import shutil
+import statistics
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -192,6 +195,45 @@ class Bench:
         result = self.run(self.apply_command(self.far, bundle.path))
         self.show("Nothing changed, import", [Line("regimport apply", result, len(self.far.requests()), 0)])
 
+    def copy(self):
+        """One image from registry to registry; the target is emptied before each run."""
+        size = (30 if self.args.quick else 150) * 1000 * 1000
+        node = images.big_image(size)
+        images.push(self.source.client, "big/image", "v1", node)
+        near, far = ("%s/big/image:v1" % r.host for r in (self.source, self.far))
+        times = 1 if self.args.quick else 5
+
+        def empty():
+            self.empty_registry("far")
+
+        ours = self.measured("regctl image copy", [harness.program("regctl"), "image", "copy", "--host", self.source.host_flag(),
+                                                   "--host", self.far.host_flag(), near, far], self.far, None, empty, times)
+        harness_check(self.far, "big/image", "v1", node)
+        lines = [ours, self.measured("skopeo copy docker:// docker://", ["skopeo", "copy", "--src-tls-verify=false", "--dest-tls-verify=false",
+                                                                         "docker://" + near, "docker://" + far], self.far, None, empty, times)]
+        if shutil.which("crane"):
+            lines.append(self.measured("crane copy", ["crane", "copy", "--insecure", near, far], self.far, None, empty, times))
+        self.show("Copy of one image of %d MB between registries" % (size // 1000000), lines, "wanted: wall <= 1, CPU < 1, under 16 MiB")
+
+    def startup(self):
+        """The medians of many starts, taken in turns so that whatever else the machine does meets both."""
+        commands = [[harness.program("regctl"), "version"], [shutil.which("curl"), "--version"]]
+        if not commands[1][0]:
+            print("\nStart-up: there is no curl to compare with")
+            return
+        seen = [[], []]
+        for _ in range(40 if self.args.quick else 400):
+            for times, argv in zip(seen, commands):
+                begun = time.perf_counter()
+                pid = os.posix_spawn(argv[0], argv, self.env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+                if os.waitpid(pid, 0)[1] != 0:
+                    sys.exit("bench: %s fails" % " ".join(argv))
+                times.append(time.perf_counter() - begun)
+        ours, peer = (statistics.median(times) * 1000 for times in seen)
+        print("\nStart-up, median of %d starts\n  regctl version %.2f ms, curl --version %.2f ms: ratio %.2f   wanted: <= 0.8" % (
+            len(seen[0]), ours, peer, ours / peer))
+        self.report["Start-up"] = {"regctl version_ms": round(ours, 2), "curl --version_ms": round(peer, 2), "ratio": round(ours / peer, 2)}
+
     def synthetic(self, *options):
         process = harness.start_process([sys.executable, os.path.join(HERE, "synthetic_registry.py"), *options], stdout=-1)
         port = int(process.stdout.readline())
@@ -243,7 +285,7 @@ def harness_check(registry, repository, tag, node):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="big,small,nothing,memory,wrongbase")
+    parser.add_argument("--only", default="big,small,nothing,copy,startup,memory,wrongbase")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     with harness.Workspace("bench") as work:

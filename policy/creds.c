@@ -169,8 +169,10 @@ static void check_scheme(struct entry *e)
         return;
     rf_log(RF_LOG_WARN, "Scheme is deprecated, for http set TLS to disabled", "name", e->host.name,
            NULL);
-    if (strcmp(e->text.scheme, "http") == 0 && e->host.tls == RF_TLS_UNSET)
+    if (strcmp(e->text.scheme, "http") == 0 && e->host.tls == RF_TLS_UNSET) {
         e->host.tls = RF_TLS_DISABLED;
+        e->text.scheme_tls = true;
+    }
 }
 
 static void text_release(struct rf_creds_text *t)
@@ -190,7 +192,7 @@ static void entry_release(struct entry *e)
 static int read_entry(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
                       const char *path, struct rf_creds *c, struct rf_err *err)
 {
-    RF_CLEANUP(entry_release) struct entry e = { .text = { NULL, NULL, NULL } };
+    RF_CLEANUP(entry_release) struct entry e = { .text = { NULL, NULL, NULL, false } };
     rf_host_init(&e.host);
     int rc = rf_yaml_read_map(r, node, path, fields, RF_ARRAY_LEN(fields), &e, err);
     if (rc == 0)
@@ -201,7 +203,7 @@ static int read_entry(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     c->list[c->n] = e.host;
     c->texts[c->n++] = e.text;
     rf_host_init(&e.host);
-    e.text = (struct rf_creds_text){ NULL, NULL, NULL };
+    e.text = (struct rf_creds_text){ NULL, NULL, NULL, false };
     return 0;
 }
 

@@ -10,6 +10,7 @@
 struct rf_creds_text {
     char *registry;     /* as written, templates expanded */
     char *api, *scheme; /* old, without meaning but for scheme: http */
+    bool scheme_tls;    /* it is the scheme that says whether TLS is used */
 };
 struct rf_creds {
     struct rf_host *list;

@@ -11,7 +11,6 @@
 #include "policy/target_path.h"
 
 #define LIST_MAX 10000
-#define RETRY_MIN_NS (300ull * 1000000000ull)
 
 /* ---- release ---- */
 
@@ -392,8 +391,8 @@ static void take_defaults(struct rf_step_settings *s, const struct rf_step_setti
         s->ratelimit_min = d->ratelimit_min;
     if (s->ratelimit_retry_ns == 0)
         s->ratelimit_retry_ns = d->ratelimit_retry_ns;
-    if (s->ratelimit_retry_ns < RETRY_MIN_NS)
-        s->ratelimit_retry_ns = RETRY_MIN_NS;
+    if (s->ratelimit_retry_ns < RF_STEP_RETRY_MIN_NS)
+        s->ratelimit_retry_ns = RF_STEP_RETRY_MIN_NS;
     take_media_types(s, d);
     take_hook(&s->hooks.pre, d->hooks.pre);
     take_hook(&s->hooks.post, d->hooks.post);

@@ -10,6 +10,9 @@
 #include "manifests/reference.h"
 #include "policy/name_rules.h"
 
+/* Waiting for a rate limit is never shorter. */
+#define RF_STEP_RETRY_MIN_NS (300ull * 1000000000ull)
+
 enum rf_step_type { RF_STEP_UNKNOWN = 0, RF_STEP_REGISTRY, RF_STEP_REPOSITORY, RF_STEP_IMAGE };
 
 struct rf_referrer_filter {

@@ -4,6 +4,7 @@
 #include "policy/object_host.h"
 #include "regclient/regctl_file.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -41,19 +42,18 @@ static int run_set(const struct rf_env *env, void *ctx, int argc, char **argv, s
 
 #define AT(field) offsetof(struct options, field)
 static const struct rf_opt get_opts[] = {
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", "form of the output", "{{printPretty .}}",
-      0 },
+    REGCTL_FORMAT(AT(format), "form of the output", "{{printPretty .}}"),
 };
 static const struct rf_opt set_opts[] = {
-    { "blob-limit", 0, RF_OPT_INT, AT(blob_limit), "BYTES",
-      "largest part of an upload that is held in memory", NULL, 0 },
-    { "default-cred-helper", 0, RF_OPT_STRING, AT(default_cred_helper), "PROGRAM",
-      "credential helper of all registries that have none of their own, by its whole name", NULL,
-      0 },
-    { "docker-cert", 0, RF_OPT_FLAG, AT(docker_cert), NULL,
-      "use the certificates in Docker's folder (=false: do not)", NULL, 0 },
-    { "docker-cred", 0, RF_OPT_FLAG, AT(docker_cred), NULL,
-      "use the logins that Docker stored (=false: do not)", NULL, 0 },
+    REGCTL_INT("blob-limit", AT(blob_limit), "BYTES",
+               "largest part of an upload that is held in memory", NULL),
+    REGCTL_TEXT(
+        "default-cred-helper", AT(default_cred_helper), "PROGRAM",
+        "credential helper of all registries that have none of their own, by its whole name"),
+    REGCTL_FLAG("docker-cert", AT(docker_cert),
+                "use the certificates in Docker's folder (=false: do not)"),
+    REGCTL_FLAG("docker-cred", AT(docker_cred),
+                "use the logins that Docker stored (=false: do not)"),
 };
 
 static const struct rf_cmd commands[] = {

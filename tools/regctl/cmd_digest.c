@@ -4,6 +4,7 @@
 #include "policy/object.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/input.h"
+#include "tools/regctl/rows.h"
 
 struct options {
     const char *algorithm, *format;
@@ -34,8 +35,7 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
 static const struct rf_opt opts[] = {
     { "algorithm", 0, RF_OPT_STRING, offsetof(struct options, algorithm), "sha256|sha512",
       "which digest", "sha256", 0 },
-    { "format", 0, RF_OPT_STRING, offsetof(struct options, format), "TEMPLATE",
-      "form of the output", "{{.String}}", 0 },
+    REGCTL_FORMAT(offsetof(struct options, format), "form of the output", "{{.String}}"),
 };
 
 const struct rf_cmd *regctl_digest_cmd(void)

@@ -4,101 +4,89 @@
 #include "manifests/media_type.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/image.h"
+#include "tools/regctl/rows.h"
 
 #define AT(field) offsetof(struct image_options, field)
-#define PLATFORM_ROW(text)                                                      \
-    {                                                                           \
-        "platform", 'p', RF_OPT_STRING, AT(platform), "PLATFORM", text, NULL, 0 \
-    }
-#define FORMAT_ROW(text, dflt)                                            \
-    {                                                                     \
-        "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", text, dflt, 0 \
-    }
 
 static const struct rf_opt check_base_opts[] = {
-    { "base", 0, RF_OPT_STRING, AT(base), "IMAGE",
-      "the base image with its tag, instead of the one that the annotations name", NULL, 0 },
-    { "digest", 0, RF_OPT_STRING, AT(digest), "DIGEST",
-      "the digest that the base had; it alone decides then", NULL, 0 },
-    { "no-config", 0, RF_OPT_FLAG, AT(no_config), NULL,
-      "compare layers only, not the history in the configurations", NULL, 0 },
-    PLATFORM_ROW("of indexes, only this platform (linux/amd64, local)"),
-    { "quiet", 0, RF_OPT_FLAG, AT(quiet), NULL, "print nothing, the exit status says it", NULL, 0 },
+    REGCTL_TEXT("base", AT(base), "IMAGE",
+                "the base image with its tag, instead of the one that the annotations name"),
+    REGCTL_TEXT("digest", AT(digest), "DIGEST",
+                "the digest that the base had; it alone decides then"),
+    REGCTL_FLAG("no-config", AT(no_config),
+                "compare layers only, not the history in the configurations"),
+    REGCTL_PLATFORM(AT(platform), "of indexes, only this platform (linux/amd64, local)"),
+    REGCTL_FLAG("quiet", AT(quiet), "print nothing, the exit status says it"),
 };
 static const struct rf_opt copy_opts[] = {
-    { "digest-tags", 0, RF_OPT_FLAG, AT(digest_tags), NULL,
-      "take along tags of the form sha256-<digest>.suffix", NULL, 0 },
-    { "fast", 0, RF_OPT_FLAG, AT(fast), NULL,
-      "the same digest at the target is enough: referrers and digest tags are not looked at then; goes before --force-recursive",
-      NULL, 0 },
-    { "force-recursive", 0, RF_OPT_FLAG, AT(force), NULL,
-      "look at every manifest and blob, and repair what is missing", NULL, 0 },
-    FORMAT_ROW(
+    REGCTL_DIGEST_TAGS(AT(digest_tags)),
+    REGCTL_FLAG(
+        "fast", AT(fast),
+        "the same digest at the target is enough: referrers and digest tags are not looked at then; goes before --force-recursive"),
+    REGCTL_FLAG("force-recursive", AT(force),
+                "look at every manifest and blob, and repair what is missing"),
+    REGCTL_FORMAT(
+        AT(format),
         "form of the output, by default the target's name; {{.Result}} is what was done ({{.Result.BytesMoved}})",
         NULL),
-    { "include-external", 0, RF_OPT_FLAG, AT(include_external), NULL,
-      "take along layers that have URLs of their own", NULL, 0 },
-    PLATFORM_ROW("of an index, only the image for this platform (linux/amd64, local)"),
+    REGCTL_INCLUDE_EXTERNAL(AT(include_external)),
+    REGCTL_PLATFORM(AT(platform),
+                    "of an index, only the image for this platform (linux/amd64, local)"),
     { "platforms", 0, RF_OPT_LIST, AT(platforms), "PLATFORM",
       "of an index, only the images for these platforms; the index stays as it is, which many registries refuse",
       NULL, RF_OPT_HIDDEN },
-    { "prune", 0, RF_OPT_FLAG, AT(prune), NULL,
-      "with --platforms PLATFORM (may be repeated): push a new index that lists only those; its digest is another one",
-      NULL, 0 },
-    { "referrers", 0, RF_OPT_FLAG, AT(referrers), NULL,
-      "take along what refers to the image: signatures, SBOMs, attestations", NULL, 0 },
-    { "referrers-src", 0, RF_OPT_STRING, AT(referrers_src), "REPOSITORY",
-      "where the referrers are, when not with the image", NULL, 0 },
-    { "referrers-tgt", 0, RF_OPT_STRING, AT(referrers_tgt), "REPOSITORY",
-      "where the referrers go, when not with the image", NULL, 0 },
-    { "verify", 0, RF_OPT_FLAG, AT(verify), NULL,
-      "read every manifest back from the target and compare", NULL, 0 },
+    REGCTL_FLAG(
+        "prune", AT(prune),
+        "with --platforms PLATFORM (may be repeated): push a new index that lists only those; its digest is another one"),
+    REGCTL_FLAG("referrers", AT(referrers),
+                "take along what refers to the image: signatures, SBOMs, attestations"),
+    REGCTL_TEXT("referrers-src", AT(referrers_src), "REPOSITORY",
+                "where the referrers are, when not with the image"),
+    REGCTL_TEXT("referrers-tgt", AT(referrers_tgt), "REPOSITORY",
+                "where the referrers go, when not with the image"),
+    REGCTL_VERIFY(AT(verify)),
 };
 static const struct rf_opt create_opts[] = {
-    { "annotation", 0, RF_OPT_LIST, AT(annotations), "NAME=VALUE",
-      "annotation of the manifest; may be repeated", NULL, 0 },
-    { "by-digest", 0, RF_OPT_FLAG, AT(by_digest), NULL, "push without tag, and print the digest",
-      NULL, 0 },
-    { "created", 0, RF_OPT_STRING, AT(created), "now|TIME", "time of creation, now or RFC 3339",
-      NULL, 0 },
-    FORMAT_ROW("form of the output ({{.Manifest}})", NULL),
-    { "label", 0, RF_OPT_LIST, AT(labels), "NAME=VALUE",
-      "label of the configuration; may be repeated", NULL, 0 },
+    REGCTL_LIST("annotation", AT(annotations), "NAME=VALUE",
+                "annotation of the manifest; may be repeated"),
+    REGCTL_BY_DIGEST(AT(by_digest)),
+    REGCTL_TEXT("created", AT(created), "now|TIME", "time of creation, now or RFC 3339"),
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Manifest}})", NULL),
+    REGCTL_LIST("label", AT(labels), "NAME=VALUE", "label of the configuration; may be repeated"),
     { "media-type", 0, RF_OPT_STRING, AT(media_type), "TYPE",
       "of the manifest: OCI's, or application/vnd.docker.distribution.manifest.v2+json",
       RF_MT_OCI_MANIFEST, 0 },
-    { "platform", 0, RF_OPT_STRING, AT(platform), "PLATFORM", "platform of the image", NULL, 0 },
+    REGCTL_TEXT("platform", AT(platform), "PLATFORM", "platform of the image"),
 };
 static const struct rf_opt export_opts[] = {
-    { "compress", 0, RF_OPT_FLAG, AT(compress), NULL,
-      "gzip around the tar; layers are compressed already", NULL, 0 },
-    { "name", 0, RF_OPT_STRING, AT(name), "IMAGE",
-      "name of the image in the tar, as docker load shows it", NULL, 0 },
-    PLATFORM_ROW("of an index, only the image for this platform (linux/amd64, local)"),
-    { "with", 0, RF_OPT_LIST, AT(more), "IMAGE", "a further image in the same tar; may be repeated",
-      NULL, 0 },
-    { "include-external", 0, RF_OPT_FLAG, AT(include_external), NULL,
-      "take along layers that have URLs of their own", NULL, 0 },
+    REGCTL_FLAG("compress", AT(compress), "gzip around the tar; layers are compressed already"),
+    REGCTL_TEXT("name", AT(name), "IMAGE", "name of the image in the tar, as docker load shows it"),
+    REGCTL_PLATFORM(AT(platform),
+                    "of an index, only the image for this platform (linux/amd64, local)"),
+    REGCTL_LIST("with", AT(more), "IMAGE", "a further image in the same tar; may be repeated"),
+    REGCTL_INCLUDE_EXTERNAL(AT(include_external)),
 };
 static const struct rf_opt get_file_opts[] = {
-    FORMAT_ROW("form of the output ({{.Header}}, and {{.Reader}} for the content)", NULL),
-    PLATFORM_ROW("of an index, the image for this platform (default local)"),
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Header}}, and {{.Reader}} for the content)",
+                  NULL),
+    REGCTL_PLATFORM(AT(platform), "of an index, the image for this platform (default local)"),
 };
 static const struct rf_opt import_opts[] = {
-    { "name", 0, RF_OPT_STRING, AT(name), "NAME", "which image or tag, when the tar has several",
-      NULL, 0 },
-    { "verify", 0, RF_OPT_FLAG, AT(verify), NULL,
-      "read every manifest back from the target and compare", NULL, 0 },
+    REGCTL_TEXT("name", AT(name), "NAME", "which image or tag, when the tar has several"),
+    REGCTL_VERIFY(AT(verify)),
 };
 static const struct rf_opt inspect_opts[] = {
-    FORMAT_ROW(
+    REGCTL_FORMAT(
+        AT(format),
         "form of the output; raw-body is the configuration as it is, raw-headers and raw are known, too",
         "{{printPretty .}}"),
-    PLATFORM_ROW("of an index, the image for this platform (default local)"),
+    REGCTL_PLATFORM(AT(platform), "of an index, the image for this platform (default local)"),
 };
 static const struct rf_opt ratelimit_opts[] = {
-    FORMAT_ROW("form of the output ({{.Remain}}, {{.Limit}}, {{.Reset}}, {{.Set}}, {{.Policies}})",
-               "{{printPretty .}}"),
+    REGCTL_FORMAT(
+        AT(format),
+        "form of the output ({{.Remain}}, {{.Limit}}, {{.Reset}}, {{.Set}}, {{.Policies}})",
+        "{{printPretty .}}"),
 };
 
 enum {

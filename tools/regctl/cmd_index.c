@@ -8,6 +8,7 @@
 #include "regclient/index_build.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/input.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -286,62 +287,38 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
 /* ---- the rows ---- */
 
 #define AT(field) offsetof(struct options, field)
-#define ENTRY_ROWS                                                                             \
-    { "desc-annotation",                                                                       \
-      0,                                                                                       \
-      RF_OPT_LIST,                                                                             \
-      AT(desc_annotations),                                                                    \
-      "NAME=VALUE",                                                                            \
-      "annotation of the new entries; may be repeated",                                        \
-      NULL,                                                                                    \
-      0 },                                                                                     \
-        { "desc-platform",                                                                     \
-          0,                                                                                   \
-          RF_OPT_STRING,                                                                       \
-          AT(desc_platform),                                                                   \
-          "PLATFORM",                                                                          \
-          "platform of the new entries, instead of their images'",                             \
-          NULL,                                                                                \
-          0 },                                                                                 \
-        { "digest",    0,        RF_OPT_LIST,                                                  \
-          AT(digests), "DIGEST", "a manifest of the same repository; may be repeated",         \
-          NULL,        0 },                                                                    \
-        { "digest-tags", 0,                                                                    \
-          RF_OPT_FLAG,   AT(digest_tags),                                                      \
-          NULL,          "take along tags of the form sha256-<digest>.suffix",                 \
-          NULL,          0 },                                                                  \
-        { "platform",    0,          RF_OPT_LIST,                                              \
-          AT(platforms), "PLATFORM", "of the references, only images for it; may be repeated", \
-          NULL,          0 },                                                                  \
-        { "ref",    0,       RF_OPT_LIST,                                                      \
-          AT(refs), "IMAGE", "an image, which is copied into the repository; may be repeated", \
-          NULL,     0 },                                                                       \
-    {                                                                                          \
-        "referrers", 0, RF_OPT_FLAG, AT(referrers), NULL,                                      \
-            "take along what refers to the images: signatures, SBOMs, attestations", NULL, 0   \
-    }
+#define ENTRY_ROWS                                                                     \
+    REGCTL_LIST("desc-annotation", AT(desc_annotations), "NAME=VALUE",                 \
+                "annotation of the new entries; may be repeated"),                     \
+        REGCTL_TEXT("desc-platform", AT(desc_platform), "PLATFORM",                    \
+                    "platform of the new entries, instead of their images'"),          \
+        REGCTL_LIST("digest", AT(digests), "DIGEST",                                   \
+                    "a manifest of the same repository; may be repeated"),             \
+        REGCTL_DIGEST_TAGS(AT(digest_tags)),                                           \
+        REGCTL_LIST("platform", AT(platforms), "PLATFORM",                             \
+                    "of the references, only images for it; may be repeated"),         \
+        REGCTL_LIST("ref", AT(refs), "IMAGE",                                          \
+                    "an image, which is copied into the repository; may be repeated"), \
+        REGCTL_FLAG("referrers", AT(referrers),                                        \
+                    "take along what refers to the images: signatures, SBOMs, attestations")
 
 static const struct rf_opt add_opts[] = { ENTRY_ROWS };
 static const struct rf_opt create_opts[] = {
-    { "annotation", 0, RF_OPT_LIST, AT(annotations), "NAME=VALUE",
-      "annotation of the index; may be repeated", NULL, 0 },
-    { "artifact-type", 0, RF_OPT_STRING, AT(artifact_type), "TYPE", "artifact type of the index",
-      NULL, 0 },
-    { "by-digest", 0, RF_OPT_FLAG, AT(by_digest), NULL, "push without tag, and print the digest",
-      NULL, 0 },
+    REGCTL_LIST("annotation", AT(annotations), "NAME=VALUE",
+                "annotation of the index; may be repeated"),
+    REGCTL_TEXT("artifact-type", AT(artifact_type), "TYPE", "artifact type of the index"),
+    REGCTL_BY_DIGEST(AT(by_digest)),
     ENTRY_ROWS,
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", "form of the output ({{.Manifest}})",
-      NULL, 0 },
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Manifest}})", NULL),
     { "media-type", 'm', RF_OPT_STRING, AT(media_type), "TYPE",
       "OCI's, or application/vnd.docker.distribution.manifest.list.v2+json", RF_MT_OCI_INDEX, 0 },
-    { "subject", 0, RF_OPT_STRING, AT(subject), "TAG|DIGEST",
-      "what the index refers to; it must be in the repository", NULL, 0 },
+    REGCTL_TEXT("subject", AT(subject), "TAG|DIGEST",
+                "what the index refers to; it must be in the repository"),
 };
 static const struct rf_opt delete_opts[] = {
-    { "digest", 0, RF_OPT_LIST, AT(digests), "DIGEST", "entries of this digest; may be repeated",
-      NULL, 0 },
-    { "platform", 0, RF_OPT_LIST, AT(platforms), "PLATFORM",
-      "entries for this platform; may be repeated", NULL, 0 },
+    REGCTL_LIST("digest", AT(digests), "DIGEST", "entries of this digest; may be repeated"),
+    REGCTL_LIST("platform", AT(platforms), "PLATFORM",
+                "entries for this platform; may be repeated"),
 };
 
 static const struct rf_cmd commands[] = {

@@ -9,6 +9,7 @@
 #include "regclient/manifest_delete.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/input.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -266,53 +267,48 @@ static int run_put(const struct rf_env *env, void *ctx, int argc, char **argv, s
 #define AT(field) offsetof(struct options, field)
 
 static const struct rf_opt delete_opts[] = {
-    { "force-tag-dereference", 0, RF_OPT_FLAG, AT(force_tag), NULL,
-      "take a tag for the digest that it points to; all tags of that image go", NULL, 0 },
-    { "ignore-missing", 0, RF_OPT_FLAG, AT(ignore_missing), NULL,
-      "what is not there counts as deleted", NULL, 0 },
-    { "referrers", 0, RF_OPT_FLAG, AT(referrers), NULL,
-      "look for a subject and keep its list of referrers right; recommended for artifacts", NULL,
-      0 },
+    REGCTL_FLAG("force-tag-dereference", AT(force_tag),
+                "take a tag for the digest that it points to; all tags of that image go"),
+    REGCTL_FLAG("ignore-missing", AT(ignore_missing), "what is not there counts as deleted"),
+    REGCTL_FLAG(
+        "referrers", AT(referrers),
+        "look for a subject and keep its list of referrers right; recommended for artifacts"),
 };
 static const struct rf_opt diff_opts[] = {
-    { "context", 0, RF_OPT_INT, AT(context), "LINES", "lines shown around a change", "3", 0 },
-    { "context-full", 0, RF_OPT_FLAG, AT(context_full), NULL, "show all lines", NULL, 0 },
+    REGCTL_INT("context", AT(context), "LINES", "lines shown around a change", "3"),
+    REGCTL_FLAG("context-full", AT(context_full), "show all lines"),
 };
-#define PLATFORM_ROW(text)                                                      \
-    {                                                                           \
-        "platform", 'p', RF_OPT_STRING, AT(platform), "PLATFORM", text, NULL, 0 \
-    }
 #define LIST_ROW                                                                                 \
     {                                                                                            \
         "list", 0, RF_OPT_FLAG, AT(list), NULL, "without effect: indexes are shown as they are", \
             NULL, RF_OPT_HIDDEN                                                                  \
     }
 static const struct rf_opt get_opts[] = {
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE",
-      "form of the output; raw-body is the manifest as it is, raw-headers and raw are known, too",
-      "{{printPretty .}}", 0 },
+    REGCTL_FORMAT(
+        AT(format),
+        "form of the output; raw-body is the manifest as it is, raw-headers and raw are known, too",
+        "{{printPretty .}}"),
     LIST_ROW,
-    PLATFORM_ROW("of an index, the image for this platform (linux/amd64, local)"),
-    { "require-list", 0, RF_OPT_FLAG, AT(require_list), NULL,
-      "fail when it is no index (deprecated)", NULL, 0 },
+    REGCTL_PLATFORM(AT(platform), "of an index, the image for this platform (linux/amd64, local)"),
+    REGCTL_FLAG("require-list", AT(require_list), "fail when it is no index (deprecated)"),
 };
 static const struct rf_opt head_opts[] = {
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE",
-      "form of the output, by default the digest; raw-headers are those of the answer", NULL, 0 },
+    REGCTL_FORMAT(AT(format),
+                  "form of the output, by default the digest; raw-headers are those of the answer",
+                  NULL),
     LIST_ROW,
-    PLATFORM_ROW(
+    REGCTL_PLATFORM(
+        AT(platform),
         "of an index, the image for this platform (linux/amd64, local); the index is fetched"),
-    { "require-digest", 0, RF_OPT_FLAG, AT(require_digest), NULL,
-      "fetch the manifest when the answer's headers have no digest", NULL, 0 },
-    { "require-list", 0, RF_OPT_FLAG, AT(require_list), NULL, "fail when it is no index", NULL, 0 },
+    REGCTL_FLAG("require-digest", AT(require_digest),
+                "fetch the manifest when the answer's headers have no digest"),
+    REGCTL_FLAG("require-list", AT(require_list), "fail when it is no index"),
 };
 static const struct rf_opt put_opts[] = {
-    { "by-digest", 0, RF_OPT_FLAG, AT(by_digest), NULL, "push without tag, and print the digest",
-      NULL, 0 },
+    REGCTL_BY_DIGEST(AT(by_digest)),
     { "content-type", 't', RF_OPT_STRING, AT(content_type), "TYPE",
       "media type, when the manifest does not say it", NULL, 0 },
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", "form of the output ({{.Manifest}})",
-      NULL, 0 },
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Manifest}})", NULL),
 };
 
 static const struct rf_cmd commands[] = {

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "policy/object.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -22,8 +23,7 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
 }
 
 static const struct rf_opt opts[] = {
-    { "format", 0, RF_OPT_STRING, offsetof(struct options, format), "TEMPLATE",
-      "form of the output", "{{.CommonName}}", 0 },
+    REGCTL_FORMAT(offsetof(struct options, format), "form of the output", "{{.CommonName}}"),
 };
 
 const struct rf_cmd *regctl_ref_cmd(void)

@@ -12,6 +12,7 @@
 #include "regclient/registry.h"
 #include "tools/common/prompt.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -314,61 +315,52 @@ static int run_set(const struct rf_env *env, void *ctx, int argc, char **argv, s
 /* ---- the rows ---- */
 
 #define AT(field) offsetof(struct options, field)
-#define TEXT_ROW(name, field, value, help)                      \
-    {                                                           \
-        name, 0, RF_OPT_STRING, AT(field), value, help, NULL, 0 \
-    }
-#define SKIP_ROW                                                                                   \
-    {                                                                                              \
-        "skip-check", 0, RF_OPT_FLAG, AT(skip_check), NULL, "do not try whether it works", NULL, 0 \
-    }
+#define SKIP_ROW REGCTL_FLAG("skip-check", AT(skip_check), "do not try whether it works")
 
 static const struct rf_opt config_opts[] = {
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", "form of the output", "{{jsonPretty .}}",
-      0 },
+    REGCTL_FORMAT(AT(format), "form of the output", "{{jsonPretty .}}"),
 };
 static const struct rf_opt login_opts[] = {
     { "pass", 'p', RF_OPT_STRING, AT(pass), "PASSWORD",
       "the password; other users see it until the program has hidden it, so prefer --pass-stdin",
       NULL, 0 },
-    { "pass-stdin", 0, RF_OPT_FLAG, AT(pass_stdin), NULL, "read the password from standard input",
-      NULL, 0 },
+    REGCTL_FLAG("pass-stdin", AT(pass_stdin), "read the password from standard input"),
     SKIP_ROW,
     { "user", 'u', RF_OPT_STRING, AT(user), "NAME",
       "the user; \"<token>\" says that the password is an identity token", NULL, 0 },
 };
 static const struct rf_opt set_opts[] = {
-    { "api-opts", 0, RF_OPT_LIST, AT(api_opts), "KEY=VALUE",
-      "option of the registry's API, disableHead=true is known; an empty value removes it; may be repeated",
-      NULL, 0 },
-    { "blob-chunk", 0, RF_OPT_INT, AT(blob_chunk), "BYTES",
-      "size of each part of an upload in parts", NULL, 0 },
-    { "blob-max", 0, RF_OPT_INT, AT(blob_max), "BYTES",
-      "larger blobs are uploaded in parts; -1 for no limit", NULL, 0 },
-    TEXT_ROW("cacert", ca, "PEM",
-             "certificate that signs the registry's, as text: \"$(cat ca.pem)\""),
-    TEXT_ROW("client-cert", client_cert, "PEM", "certificate of the client, as text"),
-    TEXT_ROW("client-key", client_key, "PEM", "its key, as text"),
-    TEXT_ROW("cred-helper", cred_helper, "PROGRAM",
-             "credential helper, by its whole name, as in docker-credential-pass"),
+    REGCTL_LIST(
+        "api-opts", AT(api_opts), "KEY=VALUE",
+        "option of the registry's API, disableHead=true is known; an empty value removes it; may be repeated"),
+    REGCTL_INT("blob-chunk", AT(blob_chunk), "BYTES", "size of each part of an upload in parts",
+               NULL),
+    REGCTL_INT("blob-max", AT(blob_max), "BYTES",
+               "larger blobs are uploaded in parts; -1 for no limit", NULL),
+    REGCTL_TEXT("cacert", AT(ca), "PEM",
+                "certificate that signs the registry's, as text: \"$(cat ca.pem)\""),
+    REGCTL_TEXT("client-cert", AT(client_cert), "PEM", "certificate of the client, as text"),
+    REGCTL_TEXT("client-key", AT(client_key), "PEM", "its key, as text"),
+    REGCTL_TEXT("cred-helper", AT(cred_helper), "PROGRAM",
+                "credential helper, by its whole name, as in docker-credential-pass"),
     { "dns", 0, RF_OPT_LIST, AT(dns), "HOST", "without effect, use --hostname and --mirror", NULL,
       RF_OPT_HIDDEN },
-    TEXT_ROW("hostname", hostname, "HOST[:PORT]", "where the registry really is"),
-    { "mirror", 0, RF_OPT_LIST, AT(mirrors), "REGISTRY",
-      "registry that is asked first when something is pulled; may be repeated; an empty one removes all",
-      NULL, 0 },
-    TEXT_ROW("path-prefix", path_prefix, "PATH", "stands before all repositories there"),
+    REGCTL_TEXT("hostname", AT(hostname), "HOST[:PORT]", "where the registry really is"),
+    REGCTL_LIST(
+        "mirror", AT(mirrors), "REGISTRY",
+        "registry that is asked first when something is pulled; may be repeated; an empty one removes all"),
+    REGCTL_TEXT("path-prefix", AT(path_prefix), "PATH", "stands before all repositories there"),
     { "priority", 0, RF_OPT_U64, AT(priority), "N",
       "order among mirrors: the lowest number is asked first", NULL, 0 },
-    { "repo-auth", 0, RF_OPT_FLAG, AT(repo_auth), NULL,
-      "ask for a token for each repository instead of one for all", NULL, 0 },
-    { "req-concurrent", 0, RF_OPT_INT, AT(req_concurrent), "N", "requests at once", NULL, 0 },
+    REGCTL_FLAG("repo-auth", AT(repo_auth),
+                "ask for a token for each repository instead of one for all"),
+    REGCTL_INT("req-concurrent", AT(req_concurrent), "N", "requests at once", NULL),
     { "req-per-sec", 0, RF_OPT_REAL, AT(req_per_sec), "N", "requests per second", NULL, 0 },
     { "scheme", 0, RF_OPT_STRING, AT(scheme), "SCHEME", "without effect, use --tls", NULL,
       RF_OPT_HIDDEN },
     SKIP_ROW,
-    TEXT_ROW("tls", tls, "enabled|insecure|disabled",
-             "https, https with any certificate, or plain http"),
+    REGCTL_TEXT("tls", AT(tls), "enabled|insecure|disabled",
+                "https, https with any certificate, or plain http"),
 };
 
 #define DEFAULT_TEXT "Without a registry, Docker Hub (docker.io) is meant. "

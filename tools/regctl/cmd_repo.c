@@ -10,6 +10,7 @@
 #include "regclient/listing.h"
 #include "regclient/repo_copy.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 #define CONCURRENT_MAX 64 /* what "no limit" means */
@@ -142,23 +143,18 @@ static int run_ls(const struct rf_env *env, void *ctx, int argc, char **argv, st
 #define AT(field) offsetof(struct options, field)
 
 static const struct rf_opt copy_opts[] = {
-    { "concurrent", 0, RF_OPT_INT, AT(concurrent), "N",
-      "images copied at once; 0 or less is as many as there are", "2", 0 },
-    { "exclude", 0, RF_OPT_LIST, AT(exclude), "REGEXP",
-      "leave out tags that match as a whole; may be repeated", NULL, 0 },
-    { "include", 0, RF_OPT_LIST, AT(include), "REGEXP",
-      "only tags that match one of these as a whole; may be repeated", NULL, 0 },
-    { "new-tags", 0, RF_OPT_FLAG, AT(new_tags), NULL, "only tags that the target does not have",
-      NULL, 0 },
-    { "referrers", 0, RF_OPT_FLAG, AT(referrers), NULL,
-      "take along what refers to the images: signatures, SBOMs, attestations", NULL, 0 },
+    REGCTL_INT("concurrent", AT(concurrent), "N",
+               "images copied at once; 0 or less is as many as there are", "2"),
+    REGCTL_EXCLUDE(AT(exclude)),
+    REGCTL_INCLUDE(AT(include)),
+    REGCTL_FLAG("new-tags", AT(new_tags), "only tags that the target does not have"),
+    REGCTL_FLAG("referrers", AT(referrers),
+                "take along what refers to the images: signatures, SBOMs, attestations"),
 };
 static const struct rf_opt ls_opts[] = {
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE",
-      "form of the output; raw-body, raw-headers and raw are known, too", "{{printPretty .}}", 0 },
-    { "last", 0, RF_OPT_STRING, AT(last), "REPOSITORY", "only repositories behind this one", NULL,
-      0 },
-    { "limit", 0, RF_OPT_INT, AT(limit), "N", "at most so many repositories", "0", 0 },
+    REGCTL_LIST_FORMAT(AT(format)),
+    REGCTL_TEXT("last", AT(last), "REPOSITORY", "only repositories behind this one"),
+    REGCTL_INT("limit", AT(limit), "N", "at most so many repositories", "0"),
 };
 
 static const struct rf_cmd commands[] = {

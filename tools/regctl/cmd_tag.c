@@ -8,6 +8,7 @@
 #include "policy/tag_filter.h"
 #include "regclient/listing.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -116,20 +117,16 @@ static int run_ls(const struct rf_env *env, void *ctx, int argc, char **argv, st
 #define AT(field) offsetof(struct options, field)
 
 static const struct rf_opt delete_opts[] = {
-    { "ignore-missing", 0, RF_OPT_FLAG, AT(ignore_missing), NULL,
-      "a tag that is not there counts as deleted", NULL, 0 },
+    REGCTL_FLAG("ignore-missing", AT(ignore_missing), "a tag that is not there counts as deleted"),
 };
 static const struct rf_opt ls_opts[] = {
-    { "exclude", 0, RF_OPT_LIST, AT(exclude), "REGEXP",
-      "leave out tags that match as a whole; may be repeated", NULL, 0 },
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE",
-      "form of the output; raw-body, raw-headers and raw are known, too", "{{printPretty .}}", 0 },
-    { "include", 0, RF_OPT_LIST, AT(include), "REGEXP",
-      "only tags that match one of these as a whole; may be repeated", NULL, 0 },
-    { "last", 0, RF_OPT_STRING, AT(last), "TAG",
-      "only tags behind this one, where the registry can do that", NULL, 0 },
-    { "limit", 0, RF_OPT_INT, AT(limit), "N",
-      "at most so many tags, where the registry can do that; else all are listed", "0", 0 },
+    REGCTL_EXCLUDE(AT(exclude)),
+    REGCTL_LIST_FORMAT(AT(format)),
+    REGCTL_INCLUDE(AT(include)),
+    REGCTL_TEXT("last", AT(last), "TAG",
+                "only tags behind this one, where the registry can do that"),
+    REGCTL_INT("limit", AT(limit), "N",
+               "at most so many tags, where the registry can do that; else all are listed", "0"),
 };
 
 static const struct rf_cmd commands[] = {

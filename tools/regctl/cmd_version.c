@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "policy/object_version.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"
 
 struct options {
@@ -18,8 +19,7 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
 }
 
 static const struct rf_opt opts[] = {
-    { "format", 0, RF_OPT_STRING, offsetof(struct options, format), "TEMPLATE",
-      "form of the output", "{{printPretty .}}", 0 },
+    REGCTL_FORMAT(offsetof(struct options, format), "form of the output", "{{printPretty .}}"),
 };
 
 const struct rf_cmd *regctl_version_cmd(void)

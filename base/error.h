@@ -25,6 +25,7 @@
     X(FAILED, 1, false, "the operation failed")                                                    \
     X(USAGE, 2, false, "the command line is wrong")                                                \
     X(CONFIG, 2, false, "a configuration file is wrong")                                           \
+    X(SYNC_NEEDED, 2, false, "something is to be synced (regsync check --exit-code)")              \
     X(PARTIAL, 3, false, "done in part")                                                           \
     X(DAMAGED, 4, false, "a bundle is damaged or incomplete")                                      \
     X(NOT_BUNDLE, 4, false, "not a bundle")                                                        \

@@ -23,20 +23,49 @@
 #define STACK_SIZE ((size_t)256 << 10)
 #endif
 
+static _Thread_local void *thread_note;
+
+void *rf_thread_note(void)
+{
+    return thread_note;
+}
+
+void rf_thread_set_note(void *note)
+{
+    thread_note = note;
+}
+
+struct start {
+    void *(*fn)(void *);
+    void *arg, *note;
+};
+
+static void *begin(void *arg)
+{
+    struct start s = *(struct start *)arg;
+    free(arg);
+    thread_note = s.note;
+    return s.fn(s.arg);
+}
+
 int rf_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
     pthread_attr_t attr;
     int rc = pthread_attr_init(&attr);
     if (rc != 0)
         return rc;
+    struct start *s = rf_xmalloc(sizeof(*s));
+    *s = (struct start){ fn, arg, thread_note };
     rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
     sigset_t all, old;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     if (rc == 0)
-        rc = pthread_create(thread, &attr, fn, arg);
+        rc = pthread_create(thread, &attr, begin, s);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     (void)pthread_attr_destroy(&attr);
+    if (rc != 0)
+        free(s);
     return rc;
 }
 

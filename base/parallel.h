@@ -17,7 +17,11 @@ RF_MUST_USE int rf_parallel(unsigned threads, size_t n,
                             int (*fn)(void *ctx, size_t i, struct rf_err *err), void *ctx,
                             struct rf_err *err);
 
-/* A thread of ours: 256 KiB of stack, and signals go to other threads. 0 or an errno, as pthread_create. */
+/* A thread of ours: 256 KiB of stack, the note of its maker, and signals go to other threads. 0 or an errno, as pthread_create. */
 RF_MUST_USE int rf_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
+
+/* For whom a thread works: a pointer that the threads it starts take over. NULL at first. regclient/stats.h uses it. */
+void *rf_thread_note(void);
+void rf_thread_set_note(void *note);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/text.h"
 
 struct rf_stats {
@@ -27,18 +28,37 @@ void rf_stats_free(struct rf_stats *s)
     free(s);
 }
 
-void rf_stats_count(struct rf_stats *s, enum rf_request_kind kind)
+struct rf_stats *rf_stats_also(struct rf_stats *s)
+{
+    struct rf_stats *before = rf_thread_note();
+    rf_thread_set_note(s);
+    return before;
+}
+
+static void count(struct rf_stats *s, enum rf_request_kind kind)
 {
     if (s != NULL)
         atomic_fetch_add_explicit(&s->counts[kind], 1, memory_order_relaxed);
 }
 
-void rf_stats_bytes(struct rf_stats *s, uint64_t received, uint64_t sent)
+static void add_bytes(struct rf_stats *s, uint64_t received, uint64_t sent)
 {
     if (s == NULL)
         return;
     atomic_fetch_add_explicit(&s->received, received, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->sent, sent, memory_order_relaxed);
+}
+
+void rf_stats_count(struct rf_stats *s, enum rf_request_kind kind)
+{
+    count(s, kind);
+    count(rf_thread_note(), kind);
+}
+
+void rf_stats_bytes(struct rf_stats *s, uint64_t received, uint64_t sent)
+{
+    add_bytes(s, received, sent);
+    add_bytes(rf_thread_note(), received, sent);
 }
 
 uint64_t rf_stats_get(const struct rf_stats *s, enum rf_request_kind kind)

@@ -41,6 +41,11 @@ struct rf_stats *rf_stats_new(void);
 void rf_stats_free(struct rf_stats *s);
 void rf_stats_count(struct rf_stats *s, enum rf_request_kind kind);
 void rf_stats_bytes(struct rf_stats *s, uint64_t received, uint64_t sent);
+/*
+ * What this thread does, and threads that it starts, counts here as well; NULL ends that. The one before is returned. So one of several things that
+ * share a client can be told from the others.
+ */
+struct rf_stats *rf_stats_also(struct rf_stats *s);
 uint64_t rf_stats_get(const struct rf_stats *s, enum rf_request_kind kind);
 uint64_t rf_stats_received(const struct rf_stats *s);
 uint64_t rf_stats_sent(const struct rf_stats *s);

@@ -24,10 +24,10 @@
         "stats", 0, RF_OPT_FLAG, AT(stats), NULL,                                        \
             "at the end print the requests made and the bytes moved, on stderr", NULL, 0 \
     }
-#define LOG_ROWS                                                                        \
+#define LOG_ROWS(level)                                                                 \
     { "verbosity",   'v',     RF_OPT_STRING,                                            \
       AT(verbosity), "LEVEL", "log level: trace, debug, info, warn or error",           \
-      "WARN",        0 },                                                               \
+      level,         0 },                                                               \
         { "logopt", 0, RF_OPT_LIST, AT(logopt), "json", "log lines as JSON", NULL, 0 }, \
     {                                                                                   \
         "user-agent", 0, RF_OPT_STRING, AT(user_agent), "TEXT",                         \
@@ -43,7 +43,7 @@ const struct rf_opt rf_net_opts[] = {
     { "progress", 0, RF_OPT_CHOICE, AT(progress), "auto|plain|none",
       "auto redraws one line when stderr is a terminal, else it writes a line every few seconds, as plain does always",
       "auto", 0 },
-    LOG_ROWS,
+    LOG_ROWS("WARN"),
 };
 const size_t rf_net_opts_n = RF_ARRAY_LEN(rf_net_opts);
 
@@ -54,9 +54,17 @@ const struct rf_opt rf_habit_opts[] = {
     { "progress", 0, RF_OPT_CHOICE, AT(progress), "auto|plain|none",
       "auto redraws one line when stderr is a terminal and --verbosity is not given, plain writes a line every few seconds",
       "auto", 0 },
-    LOG_ROWS,
+    LOG_ROWS("WARN"),
 };
 const size_t rf_habit_opts_n = RF_ARRAY_LEN(rf_habit_opts);
+
+const struct rf_opt rf_runner_opts[] = {
+    HOST_ROW,
+    PARALLEL_ROW("8"),
+    STATS_ROW,
+    LOG_ROWS("INFO"),
+};
+const size_t rf_runner_opts_n = RF_ARRAY_LEN(rf_runner_opts);
 #undef AT
 
 bool rf_net_log_json(const struct rf_net_options *o)

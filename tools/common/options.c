@@ -14,6 +14,10 @@
 
 const struct rf_opt *rf_options_global(const struct rf_program *program, size_t *n)
 {
+    if (program->runner) {
+        *n = rf_runner_opts_n;
+        return rf_runner_opts;
+    }
     *n = program->upstream_habits ? rf_habit_opts_n : rf_net_opts_n;
     return program->upstream_habits ? rf_habit_opts : rf_net_opts;
 }

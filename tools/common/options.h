@@ -51,6 +51,9 @@ extern const size_t rf_net_opts_n;
 /* The same for programs of upstream's habits: --format of each command decides the form of results, and 3 requests run at once. */
 extern const struct rf_opt rf_habit_opts[];
 extern const size_t rf_habit_opts_n;
+/* Those of regsync and regbot, whose talk is their log. */
+extern const struct rf_opt rf_runner_opts[];
+extern const size_t rf_runner_opts_n;
 
 #define RF_ARGS_ANY (-1)
 
@@ -97,6 +100,8 @@ struct rf_program {
     size_t opts_size;
     bool
         upstream_habits; /* regctl, regsync, regbot: exit status 0 or 1 only, no program name before errors, help for a group without command */
+    bool
+        runner; /* regsync, regbot, with upstream_habits: log lines from INFO up, no display of progress; SYNC_NEEDED is exit status 2 */
 };
 
 /* Whether the option was on the command line (a default does not count). RF_BUG for a name that the command does not know. */

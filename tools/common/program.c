@@ -116,7 +116,8 @@ static int exit_status(const struct rf_program *program, int rc)
 {
     if (rc >= 0)
         return 0;
-    return program->upstream_habits ? 1 : rf_error_exit_status(rc);
+    bool own = !program->upstream_habits || (program->runner && rc == -RFE_SYNC_NEEDED);
+    return own ? rf_error_exit_status(rc) : 1;
 }
 
 /* One line, whatever the message holds. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One image kept the same at two places: what a step does for each tag (inventory 2.9). An image that is unchanged costs one request at each side.
+ *
+ *     rf_sync_image_look(env, step, &image);                 any thread; what both sides have
+ *     rf_sync_image_run(env, step, mode, &image, &result);   decides, tells, copies
+ *     rf_sync_image_release(&image);
+ */
+#ifndef RF_POLICY_SYNC_IMAGE_H
+#define RF_POLICY_SYNC_IMAGE_H
+
+#include <stdatomic.h>
+
+#include "policy/rate_gate.h"
+#include "policy/step.h"
+#include "policy/throttle.h"
+#include "regclient/client.h"
+#include "regclient/copy.h"
+
+enum rf_sync_mode {
+    RF_SYNC_COPY,
+    RF_SYNC_MISSING, /* only what the target lacks */
+    RF_SYNC_CHECK,   /* nothing is written */
+};
+
+/* X(name, text in reports) */
+#define RF_SYNC_OUTCOMES(X)            \
+    X(UNCHANGED, "unchanged")          \
+    X(EXISTS, "exists")                \
+    X(SKIPPED, "skipped")              \
+    X(NEEDED, "needed")                \
+    X(REFRESH_NEEDED, "refreshNeeded") \
+    X(COPIED, "copied")                \
+    X(REFRESHED, "refreshed")          \
+    X(FAILED, "failed")
+
+enum rf_sync_outcome {
+#define RF_SYNC_ENUM(name, text) RF_SYNC_##name,
+    RF_SYNC_OUTCOMES(RF_SYNC_ENUM)
+#undef RF_SYNC_ENUM
+        RF_SYNC_OUTCOME_COUNT
+};
+const char *rf_sync_outcome_text(enum rf_sync_outcome o);
+
+struct rf_look_pool;
+struct rf_index_cache;
+/* What all steps of a program share. */
+struct rf_sync_env {
+    struct rf_client *client;
+    struct rf_throttle *throttle; /* copies at once */
+    struct rf_rate_gate *gate;
+    struct rf_look_pool *looks;
+    struct rf_index_cache *choices; /* which image of an index a platform means */
+    bool hooks;                     /* they are run */
+    bool abort_on_error;
+    atomic_bool stop;                            /* after a failure, with abort_on_error */
+    int (*sleep)(uint64_t ms, struct rf_err *e); /* NULL: rf_cancel_sleep */
+};
+
+struct rf_sync_image {
+    struct rf_ref src, dst;
+    const char
+        *failed; /* which of them is none: the message of the log line, `error` says why; or NULL */
+    char *source, *target; /* as put together */
+    int rc;                /* of the look */
+    bool at_target;        /* it failed there */
+    struct rf_err *error;  /* with rc */
+    struct rf_descriptor found;
+    struct rf_rate rate;
+    bool there; /* the target has something */
+    struct rf_digest has;
+    uint64_t looked_ms;
+};
+struct rf_sync_result {
+    enum rf_sync_outcome outcome;
+    struct rf_digest digest; /* what the source has (of a platform: that image) */
+    struct rf_copy_result copied;
+    struct rf_rate rate;
+    int rc;
+    struct rf_err error; /* with FAILED */
+};
+
+/* Takes both texts over. What cannot be read is kept for rf_sync_image_run to tell. */
+void rf_sync_image_init(struct rf_sync_image *i, char *source, char *target);
+void rf_sync_image_release(struct rf_sync_image *i);
+void rf_sync_image_look(struct rf_sync_env *env, struct rf_sync_image *i);
+void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
+                       struct rf_sync_image *i, struct rf_sync_result *out);
+/* No further image is to be begun: told to stop, or after a failure. */
+bool rf_sync_stopped(const struct rf_sync_env *env);
+
+#endif

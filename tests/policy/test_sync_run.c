@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The runner over layouts and the scripted registry; the programs' log lines and requests are looked at in tests/e2e/regsync.py. */
+#include "policy/sync_run.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "regclient/stats.h"
+#include "tests/regclient/helper_registry.h"
+
+struct bench {
+    struct test_registry *registry;
+    struct rf_policy_config *config;
+    struct rf_client *client;
+    struct rf_sync *sync;
+};
+
+static struct rf_policy_config *config_of(const char *yaml)
+{
+    struct rf_policy_config *c = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    int rc = rf_policy_config_parse("test.yml", rf_slice_str(yaml), 0, &c, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    return c;
+}
+
+/* HOST in the text is the registry. */
+static void open_bench(struct bench *b, const char *yaml, const struct rf_sync_setup *setup)
+{
+    static const struct rf_sync_setup plain = { .keep_images = true };
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    for (const char *at = yaml; *at != '\0';) {
+        const char *host = strstr(at, "HOST");
+        rf_buf_add(&text, at, host != NULL ? (size_t)(host - at) : strlen(at));
+        if (host == NULL)
+            break;
+        rf_buf_add_str(&text, b->registry->name);
+        at = host + 4;
+    }
+    b->config = config_of(text.ptr);
+    struct rf_hosts *hosts = rf_hosts_new();
+    RF_CLEANUP(rf_freep) char *flag = rf_xasprintf("reg=%s,tls=disabled", b->registry->name);
+    ck_assert_int_eq(rf_hosts_add_flag(hosts, flag, NULL), 0);
+    ck_assert_int_eq(rf_client_new(hosts, NULL, &b->client, NULL), 0);
+    b->sync = rf_sync_new(b->config, b->client, setup != NULL ? setup : &plain);
+}
+
+static void close_bench(struct bench *b)
+{
+    rf_sync_free(b->sync);
+    rf_client_free(b->client);
+    rf_policy_config_free(b->config);
+    test_registry_stop(b->registry);
+}
+
+static uint64_t outcome(const struct rf_sync_report *r, enum rf_sync_outcome o)
+{
+    return r->steps[0].outcomes[o];
+}
+
+START_TEST(copied_once_then_unchanged)
+{
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    struct rf_sync_status status;
+    test_registry_image(b.registry, "a/app", "1", 2, 900, NULL);
+    test_registry_image(b.registry, "a/app", "2", 2, 900, NULL);
+    open_bench(&b, "sync: [{source: HOST/a/app, target: HOST/b/app, type: repository}]", NULL);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_CHECK, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_NEEDED), 2);
+    ck_assert_uint_eq(rf_sync_report_needed(&r), 2);
+    rf_sync_report_release(&r);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_COPIED), 2);
+    ck_assert_uint_eq(r.steps[0].n_images, 2);
+    rf_sync_report_release(&r);
+    rf_sync_status_of(b.sync, 0, &status);
+    uint64_t before = status.requests;
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_UNCHANGED), 2);
+    rf_sync_report_release(&r);
+    /* A list, and one question at each side for each tag. */
+    rf_sync_status_of(b.sync, 0, &status);
+    ck_assert_uint_eq(status.requests - before, 5);
+    ck_assert_uint_eq(status.requests, rf_stats_requests(rf_client_stats(b.client)));
+    ck_assert_uint_eq(status.runs, 3);
+    ck_assert_uint_eq(status.copies, 2);
+    ck_assert(status.last_success > 0 && !status.running);
+    close_bench(&b);
+}
+END_TEST
+
+START_TEST(failures_are_joined)
+{
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    test_registry_image(b.registry, "a/app", "1", 1, 900, NULL);
+    open_bench(&b,
+               "sync:\n"
+               "- {source: HOST/a/none:1, target: HOST/b/none:1, type: image}\n"
+               "- {source: HOST/a/app:1, target: HOST/b/app:1, type: image}\n"
+               "- {source: HOST/a/app:1, target: HOST/b/App:1, type: image}\n"
+               "- {source: HOST/a/app:1, target: HOST/b/app:1, type: imige}\n",
+               NULL);
+    struct rf_err err = RF_ERR_INIT;
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, &err), -RFE_FAILED);
+    ck_assert_uint_eq(r.steps[1].outcomes[RF_SYNC_COPIED], 1);
+    rf_sync_report_errors(&r, &text);
+    unsigned lines = 0;
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    ck_assert_uint_eq(lines, 3);
+    ck_assert_ptr_nonnull(strstr(text.ptr, "a/none:1"));
+    ck_assert_ptr_nonnull(strstr(text.ptr, "b/App:1"));
+    ck_assert_ptr_nonnull(strstr(text.ptr, "\"imige\""));
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+START_TEST(nothing_is_begun_after_a_failure)
+{
+    const struct rf_sync_setup setup = { .abort_on_error = true, .keep_images = true };
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    test_registry_image(b.registry, "a/app", "1", 1, 900, NULL);
+    open_bench(&b,
+               "sync:\n"
+               "- {source: HOST/a/none:1, target: HOST/b/none:1, type: image}\n"
+               "- {source: HOST/a/app:1, target: HOST/b/app:1, type: image}\n",
+               &setup);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), -RFE_FAILED);
+    ck_assert_uint_eq(r.steps[1].outcomes[RF_SYNC_COPIED], 0);
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "PUT *"), 2 + 1);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- rate limits ---- */
+
+#define SLOW_PROFILE                                                                  \
+    "{\"about\":\"four pulls\",\"rules\":[{\"match\":{\"method\":[\"HEAD\",\"GET\"]," \
+    "\"path\":\"/v2/lim/\",\"count\":0},\"action\":{\"type\":\"headers\",\"set\":"    \
+    "{\"RateLimit-Limit\":\"100;w=60\",\"RateLimit-Remaining\":\"4;w=60\"}}}]}"
+
+static atomic_int sleeps;
+static atomic_bool other_done;
+
+/* Waits for the other step, which needs the one place among the copies. */
+static int sleep_until_other(uint64_t ms, struct rf_err *err)
+{
+    ck_assert_uint_ge(ms, 300000);
+    if (atomic_fetch_add(&sleeps, 1) > 0) {
+        rf_cancel_set(RFE_CANCELLED);
+        return rf_cancel_check(err);
+    }
+    for (int i = 0; i < 1000 && !atomic_load(&other_done); i++)
+        (void)usleep(10000);
+    return 0;
+}
+
+static void *run_other(void *arg)
+{
+    struct rf_sync_report_step r;
+    int rc = rf_sync_one(arg, 1, RF_SYNC_COPY, &r, NULL);
+    atomic_store(&other_done, rc == 0 && r.outcomes[RF_SYNC_COPIED] == 1);
+    rf_sync_report_step_release(&r);
+    return NULL;
+}
+
+START_TEST(who_waits_for_a_limit_holds_nobody_up)
+{
+    const struct rf_sync_setup setup = { .sleep = sleep_until_other };
+    struct bench b = { .registry = test_registry_start(SLOW_PROFILE, NULL) };
+    struct rf_sync_report_step r;
+    pthread_t thread;
+    test_registry_image(b.registry, "lim/app", "1", 1, 900, NULL);
+    test_registry_image(b.registry, "free/app", "1", 1, 900, NULL);
+    open_bench(
+        &b,
+        "sync:\n"
+        "- {source: HOST/lim/app:1, target: HOST/b/lim:1, type: image, ratelimit: {min: 4}}\n"
+        "- {source: HOST/free/app:1, target: HOST/b/free:1, type: image}\n",
+        &setup);
+    test_registry_forget(b.registry);
+    ck_assert_int_eq(rf_thread_start(&thread, run_other, b.sync), 0);
+    ck_assert_int_eq(rf_sync_one(b.sync, 0, RF_SYNC_COPY, &r, NULL), -RFE_CANCELLED);
+    (void)pthread_join(thread, NULL);
+    rf_cancel_reset();
+    ck_assert_int_eq(atomic_load(&sleeps), 2);
+    ck_assert(atomic_load(&other_done));
+    /* Four remain and four are to remain: nothing was pulled. */
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "GET /v2/lim/*"), 0);
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "PUT /v2/b/lim/*"), 0);
+    rf_sync_report_step_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+START_TEST(a_limit_that_is_met_is_no_matter)
+{
+    struct bench b = { .registry = test_registry_start(SLOW_PROFILE, NULL) };
+    struct rf_sync_report r = { 0 };
+    test_registry_index(b.registry, "lim/app", "1", NULL);
+    open_bench(
+        &b,
+        "sync: [{source: 'HOST/lim/app:1', target: 'HOST/b/lim:1', type: image, ratelimit: {min: 2}}]",
+        NULL);
+    test_registry_forget(b.registry);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_COPIED), 1);
+    ck_assert_int_eq(r.steps[0].rate.remain, 4);
+    /* The index once, and its two images. */
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "GET /v2/lim/app/manifests/*"), 3);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- shares ---- */
+
+START_TEST(every_step_belongs_to_one_share)
+{
+    unsigned per[5] = { 0 };
+    for (int i = 0; i < 400; i++) {
+        struct rf_step s = { .source = rf_xasprintf("a.example/r%d", i),
+                             .target = rf_xasprintf("b.example/r%d", i) };
+        unsigned k = rf_sync_shard_of(&s, 4);
+        ck_assert(k >= 1 && k <= 4);
+        per[k]++;
+        ck_assert_uint_eq(rf_sync_shard_of(&s, 1), 1);
+        free(s.source);
+        free(s.target);
+    }
+    for (int k = 1; k <= 4; k++)
+        ck_assert_msg(per[k] > 60 && per[k] < 140, "share %d has %u of 400", k, per[k]);
+    /* Instances of different versions work side by side: these never change. */
+    char source[] = "docker.io/library/alpine", target[] = "registry.example.org/mirror/alpine";
+    const struct rf_step fixed = { .source = source, .target = target };
+    ck_assert_uint_eq(rf_sync_shard_of(&fixed, 2), 2);
+    ck_assert_uint_eq(rf_sync_shard_of(&fixed, 7), 6);
+}
+END_TEST
+
+Suite *rf_sync_run_suite(void);
+Suite *rf_sync_run_suite(void)
+{
+    Suite *s = suite_create("sync_run");
+    TCase *t = tcase_create("sync_run");
+    tcase_add_test(t, copied_once_then_unchanged);
+    tcase_add_test(t, failures_are_joined);
+    tcase_add_test(t, nothing_is_begun_after_a_failure);
+    tcase_add_test(t, who_waits_for_a_limit_holds_nobody_up);
+    tcase_add_test(t, a_limit_that_is_met_is_no_matter);
+    tcase_add_test(t, every_step_belongs_to_one_share);
+    suite_add_tcase(s, t);
+    return s;
+}

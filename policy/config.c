@@ -64,6 +64,8 @@ static const struct rf_yaml_field top_fields[] = {
     { "scripts", NULL, 0, NULL },
 };
 
+const struct rf_yaml_table rf_policy_config_table = { "top", top_fields, RF_ARRAY_LEN(top_fields) };
+
 static int read_steps(const struct rf_yaml_reader *r, const struct reading *reading,
                       struct rf_err *err)
 {

@@ -31,6 +31,8 @@ RF_MUST_USE int rf_policy_config_load(const char *path, unsigned flags,
                                       struct rf_policy_config **out, struct rf_err *err);
 RF_MUST_USE int rf_policy_config_parse(const char *name, struct rf_slice text, unsigned flags,
                                        struct rf_policy_config **out, struct rf_err *err);
+/* The keys at the top. */
+extern const struct rf_yaml_table rf_policy_config_table;
 void rf_policy_config_free(struct rf_policy_config *c);
 void rf_policy_config_freep(struct rf_policy_config **c);
 

@@ -143,11 +143,7 @@ static const struct rf_yaml_field fields[] = {
     { "scheme", rf_yaml_set_string, TEXT(scheme), NULL },
 };
 
-const struct rf_yaml_field *rf_creds_fields(size_t *n)
-{
-    *n = RF_ARRAY_LEN(fields);
-    return fields;
-}
+const struct rf_yaml_table rf_creds_table = { "host", fields, RF_ARRAY_LEN(fields) };
 
 /* One name for the registry, checked: an entry that no reference can mean is a mistake. */
 static int check_name(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,

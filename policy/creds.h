@@ -25,6 +25,6 @@ RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts,
                                struct rf_err *err);
 
 /* The keys of an entry. */
-const struct rf_yaml_field *rf_creds_fields(size_t *n);
+extern const struct rf_yaml_table rf_creds_table;
 
 #endif

@@ -118,25 +118,27 @@ static int set_semver(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     return 0;
 }
 
+static const struct rf_yaml_field tag_fields[] = {
+    { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
+    { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
+    { "semverRange", set_semver, offsetof(struct rf_name_rules, semver), NULL },
+};
+
 static int set_tags(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                     struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
-        { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
-        { "semverRange", set_semver, offsetof(struct rf_name_rules, semver), NULL },
-    };
-    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+    return rf_yaml_read_map(r, value, r->key, tag_fields, RF_ARRAY_LEN(tag_fields), field, err);
 }
+
+static const struct rf_yaml_field repo_fields[] = {
+    { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
+    { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
+};
 
 static int set_repos(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                      struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "allow", set_patterns, offsetof(struct rf_name_rules, allow), NULL },
-        { "deny", set_patterns, offsetof(struct rf_name_rules, deny), NULL },
-    };
-    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+    return rf_yaml_read_map(r, value, r->key, repo_fields, RF_ARRAY_LEN(repo_fields), field, err);
 }
 
 static int check_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
@@ -191,15 +193,16 @@ static int set_annotations(const struct rf_yaml_reader *r, const struct rf_yaml_
     return 0;
 }
 
+static const struct rf_yaml_field filter_fields[] = {
+    { "artifactType", rf_yaml_set_string, offsetof(struct rf_referrer_filter, artifact_type),
+      NULL },
+    { "annotations", set_annotations, offsetof(struct rf_referrer_filter, annotations), NULL },
+};
+
 /* Takes the settings. */
 static int set_referrer_filters(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                                 void *field, struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "artifactType", rf_yaml_set_string, offsetof(struct rf_referrer_filter, artifact_type),
-          NULL },
-        { "annotations", set_annotations, offsetof(struct rf_referrer_filter, annotations), NULL },
-    };
     struct rf_step_settings *s = field;
     int rc = check_list(r, value, err);
     if (rc < 0)
@@ -209,7 +212,7 @@ static int set_referrer_filters(const struct rf_yaml_reader *r, const struct rf_
         char name[96];
         (void)snprintf(name, sizeof(name), "%s[%u]", r->key, i);
         s->n_referrer_filters++;
-        rc = rf_yaml_read_map(r, value->items[i], name, fields, RF_ARRAY_LEN(fields),
+        rc = rf_yaml_read_map(r, value->items[i], name, filter_fields, RF_ARRAY_LEN(filter_fields),
                               &s->referrer_filters[i], err);
         if (rc < 0)
             return rc;
@@ -217,15 +220,16 @@ static int set_referrer_filters(const struct rf_yaml_reader *r, const struct rf_
     return 0;
 }
 
+static const struct rf_yaml_field ratelimit_fields[] = {
+    { "min", rf_yaml_set_i64, offsetof(struct rf_step_settings, ratelimit_min), NULL },
+    { "retry", rf_yaml_set_duration, offsetof(struct rf_step_settings, ratelimit_retry_ns), NULL },
+};
+
 static int set_ratelimit(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                          void *field, struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "min", rf_yaml_set_i64, offsetof(struct rf_step_settings, ratelimit_min), NULL },
-        { "retry", rf_yaml_set_duration, offsetof(struct rf_step_settings, ratelimit_retry_ns),
-          NULL },
-    };
-    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+    return rf_yaml_read_map(r, value, r->key, ratelimit_fields, RF_ARRAY_LEN(ratelimit_fields),
+                            field, err);
 }
 
 static void take_hook(struct rf_hook **step, const struct rf_hook *dflt)
@@ -237,28 +241,30 @@ static void take_hook(struct rf_hook **step, const struct rf_hook *dflt)
     rf_yaml_list_copy(&dflt->params, &(*step)->params);
 }
 
+static const struct rf_yaml_field hook_fields[] = {
+    { "type", rf_yaml_set_string, offsetof(struct rf_hook, type), NULL },
+    { "params", rf_yaml_set_list, offsetof(struct rf_hook, params), NULL },
+};
+
 static int set_hook(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                     struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "type", rf_yaml_set_string, offsetof(struct rf_hook, type), NULL },
-        { "params", rf_yaml_set_list, offsetof(struct rf_hook, params), NULL },
-    };
     struct rf_hook **hook = field;
     hook_free(hook);
     *hook = rf_xcalloc(1, sizeof(**hook));
-    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), *hook, err);
+    return rf_yaml_read_map(r, value, r->key, hook_fields, RF_ARRAY_LEN(hook_fields), *hook, err);
 }
+
+static const struct rf_yaml_field hooks_fields[] = {
+    { "pre", set_hook, offsetof(struct rf_hooks, pre), NULL },
+    { "post", set_hook, offsetof(struct rf_hooks, post), NULL },
+    { "unchanged", set_hook, offsetof(struct rf_hooks, unchanged), NULL },
+};
 
 static int set_hooks(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                      struct rf_err *err)
 {
-    static const struct rf_yaml_field fields[] = {
-        { "pre", set_hook, offsetof(struct rf_hooks, pre), NULL },
-        { "post", set_hook, offsetof(struct rf_hooks, post), NULL },
-        { "unchanged", set_hook, offsetof(struct rf_hooks, unchanged), NULL },
-    };
-    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
+    return rf_yaml_read_map(r, value, r->key, hooks_fields, RF_ARRAY_LEN(hooks_fields), field, err);
 }
 
 #define SETTINGS(S)                                                                     \
@@ -305,16 +311,24 @@ static const struct rf_yaml_field step_fields[] = {
     { "platforms", rf_yaml_set_list, offsetof(struct rf_step, platforms), NULL },
 };
 
-const struct rf_yaml_field *rf_step_fields(size_t *n)
+#define TABLE(name, fields)                    \
+    {                                          \
+        (name), (fields), RF_ARRAY_LEN(fields) \
+    }
+const struct rf_yaml_table *rf_step_tables(size_t *n)
 {
-    *n = RF_ARRAY_LEN(step_fields);
-    return step_fields;
-}
-
-const struct rf_yaml_field *rf_step_defaults_fields(size_t *n)
-{
-    *n = RF_ARRAY_LEN(default_fields);
-    return default_fields;
+    static const struct rf_yaml_table tables[] = {
+        TABLE("step", step_fields),
+        TABLE("defaults", default_fields),
+        TABLE("tagRules", tag_fields),
+        TABLE("repoRules", repo_fields),
+        TABLE("referrerFilter", filter_fields),
+        TABLE("rateLimit", ratelimit_fields),
+        TABLE("hooks", hooks_fields),
+        TABLE("hook", hook_fields),
+    };
+    *n = RF_ARRAY_LEN(tables);
+    return tables;
 }
 
 int rf_step_defaults_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,

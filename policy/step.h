@@ -80,9 +80,8 @@ void rf_step_release(struct rf_step *s);
 void rf_step_defaults_release(struct rf_step_defaults *d);
 rf_yaml_setter rf_step_defaults_set; /* for a field of struct rf_step_defaults */
 
-/* The keys of a step and of `defaults`. */
-const struct rf_yaml_field *rf_step_fields(size_t *n);
-const struct rf_yaml_field *rf_step_defaults_fields(size_t *n);
+/* The keys of a step ("step"), of `defaults` ("defaults") and of the maps inside of them. */
+const struct rf_yaml_table *rf_step_tables(size_t *n);
 
 /*
  * Reads one step over the defaults. A strict reader also checks type, source, target, platforms, schedule and what `backup` is made of. Rules that

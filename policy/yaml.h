@@ -132,6 +132,13 @@ struct rf_yaml_field {
         instead; /* not NULL: a slip in writing; the key that is meant. Strict: refused, else warned of and taken for it */
 };
 
+/* A table by name, for those who want to know all keys there are: the schema's test. */
+struct rf_yaml_table {
+    const char *name;
+    const struct rf_yaml_field *fields;
+    size_t n;
+};
+
 /*
  * Reads a map by its table of fields; `path` is where it stands ("sync[2]", "" at the top). A null node is an empty map. An unknown key is refused,
  * or warned of, with its line and column and the known key that is nearest.

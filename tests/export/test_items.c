@@ -167,6 +167,39 @@ START_TEST(steps)
 }
 END_TEST
 
+START_TEST(versions_and_sets_of_tags)
+{
+    struct rf_policy_config *c = parsed(
+        HEAD "  - {source: 'r.example/a', target: 'r.plant/b', type: repository,\n"
+             "     tags: {semverRange: ['>=1.2 <2', '^3'], deny: ['.*-rc.*']}}\n"
+             "  - {source: 'r.example/a', target: 'r.plant/c', type: repository,\n"
+             "     tags: {allow: [latest]}, tagSets: [{semverRange: ['~1.2']}, {allow: ['v.*']}]}\n"
+             "  - {source: 'r.example/a', target: 'r.plant/d', type: repository, tagSets: [{}]}\n");
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_items_add_config(&items, c, &none, &err), err);
+    ck_assert_uint_eq(items.n, 3);
+    const struct rf_export_item *it = &items.list[0];
+    ck_assert_str_eq(it->filter, "semver >=1.2 <2\nsemver ^3\ndeny .*-rc.*\n");
+    ck_assert(it->allow(it->allow_ctx, "v1.2"));
+    ck_assert(it->allow(it->allow_ctx, "3.7.1"));
+    ck_assert(!it->allow(it->allow_ctx, "2.1"));
+    ck_assert(!it->allow(it->allow_ctx, "1.5-rc1"));
+    ck_assert(!it->allow(it->allow_ctx, "latest"));
+    it = &items.list[1];
+    ck_assert_str_eq(it->filter, "allow latest\nset\nsemver ~1.2\nset\nallow v.*\n");
+    ck_assert(it->allow(it->allow_ctx, "latest"));
+    ck_assert(it->allow(it->allow_ctx, "1.2.9"));
+    ck_assert(it->allow(it->allow_ctx, "vx"));
+    ck_assert(!it->allow(it->allow_ctx, "1.3"));
+    /* A set without rules takes everything. */
+    ck_assert(items.list[2].allow == NULL);
+    ck_assert_ptr_null(items.list[2].filter);
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
 START_TEST(options_go_over_steps)
 {
     static const char *const platforms[] = { "linux/amd64" };
@@ -211,6 +244,7 @@ Suite *rf_items_suite(void)
     tcase_add_test(t, options_hold_for_all_arguments);
     tcase_add_test(t, a_wrong_platform);
     tcase_add_test(t, steps);
+    tcase_add_test(t, versions_and_sets_of_tags);
     tcase_add_test(t, options_go_over_steps);
     tcase_add_test(t, a_step_that_cannot_be_carried);
     return s;

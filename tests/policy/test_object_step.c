@@ -78,8 +78,9 @@ END_TEST
 START_TEST(all_keys_are_fields)
 {
     size_t n = 0, found = 0;
-    const struct rf_yaml_field *fields = rf_step_fields(&n);
-    for (size_t i = 0; i < n; i++) {
+    const struct rf_yaml_table *step = rf_step_tables(&n);
+    const struct rf_yaml_field *fields = step->fields;
+    for (size_t i = 0; i < step->n; i++) {
         bool there = fields[i].set == NULL;
         for (size_t k = 0; k < rf_type_step.n_fields; k++)
             there = there || strcmp(rf_type_step.fields[k].json, fields[i].key) == 0;

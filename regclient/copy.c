@@ -296,14 +296,29 @@ static int on_tag(void *ctx, const char *tag, struct rf_err *err)
     return 0;
 }
 
+/* What the tag points to. HEAD may not say of what type that is, or that it is there at all: then the manifest does. Its size may be wrong. */
+static int ask_tag(struct copier *c, const char *tag, struct rf_descriptor *d, struct rf_err *err)
+{
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
+    int rc = rf_place_resolve(c->src, c->src_repo, tag, NULL, d, err);
+    d->size = 0;
+    if (rc != -RFE_NOT_FOUND && (rc < 0 || rf_media_kind(d->media_type) != RF_KIND_OTHER))
+        return rc;
+    rc = rf_place_get_manifest(c->src, c->src_repo, tag, NULL, NULL, &m, err);
+    if (rc < 0)
+        return rc;
+    rf_descriptor_release(d);
+    rf_manifest_descriptor(m, d);
+    return 0;
+}
+
 static int enter_tag(struct copier *c, char **tag, struct rf_err *err)
 {
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
     uint32_t node = RF_NO_ID;
-    int rc = rf_place_resolve(c->src, c->src_repo, *tag, NULL, &d, err);
+    int rc = ask_tag(c, *tag, &d, err);
     if (rc == -RFE_NOT_FOUND)
         return 0; /* gone since it was listed */
-    d.size = 0;   /* a header's word, which may be wrong */
     if (rc == 0)
         rc = rf_graph_add_root(&c->graph, &d, 0, &node, err);
     if (rc == 0)

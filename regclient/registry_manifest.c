@@ -315,6 +315,20 @@ static int refused(struct rf_registry *g, const char *repo, const struct rf_requ
     return rc;
 }
 
+/* A registry that knows no other algorithm than sha256 may keep the bytes under another digest, and says so in its answer. */
+static int check_kept_name(const struct rf_http_response *resp, const struct rf_manifest *m,
+                           struct rf_err *err)
+{
+    const char *value = rf_headers_get(&resp->headers, "docker-content-digest");
+    struct rf_digest told;
+    char a[RF_DIGEST_TEXT], b[RF_DIGEST_TEXT];
+    if (value == NULL || rf_digest_parse(rf_slice_str(value), &told, NULL) < 0 ||
+        rf_digest_eq(&told, &m->digest))
+        return 0;
+    return rf_fail(err, RFE_DIGEST_MISMATCH, "the registry keeps %s as %s: it knows no such digest",
+                   rf_digest_text(&m->digest, a), rf_digest_text(&told, b));
+}
+
 static int send_manifest(struct rf_registry *g, const char *repo, const char *tag,
                          const struct rf_manifest *m, unsigned flags, bool *subject_known,
                          struct rf_err *err)
@@ -347,6 +361,11 @@ static int send_manifest(struct rf_registry *g, const char *repo, const char *ta
     *subject_known = rf_headers_get(&resp.headers, "oci-subject") != NULL;
     if (resp.status < 200 || resp.status > 299)
         return refused(g, repo, &call, &resp, tag, m, err);
+    if (m->digest.algo != RF_DIGEST_SHA256) {
+        rc = check_kept_name(&resp, m, err);
+        if (rc < 0)
+            return rc;
+    }
     if (resp.status != 201 || (flags & RF_PUT_READ_BACK) != 0)
         return read_back(g, repo, tag, m, flags, err);
     return 0;
@@ -358,7 +377,12 @@ int rf_registry_put_manifest(struct rf_place *p, const char *repo, const char *t
     struct rf_registry *g = rf_registry_of(p);
     struct rf_err e = RF_ERR_INIT;
     bool subject_known = false;
-    int rc = send_manifest(g, repo, tag, m, flags, &subject_known, &e);
+    int rc = 0;
+    /* Whether the registry takes such a digest shows before a tag points to anything. */
+    if (tag != NULL && m->digest.algo != RF_DIGEST_SHA256)
+        rc = send_manifest(g, repo, NULL, m, flags, &subject_known, &e);
+    if (rc == 0)
+        rc = send_manifest(g, repo, tag, m, flags, &subject_known, &e);
     /* distribution-spec, "Pushing Manifests with Subject": without OCI-Subject the list is the client's to keep. */
     if (rc == 0 && m->has_subject && !subject_known)
         rc = rf_registry_add_fallback(g, repo, m, &e);

@@ -336,7 +336,8 @@ static int send_chunks(struct upload *u, uint64_t from, struct rf_err *err)
     if (rc == 0 || rc == -RFE_PROTOCOL)
         return rc;
     struct rf_err cause = *err;
-    if ((rf_error_retryable(rc) || resp.status == 404) && is_there(u)) {
+    /* Also a plain refusal may mean that it is there already. */
+    if (rc != -RFE_CANCELLED && rc != -RFE_TERMINATED && is_there(u)) {
         u->open = false;
         return 0;
     }
@@ -365,6 +366,12 @@ static int after_break(struct upload *u, const struct rf_http_response *resp, in
     return rc;
 }
 
+/* Some registries answer so for what they have kept, or what came in by another way meanwhile. */
+static bool may_be_there(const struct rf_http_response *resp)
+{
+    return resp->status == 400 || resp->status == 409 || resp->status == 412 || resp->status >= 500;
+}
+
 static int send_whole(struct upload *u, struct rf_err *err)
 {
     RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
@@ -383,6 +390,14 @@ static int send_whole(struct upload *u, struct rf_err *err)
         if (u->size < atomic_load(&u->g->whole_max))
             atomic_store(&u->g->whole_max, u->size);
         return rc;
+    }
+    if (may_be_there(&resp)) {
+        struct rf_err cause = *err;
+        if (is_there(u)) {
+            u->open = false;
+            return 0;
+        }
+        *err = cause;
     }
     u->again = rf_error_retryable(rc) || resp.status == 404;
     return rc;

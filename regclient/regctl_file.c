@@ -120,7 +120,7 @@ json_t *rf_regctl_file_host(const struct rf_regctl_file *f, const char *registry
 static void reserve(struct rf_buf *out)
 {
     static const char zeros[4096];
-    rf_buf_init(out, 2 * RF_SECRET_FILE_MAX);
+    rf_buf_init(out, (size_t)2 * RF_SECRET_FILE_MAX);
     for (size_t i = 0; i < 16; i++)
         rf_buf_add(out, zeros, sizeof(zeros));
     rf_buf_clear(out);
@@ -202,7 +202,7 @@ static int edit(change_fn change, const void *ctx, struct rf_err *err)
     if (rc == 0)
         /* The file is fine: what was to be put in it is not. */
         rc = check_document(f.doc, "not stored", err);
-    return rc < 0 ? rc : write_document(f.path, f.doc, err);
+    return rc < 0 ? rc : write_document(path, f.doc, err);
 }
 
 /* ---- entries ---- */

@@ -48,18 +48,19 @@ class Tars(Case):
     def ref(self, name):
         return "ocidir://%s/%s" % (self.tree, name)
 
-    def driver(self, *args, status=0, **how):
-        return self.program("tars_driver", *args, status=status, **how)
+    def regctl(self, *args, **how):
+        return self.program("regctl", "image", *args, **how)
 
-    def new_export(self, *pairs, out="t.tar", compress=False):
+    def new_export(self, ref, name, out="t.tar", compress=False):
         path = self.work(out)
-        self.driver("export", *(["--compress"] if compress else []), path, *pairs)
+        self.regctl("export", *(["--compress"] if compress else []), "--name", name, ref, path)
         return path
 
     def import_to(self, path, folder, *name):
         """Imports under the tag "in" and gives (digest, blobs of the layout)."""
-        got = self.driver("import", path, "ocidir://%s:in" % self.work(folder), *name)
-        return got.out.strip(), layout_blobs(self.work(folder))
+        target = "ocidir://%s:in" % self.work(folder)
+        self.assertEqual(self.regctl("import", *(["--name", *name] if name else []), target, path).out, "")
+        return self.regctl("digest", target).out.strip(), layout_blobs(self.work(folder))
 
     def check_whole(self, node, blobs):
         for d, data in node.content().items():
@@ -107,17 +108,24 @@ class Tars(Case):
         self.assertNotIn("manifest.json", members(path))
 
     def test_several_images(self):
-        names = ["sample/app:v1", "sample/multi:v1", "sample/base:1", "charts/shop:0.1.0"]
-        path = self.new_export(*(p for n in names for p in (self.ref(n), "x.example/" + n)))
+        """Out of a registry, whose name they bear in the tar; the first under a name of its own."""
+        near = self.scripted("near", seed=self.tree)
+        hosts = ["--host", near.host_flag()]
+        refs = ["%s/%s" % (near.host, n) for n in ("sample/app:v1", "sample/multi:v1", "sample/base:1", "charts/shop:0.1.0")]
+        path = self.work("all.tar")
+        self.regctl("export", *hosts, "--name", "x.example/first:7", refs[0], path, *(w for r in refs[1:] for w in ("--with", r)))
+        nodes = [self.sample[r.split("/", 1)[1]] for r in refs]
+        names = ["x.example/first:7"] + refs[1:]
         index = json.loads(members(path)["index.json"][1])
-        for name, entry in zip(names, index["manifests"]):
-            self.assertEqual(entry["annotations"]["io.containerd.image.name"], "x.example/" + name)
-            self.assertEqual(skopeo_digest("oci-archive:%s:%s" % (path, entry["annotations"]["org.opencontainers.image.ref.name"])), self.sample[name].digest)
-            got, blobs = self.import_to(path, "dst-" + name.replace("/", "-").replace(":", "-"), "x.example/" + name)
-            self.assertEqual(got, self.sample[name].digest)
-            self.check_whole(self.sample[name], blobs)
-        for name in ("sample/app:v1", "sample/base:1"):
-            tool("skopeo", "inspect", "docker-archive:%s:x.example/%s" % (path, name))
+        self.assertEqual(len(index["manifests"]), len(names))
+        for name, node, entry in zip(names, nodes, index["manifests"]):
+            self.assertEqual(entry["annotations"]["io.containerd.image.name"], name)
+            self.assertEqual(skopeo_digest("oci-archive:%s:%s" % (path, entry["annotations"]["org.opencontainers.image.ref.name"])), node.digest)
+            got, blobs = self.import_to(path, "dst-" + name.replace("/", "-").replace(":", "-"), name)
+            self.assertEqual(got, node.digest)
+            self.check_whole(node, blobs)
+        for name in (names[0], names[2]):
+            tool("skopeo", "inspect", "docker-archive:%s:%s" % (path, name))
 
     def test_compressed_and_piped(self):
         node = self.sample["sample/app:v1"]
@@ -130,8 +138,8 @@ class Tars(Case):
         self.assertEqual(got, node.digest)
         self.check_whole(node, blobs)
         with open(self.work("piped.tar"), "wb") as out:
-            subprocess.run([program("tars_driver"), "export", "-", self.ref("sample/app:v1"), "x.example/a:1"], stdout=out, env=self.env, check=True,
-                           timeout=60 * harness.SLOW)
+            subprocess.run([program("regctl"), "image", "export", "--name", "x.example/a:1", self.ref("sample/app:v1")], stdout=out, env=self.env,
+                           check=True, timeout=60 * harness.SLOW)
         with open(plain, "rb") as a, open(self.work("piped.tar"), "rb") as b:
             self.assertEqual(a.read(), b.read())
 
@@ -168,7 +176,7 @@ class Tars(Case):
         with open(path, "rb") as a, gzip.open(self.work("docker.tgz"), "wb") as b:
             b.write(a.read())
         self.assertEqual(self.import_to(self.work("docker.tgz"), "dst3")[0], got)
-        refused = self.driver("import", path, "ocidir://%s:in" % self.work("dst4"), "nope:1", status=1)
+        refused = self.regctl("import", "--name", "nope:1", "ocidir://%s:in" % self.work("dst4"), path, status=1)
         self.assert_one_line(refused, "could not find requested name", "x.example/y:1")
         self.assertFalse(os.path.exists(self.work("dst4", "index.json")))
 
@@ -274,12 +282,13 @@ class Registries(Case):
         sample = [t for t in images.sample_set(1) if t[1] and not t[1].startswith("sha256-")]
         images.push_all(near.client, images.sample_set(1))
         hosts = ["--host", near.host_flag(), "--host", far.host_flag()]
-        pairs = [p for r, t, _ in sample for p in ("%s/%s:%s" % (near.host, r, t), "-")]
+        refs = ["%s/%s:%s" % (near.host, r, t) for r, t, _ in sample]
         path = self.work("all.tar")
-        self.program("tars_driver", *hosts, "export", path, *pairs)
-        for repository, tag, node in sample:
-            got = self.program("tars_driver", *hosts, "import", path, "%s/%s:%s" % (far.host, repository, tag), "%s/%s:%s" % (near.host, repository, tag))
-            self.assertEqual(got.out.strip(), node.digest)
+        self.program("regctl", *hosts, "image", "export", refs[0], path, *(w for r in refs[1:] for w in ("--with", r)))
+        for ref, (repository, tag, node) in zip(refs, sample):
+            target = "%s/%s:%s" % (far.host, repository, tag)
+            self.program("regctl", *hosts, "image", "import", "--name", ref, target, path)
+            self.assertEqual(self.program("regctl", *hosts, "image", "digest", target).out.strip(), node.digest)
         harness.check_all(far.client, sample)
 
     def test_docker_form_into_a_registry(self):
@@ -288,8 +297,10 @@ class Registries(Case):
         path = self.work("docker.tar")
         tool("skopeo", "copy", "oci:%s/sample/app:v1" % self.work("tree"), "docker-archive:%s:x.example/y:1" % path)
         for name in ("a", "b"):  # the second time everything is there
-            got = self.program("tars_driver", "--host", far.host_flag(), "import", path, "%s/team/app:%s" % (far.host, name))
-            self.assertEqual(skopeo_digest("--tls-verify=false", "docker://%s/team/app:%s" % (far.host, name)), got.out.strip())
+            target = "%s/team/app:%s" % (far.host, name)
+            self.program("regctl", "--host", far.host_flag(), "image", "import", target, path)
+            got = self.program("regctl", "--host", far.host_flag(), "image", "digest", target)
+            self.assertEqual(skopeo_digest("--tls-verify=false", "docker://" + target), got.out.strip())
         tool("skopeo", "copy", "--src-tls-verify=false", "docker://%s/team/app:a" % far.host, "dir:" + self.work.folder("dir"))
 
 
@@ -298,7 +309,7 @@ class Memory(Case):
 
     def peak(self, *args):
         """Memory at most, in bytes: by time(1), since a child of ours is counted with what we had when it was forked."""
-        tool("time", "-f", "%M", "-o", self.work("peak"), program("tars_driver"), *args)
+        tool("env", "HOME=" + self.work.path, "time", "-f", "%M", "-o", self.work("peak"), program("regctl"), "image", *args)
         with open(self.work("peak"), encoding="utf-8") as f:
             return int(f.read().split()[-1]) << 10
 
@@ -308,9 +319,9 @@ class Memory(Case):
         ref, path, packed = "ocidir://%s/big:1" % self.work("tree"), self.work("big.tar"), self.work("big.tgz")
         docker = self.work("docker.tar")
         tool("skopeo", "copy", "oci:%s/big:1" % self.work("tree"), "docker-archive:%s:x:1" % docker)
-        for args in (["export", path, ref, "-"], ["export", "--compress", packed, ref, "-"],
-                     ["import", path, "ocidir://%s:1" % self.work("a")], ["import", packed, "ocidir://%s:1" % self.work("b")],
-                     ["import", docker, "ocidir://%s:1" % self.work("c")]):
+        for args in (["export", ref, path], ["export", "--compress", ref, packed],
+                     ["import", "ocidir://%s:1" % self.work("a"), path], ["import", "ocidir://%s:1" % self.work("b"), packed],
+                     ["import", "ocidir://%s:1" % self.work("c"), docker]):
             self.assertLess(self.peak(*args), 16 << 20, args)
         self.assertEqual(sorted(os.listdir(self.work("a", "blobs", "sha256"))), sorted(os.listdir(self.work("b", "blobs", "sha256"))))
 

@@ -19,6 +19,29 @@ function(rf_folder name)
   endif()
 endfunction()
 
+# The manual page and the completions of a program are made by the program itself. When it cannot run here, they are left out.
+function(rf_program_share name)
+  set(prose ${PROJECT_SOURCE_DIR}/docs/${name}.md)
+  if(CMAKE_CROSSCOMPILING OR NOT EXISTS ${prose})
+    return()
+  endif()
+  set(made ${PROJECT_BINARY_DIR}/share)
+  file(MAKE_DIRECTORY ${made})
+  add_custom_command(OUTPUT ${made}/${name}.1 VERBATIM DEPENDS ${name} ${prose}
+    COMMAND ${name} --help-man ${RF_DATE} ${prose} > ${made}/${name}.1)
+  set(files ${made}/${name}.1)
+  foreach(shell bash zsh fish)
+    add_custom_command(OUTPUT ${made}/${name}.${shell} VERBATIM DEPENDS ${name}
+      COMMAND ${name} completion ${shell} > ${made}/${name}.${shell})
+    list(APPEND files ${made}/${name}.${shell})
+  endforeach()
+  add_custom_target(${name}_share ALL DEPENDS ${files})
+  install(FILES ${made}/${name}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${made}/${name}.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ${name})
+  install(FILES ${made}/${name}.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _${name})
+  install(FILES ${made}/${name}.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endfunction()
+
 # rf_program(regexport): the program of this folder.
 function(rf_program name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
@@ -27,6 +50,7 @@ function(rf_program name)
     target_link_libraries(${name} PRIVATE rf_tools ${ARGN})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    rf_program_share(${name})
   endif()
 endfunction()
 

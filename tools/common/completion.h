@@ -6,8 +6,6 @@
  * completes names itself) behind it, and a line for each candidate: the whole word, a tab, what it is. Whatever goes wrong
  * gives an empty answer and no message, after two seconds at most.
  *
- *     static const struct rf_cmd cmds[] = { ..., RF_COMPLETION_ROW("regexport"), RF_COMPLETE_ROW };
- *
  * What a word may be is read from the command table: the choices of an option's value, and what its word, or the word of the
  * synopsis, stands for: IMAGE, REPOSITORY, REGISTRY, TAG, FILE, DIR, PLATFORM, TYPE, LEVEL.
  */
@@ -16,35 +14,12 @@
 
 #include "tools/common/options.h"
 
-extern const struct rf_opt rf_completion_opts[];
-extern const size_t rf_completion_opts_n;
-int rf_completion_run(const struct rf_env *env, void *ctx, int argc, char **argv,
-                      struct rf_err *err);
-int rf_complete_run(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
-
-#define RF_COMPLETION_CTX sizeof(bool)
-#define RF_COMPLETION_ROW(program)                                                                                                          \
-    {                                                                                                                                       \
-        .name = "completion", .synopsis = "bash|zsh|fish",                                                                                  \
-        .summary = "print a script that completes command lines in a shell",                                                                \
-        .description =                                                                                                                      \
-            "The script asks the program at each TAB: commands, options, values, and of registries that can be reached within two seconds " \
-            "also repositories and tags.",                                                                                                  \
-        .examples =                                                                                                                         \
-            "# bash, now\nsource <(" program " completion bash)\n"                                                                          \
-            "# bash, for good\n" program                                                                                                    \
-            " completion bash > ~/.local/share/bash-completion/completions/" program "\n"                                                   \
-            "# zsh, into a folder of $fpath\n" program " completion zsh > ~/.zfunc/_" program "\n"                                          \
-            "# fish\n" program " completion fish > ~/.config/fish/completions/" program ".fish",                                            \
-        .opts = rf_completion_opts, .n_opts = 1, .ctx_size = RF_COMPLETION_CTX, .min_args = 1,                                              \
-        .max_args = 1, .run = rf_completion_run                                                                                             \
-    }
-#define RF_COMPLETE_ROW                                                                       \
-    {                                                                                         \
-        .name = "__complete", .summary = "answer the script of `completion`", .hidden = true, \
-        .opts = rf_completion_opts, .n_opts = 1, .ctx_size = RF_COMPLETION_CTX,               \
-        .run = rf_complete_run                                                                \
-    }
+/*
+ * The rows of `completion` and of `__complete`, which every program has (tools/common/program.c). *examples is what the first one points to, the
+ * caller's.
+ */
+void rf_completion_rows(const char *program, struct rf_cmd *completion, struct rf_cmd *complete,
+                        char **examples);
 
 /* ---- for tools/common itself and its tests ---- */
 

@@ -19,14 +19,13 @@
 #define GIVE_UP_MS 1600 /* then transfers are cancelled */
 #define END_MS 1900     /* then the program ends, whatever it does */
 
-const struct rf_opt rf_completion_opts[] = {
+static const struct rf_opt rows[] = {
     { "no-descriptions", 0, RF_OPT_FLAG, 0, NULL, "candidates alone, without what they are", NULL,
       0 },
 };
-const size_t rf_completion_opts_n = RF_ARRAY_LEN(rf_completion_opts);
 
-int rf_completion_run(const struct rf_env *env, void *ctx, int argc, char **argv,
-                      struct rf_err *err)
+static int run_completion(const struct rf_env *env, void *ctx, int argc, char **argv,
+                          struct rf_err *err)
 {
     const bool *bare = ctx;
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
@@ -196,7 +195,8 @@ static void print(const struct rf_buf *answer, bool bare)
     }
 }
 
-int rf_complete_run(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
+static int run_complete(const struct rf_env *env, void *ctx, int argc, char **argv,
+                        struct rf_err *err)
 {
     const bool *bare = ctx;
     RF_CLEANUP(rf_buf_release) struct rf_buf text, answer;
@@ -217,4 +217,41 @@ int rf_complete_run(const struct rf_env *env, void *ctx, int argc, char **argv, 
     rf_client_freep(&net.client);
     rf_wipe(text.ptr, text.len);
     return 0;
+}
+
+/* ---- the rows ---- */
+
+void rf_completion_rows(const char *program, struct rf_cmd *completion, struct rf_cmd *complete,
+                        char **examples)
+{
+    *examples = rf_xasprintf(
+        "# bash, now\nsource <(%s completion bash)\n"
+        "# bash, from now on\n%s completion bash > ~/.local/share/bash-completion/completions/%s\n"
+        "# zsh, into a folder of $fpath\n%s completion zsh > ~/.zfunc/_%s\n"
+        "# fish\n%s completion fish > ~/.config/fish/completions/%s.fish",
+        program, program, program, program, program, program, program);
+    *completion = (struct rf_cmd){
+        .name = "completion",
+        .synopsis = "bash|zsh|fish",
+        .summary = "print a script that completes command lines in a shell",
+        .description =
+            "The script asks the program at each TAB: for commands, options and values, and for repositories and tags of registries that answer "
+            "within two seconds.",
+        .examples = *examples,
+        .opts = rows,
+        .n_opts = RF_ARRAY_LEN(rows),
+        .ctx_size = sizeof(bool),
+        .min_args = 1,
+        .max_args = 1,
+        .run = run_completion,
+    };
+    *complete = (struct rf_cmd){
+        .name = "__complete",
+        .summary = "answer the script of completion",
+        .hidden = true,
+        .opts = rows,
+        .n_opts = RF_ARRAY_LEN(rows),
+        .ctx_size = sizeof(bool),
+        .run = run_complete,
+    };
 }

@@ -4,17 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "regclient/hosts.h"
+#include "tools/common/completion.h"
 #include "tools/common/exit_table.h"
 #include "tools/common/help.h"
+#include "tools/common/man.h"
+
+#define PAGE_MAX (1u << 20) /* of Markdown */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -152,19 +158,50 @@ static int run_version(const struct rf_env *env, void *ctx, int argc, char **arg
     return 0;
 }
 
-/* The program's own commands and `version`, unless it brings its own. `example` lives as long as the list. */
-static struct rf_cmd *with_version(const struct rf_program *program, const char *example, size_t *n)
+#define COMMON 3
+struct common {
+    struct rf_cmd rows[COMMON];
+    char *completion, *version; /* examples that the rows point to */
+};
+
+static void common_release(struct common *c)
 {
-    struct rf_cmd *all = rf_xcalloc(program->n_cmds + 1, sizeof(*all));
-    bool has_one = false;
-    for (size_t i = 0; i < program->n_cmds; i++) {
-        all[i] = program->cmds[i];
-        has_one = has_one || strcmp(all[i].name, "version") == 0;
+    free(c->completion);
+    free(c->version);
+}
+
+static void common_init(struct common *c, const char *name)
+{
+    rf_completion_rows(name, &c->rows[0], &c->rows[1], &c->completion);
+    c->version = rf_xasprintf("%s version --output json\n", name);
+    c->rows[2] = (struct rf_cmd){ .name = "version",
+                                  .summary = "print the version",
+                                  .examples = c->version,
+                                  .run = run_version };
+}
+
+static const struct rf_cmd *row_of(const struct rf_cmd *rows, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* The program's own commands, then those that all programs have, unless it brings its own. The common rows live as long as the list. */
+static struct rf_cmd *with_common(const struct rf_program *program, const struct common *common,
+                                  size_t *n)
+{
+    struct rf_cmd *all = rf_xcalloc(program->n_cmds + COMMON, sizeof(*all));
+    size_t len = 0;
+    for (size_t i = 0; i < program->n_cmds; i++)
+        if (row_of(common->rows, COMMON, program->cmds[i].name) == NULL)
+            all[len++] = program->cmds[i];
+    for (size_t i = 0; i < COMMON; i++) {
+        const struct rf_cmd *own = row_of(program->cmds, program->n_cmds, common->rows[i].name);
+        all[len++] = own != NULL ? *own : common->rows[i];
     }
-    all[program->n_cmds] = (struct rf_cmd){
-        .name = "version", .summary = "print the version", .examples = example, .run = run_version
-    };
-    *n = program->n_cmds + (has_one ? 0 : 1);
+    *n = len;
     return all;
 }
 
@@ -189,6 +226,21 @@ static int run_parsed(const struct rf_parsed *p, struct rf_err *err)
     return p->cmd->run(&env, p->ctx, p->n_args, p->args, err);
 }
 
+/* --help-man DATE PAGE: the manual page, with the prose of docs/PROGRAM.md. */
+static int add_man_page(const struct rf_program *program, const char *date, const char *page,
+                        struct rf_buf *out)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf prose;
+    struct rf_err err = RF_ERR_INIT;
+    rf_buf_init(&prose, PAGE_MAX);
+    int rc = rf_file_read(page, &prose, &err);
+    if (rc < 0)
+        (void)fprintf(stderr, "%s: %s\n", program->name, err.msg);
+    else
+        rf_man_page(program, rf_buf_slice(&prose), date, out);
+    return rc;
+}
+
 /* The hidden options for the build of docs stand alone: 1 when they were not asked for, else the exit status as -status or 0. */
 static int print_docs(const struct rf_program *program, int argc, char **argv)
 {
@@ -203,6 +255,9 @@ static int print_docs(const struct rf_program *program, int argc, char **argv)
         rf_program_dump_markdown(program, &text);
     } else if (argc == 2 && strcmp(argv[1], "--exit-statuses") == 0) {
         rf_exit_table_markdown(&text);
+    } else if (argc == 4 && strcmp(argv[1], "--help-man") == 0) {
+        if (add_man_page(program, argv[2], argv[3], &text) < 0)
+            return -1;
     } else {
         return 1;
     }
@@ -213,8 +268,9 @@ static int print_docs(const struct rf_program *program, int argc, char **argv)
 int rf_program_run(const struct rf_program *program, int argc, char **argv)
 {
     struct rf_program whole = *program;
-    RF_CLEANUP(rf_freep) char *example = rf_xasprintf("%s version --output json\n", program->name);
-    RF_CLEANUP(rf_freep) struct rf_cmd *cmds = with_version(program, example, &whole.n_cmds);
+    RF_CLEANUP(common_release) struct common common;
+    common_init(&common, program->name);
+    RF_CLEANUP(rf_freep) struct rf_cmd *cmds = with_common(program, &common, &whole.n_cmds);
     whole.cmds = cmds;
     int docs = print_docs(&whole, argc, argv);
     if (docs <= 0)

@@ -12,8 +12,6 @@
 #define REGCTL_GROUPS(X) \
     X(artifact)          \
     X(blob)              \
-    X(complete)          \
-    X(completion)        \
     X(config)            \
     X(digest)            \
     X(image)             \

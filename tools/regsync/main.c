@@ -4,7 +4,6 @@
 #include "base/template.h"
 #include "policy/config_print.h"
 #include "policy/object_version.h"
-#include "tools/common/completion.h"
 #include "tools/common/program.h"
 #include "tools/regsync/session.h"
 
@@ -188,7 +187,10 @@ static const struct rf_cmd version_cmd = {
 int main(int argc, char **argv)
 {
     const struct rf_cmd cmds[] = {
-        once_cmd, check_cmd, config_cmd, version_cmd, RF_COMPLETION_ROW("regsync"), RF_COMPLETE_ROW,
+        once_cmd,
+        check_cmd,
+        config_cmd,
+        version_cmd,
     };
     const struct rf_program regsync = {
         .name = "regsync",

@@ -411,30 +411,55 @@ static void sink_cleanup(struct file_sink **f)
         file_free(&(*f)->base);
 }
 
-int rf_file_sink(const char *path, unsigned mode, bool replace, struct rf_sink **out,
-                 struct rf_err *err)
+/* Over f->path and f->name in the folder that f->dirfd is. */
+static int open_sink(struct file_sink **owned, unsigned mode, struct rf_sink **out,
+                     struct rf_err *err)
+{
+    struct file_sink *f = *owned;
+    /* A killed writer leaves nothing behind, unless the file system knows no files without a name. */
+    f->fd = open_nameless(f->dirfd, mode);
+    int rc = f->fd < 0 ? open_named(f, mode, err) : 0;
+    if (rc == 0) {
+        *owned = NULL;
+        *out = &f->base;
+    }
+    return rc;
+}
+
+static struct file_sink *new_sink(const char *path, bool replace)
 {
     static const struct rf_sink_ops ops = { file_write, file_commit, file_free };
-    RF_CLEANUP(sink_cleanup) struct file_sink *f = rf_xcalloc(1, sizeof(*f));
+    struct file_sink *f = rf_xcalloc(1, sizeof(*f));
     f->base.ops = &ops;
     f->dirfd = f->fd = -1;
     f->replace = replace;
     f->path = rf_xstrdup(path);
+    return f;
+}
+
+int rf_file_sink(const char *path, unsigned mode, bool replace, struct rf_sink **out,
+                 struct rf_err *err)
+{
+    RF_CLEANUP(sink_cleanup) struct file_sink *f = new_sink(path, replace);
     RF_CLEANUP(rf_freep) char *dir = split_path(f->path, &f->name);
     if (*f->name == '\0')
         return rf_fail(err, RFE_INVALID, "%s: not the name of a file", path);
     int rc = open_folder(dir, &f->dirfd, err);
-    if (rc < 0)
-        return rc;
-    /* A killed writer leaves nothing behind, unless the file system knows no files without a name. */
-    f->fd = open_nameless(f->dirfd, mode);
-    if (f->fd < 0) {
-        rc = open_named(f, mode, err);
-        if (rc < 0)
-            return rc;
-    }
-    *out = &RF_STEAL(f)->base;
-    return 0;
+    return rc < 0 ? rc : open_sink(&f, mode, out, err);
+}
+
+int rf_file_sink_at(int dirfd, const char *name, unsigned mode, bool replace, struct rf_sink **out,
+                    struct rf_err *err)
+{
+    RF_CLEANUP(sink_cleanup) struct file_sink *f = new_sink(name, replace);
+    if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        return rf_fail(err, RFE_INVALID, "\"%s\": not the name of a file", name);
+    f->name = f->path;
+    f->dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
+    if (f->dirfd < 0)
+        return rf_fail_errno(err, errno, "%s", name);
+    return open_sink(&f, mode, out, err);
 }
 
 int rf_file_write(const char *path, struct rf_slice bytes, unsigned mode, struct rf_err *err)

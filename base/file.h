@@ -23,6 +23,9 @@ RF_MUST_USE int rf_file_write(const char *path, struct rf_slice bytes, unsigned 
 /* A sink whose commit makes `path` appear whole (replacing an older one when `replace`, else an existing one counts as success and ours is dropped). */
 RF_MUST_USE int rf_file_sink(const char *path, unsigned mode, bool replace, struct rf_sink **out,
                              struct rf_err *err);
+/* The same in an open folder (the caller's): `name` is one part of a path, without "/". */
+RF_MUST_USE int rf_file_sink_at(int dirfd, const char *name, unsigned mode, bool replace,
+                                struct rf_sink **out, struct rf_err *err);
 /* Temporary files that have a name while they are written begin with this. */
 #define RF_FILE_TEMP_PREFIX ".rf-tmp-"
 /* Removes the temporaries in folder `path` that no living process is writing; an absent folder is fine. Not into folders below. */

@@ -204,15 +204,12 @@ static int search(struct rf_tar_reader *r, const char *path, struct rf_layer_ent
     return rc < 0 ? rc : answer;
 }
 
-int rf_layer_tar_find(int fd, const char *name, const char *path, struct rf_layer_entry *out,
-                      struct rf_sink *sink, struct rf_err *err)
+int rf_layer_tar_find(struct rf_source *src, const char *name, const char *path,
+                      struct rf_layer_entry *out, struct rf_sink *sink, struct rf_err *err)
 {
-    enum rf_tar_packing packing = RF_TAR_PLAIN;
     struct rf_tar_reader r = { 0 };
     struct rf_layer_entry entry = { 0 };
-    int rc = rf_tar_packing_of(fd, name, &packing, err);
-    if (rc == 0)
-        rc = rf_tar_reader_open(&r, fd, name, packing, err);
+    int rc = rf_tar_reader_open_source(&r, src, name, err);
     if (rc == 0)
         rc = search(&r, path, &entry, sink, err);
     rf_tar_reader_release(&r);
@@ -220,5 +217,44 @@ int rf_layer_tar_find(int fd, const char *name, const char *path, struct rf_laye
         *out = entry;
     else
         rf_layer_entry_release(&entry);
+    return rc;
+}
+
+/* ---- all members ---- */
+
+struct content {
+    struct rf_source base;
+    struct rf_tar_reader *reader;
+};
+
+static ssize_t content_read(struct rf_source *s, void *p, size_t n, struct rf_err *err)
+{
+    return rf_tar_reader_data(((struct content *)s)->reader, p, n, err);
+}
+
+static void content_free(struct rf_source *s)
+{
+    (void)s;
+}
+
+int rf_layer_tar_each(struct rf_source *src, const char *name, rf_layer_tar_cb cb, void *ctx,
+                      struct rf_err *err)
+{
+    static const struct rf_source_ops ops = { content_read, NULL, content_free };
+    struct rf_tar_reader r = { 0 };
+    struct archive_entry *member = NULL;
+    int rc = rf_tar_reader_open_source(&r, src, name, err);
+    if (rc == 0)
+        rc = 1;
+    while (rc > 0 && (rc = next(&r, &member, err)) > 0) {
+        RF_CLEANUP(rf_layer_entry_release) struct rf_layer_entry entry = { 0 };
+        struct content content = { .base.ops = &ops, .reader = &r };
+        fill(&entry, member);
+        if (entry.type != '0')
+            entry.size = 0;
+        rc = cb(ctx, &entry, &content.base, err);
+        rc = rc < 0 ? rc : 1;
+    }
+    rf_tar_reader_release(&r);
     return rc;
 }

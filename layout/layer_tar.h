@@ -33,11 +33,22 @@ char *rf_layer_path(const char *path);
 /* Where a symbolic link at `at` (a clean path) leads to, cleaned. The caller frees. */
 char *rf_layer_follow(const char *at, const char *link);
 /*
- * Looks for a clean path in the tar behind fd. *out (the caller releases it) is filled for FOUND and LINKED. With a `sink` (may be NULL) the content of
- * a file is written to it, not committed. Returns enum rf_layer_answer. -RFE_INVALID for what is no tar.
+ * Looks for a clean path in the tar that `src` gives from where it stands (compressed or not), as far as it needs to; what is left of the source
+ * is the caller's to read. *out (the caller releases it) is filled for FOUND and LINKED. With a `sink` (may be NULL) the content of a file is
+ * written to it, not committed. Returns enum rf_layer_answer. -RFE_INVALID for what is no tar.
  */
-RF_MUST_USE int rf_layer_tar_find(int fd, const char *name, const char *path,
+RF_MUST_USE int rf_layer_tar_find(struct rf_source *src, const char *name, const char *path,
                                   struct rf_layer_entry *out, struct rf_sink *sink,
                                   struct rf_err *err);
+
+/*
+ * What is called for each member, in the tar's order. `content` gives the bytes of a file (nothing for all else); what is not read of it is passed
+ * over. Both are borrowed for the call. 0 goes on, a negative code ends the walk with it.
+ */
+typedef int (*rf_layer_tar_cb)(void *ctx, const struct rf_layer_entry *entry,
+                               struct rf_source *content, struct rf_err *err);
+/* Goes through the tar that `src` gives, to its end mark. `name` is for messages. -RFE_INVALID, and what cb fails with. */
+RF_MUST_USE int rf_layer_tar_each(struct rf_source *src, const char *name, rf_layer_tar_cb cb,
+                                  void *ctx, struct rf_err *err);
 
 #endif

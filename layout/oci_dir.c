@@ -347,6 +347,14 @@ static int dir_probe_blob(struct rf_place *p, const char *repo, const struct rf_
     return got < 0 ? (int)got : 0;
 }
 
+static int dir_blob_size(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                         uint64_t *size, struct rf_err *err)
+{
+    RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
+    int rc = open_folder(dir_of(p), repo, &f, err);
+    return rc < 0 ? rc : rf_blob_store_stat(f->store, digest, size, err);
+}
+
 static int dir_open_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                          uint64_t size, struct rf_source **out, struct rf_err *err)
 {
@@ -566,6 +574,7 @@ static const struct rf_place_ops dir_ops = {
     .get_manifest = dir_get_manifest,
     .put_manifest = dir_put_manifest,
     .probe_blob = dir_probe_blob,
+    .blob_size = dir_blob_size,
     .get_blob = dir_get_blob,
     .put_blob = dir_put_blob,
     .open_blob = dir_open_blob,

@@ -43,6 +43,17 @@ static int find_blob(struct oci_file *f, const struct rf_digest *d,
     return 0;
 }
 
+static int file_blob_size(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                          uint64_t *size, struct rf_err *err)
+{
+    const struct rf_tar_member *m = NULL;
+    (void)repo;
+    int rc = find_blob(file_of(p), digest, &m, err);
+    if (rc == 0)
+        *size = m->size;
+    return rc;
+}
+
 static int file_open_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                           uint64_t size, struct rf_source **out, struct rf_err *err)
 {
@@ -243,6 +254,7 @@ static const struct rf_place_ops file_ops = {
     .resolve = file_resolve,
     .get_manifest = file_get_manifest,
     .probe_blob = file_probe_blob,
+    .blob_size = file_blob_size,
     .get_blob = file_get_blob,
     .open_blob = file_open_blob,
     .list_tags = file_list_tags,

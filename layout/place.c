@@ -224,6 +224,15 @@ int rf_place_probe_blob(struct rf_place *p, const char *repo, const struct rf_di
     return rc < 0 ? rc : p->ops->probe_blob(p, repo, digest, size, how, err);
 }
 
+int rf_place_blob_size(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                       uint64_t *size, struct rf_err *err)
+{
+    int rc = check_op(p, p->ops->blob_size != NULL, "ask for blobs", err);
+    if (rc == 0)
+        rc = check_blob(p, repo, digest, err);
+    return rc < 0 ? rc : p->ops->blob_size(p, repo, digest, size, err);
+}
+
 int rf_place_get_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
                       uint64_t size, uint64_t offset, struct rf_hasher *start, struct rf_sink *sink,
                       struct rf_err *err)

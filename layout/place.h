@@ -52,6 +52,8 @@ struct rf_place_ops {
                         const struct rf_manifest *m, unsigned flags, struct rf_err *err);
     int (*probe_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
                       uint64_t size, enum rf_probe how, struct rf_err *err);
+    int (*blob_size)(struct rf_place *, const char *repo, const struct rf_digest *digest,
+                     uint64_t *size, struct rf_err *err);
     int (*get_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
                     uint64_t size, uint64_t offset, struct rf_sink *sink, struct rf_err *err);
     int (*put_blob)(struct rf_place *, const char *repo, const struct rf_digest *digest,
@@ -111,6 +113,10 @@ RF_MUST_USE int rf_place_put_manifest(struct rf_place *p, const char *repo, cons
 RF_MUST_USE int rf_place_probe_blob(struct rf_place *p, const char *repo,
                                     const struct rf_digest *digest, uint64_t size,
                                     enum rf_probe how, struct rf_err *err);
+/* How long a blob is of which only the digest is known. -RFE_NOT_FOUND. */
+RF_MUST_USE int rf_place_blob_size(struct rf_place *p, const char *repo,
+                                   const struct rf_digest *digest, uint64_t *size,
+                                   struct rf_err *err);
 /*
  * Pours the blob from `offset` on into `sink` and checks the whole blob's digest and size; does not commit. `start` is the hash of the
  * first `offset` bytes (taken over; NULL when offset is 0). Interrupted transfers are resumed inside. -RFE_NOT_FOUND, -RFE_DIGEST_MISMATCH.

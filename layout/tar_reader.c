@@ -11,7 +11,8 @@
 
 /* Read at once: headers of small members lie close together, large members are jumped over. */
 #define READ_CHUNK ((size_t)32 << 10)
-#define SHOWN 200 /* bytes of a foreign text in a message */
+#define MAGIC_MAX 8 /* bytes that tell a compression */
+#define SHOWN 200   /* bytes of a foreign text in a message */
 
 /* ---- compressions ---- */
 
@@ -31,17 +32,21 @@ static const struct {
     { RF_TAR_BZIP2, "BZh", 3, "bzip2", "bunzip2", ARCHIVE_FILTER_BZIP2 },
 };
 
+static enum rf_tar_packing packing_of(const char *start, size_t n)
+{
+    for (size_t i = 0; i < RF_ARRAY_LEN(packings); i++)
+        if (n >= packings[i].len && memcmp(start, packings[i].magic, packings[i].len) == 0)
+            return packings[i].packing;
+    return RF_TAR_PLAIN;
+}
+
 int rf_tar_packing_of(int fd, const char *name, enum rf_tar_packing *out, struct rf_err *err)
 {
-    char start[8] = { 0 };
+    char start[MAGIC_MAX] = { 0 };
     ssize_t got = pread(fd, start, sizeof(start), 0);
     if (got < 0)
         return rf_fail_errno(err, errno, "%s", name);
-    *out = RF_TAR_PLAIN;
-    for (size_t i = 0; i < RF_ARRAY_LEN(packings); i++)
-        if ((size_t)got >= packings[i].len &&
-            memcmp(start, packings[i].magic, packings[i].len) == 0)
-            *out = packings[i].packing;
+    *out = packing_of(start, (size_t)got);
     return 0;
 }
 
@@ -66,6 +71,21 @@ static int filter_of(enum rf_tar_packing packing)
 
 /* ---- libarchive's way to the file ---- */
 
+/* From the source; its own failure is kept, so that rf_tar_reader_fail can tell it. */
+static la_ssize_t feed_source(struct rf_tar_reader *r, const void **out)
+{
+    ssize_t got = (ssize_t)r->peeked;
+    if (got == 0)
+        got = rf_source_read(r->src, r->chunk, READ_CHUNK, &r->why);
+    if (got < 0) {
+        archive_set_error(r->archive, EIO, "read");
+        return -1;
+    }
+    r->peeked = 0;
+    *out = r->chunk;
+    return got;
+}
+
 static la_ssize_t feed_read(struct archive *a, void *ctx, const void **out)
 {
     struct rf_tar_reader *r = ctx;
@@ -75,6 +95,8 @@ static la_ssize_t feed_read(struct archive *a, void *ctx, const void **out)
         archive_set_error(a, ECANCELED, "interrupted");
         return -1;
     }
+    if (r->src != NULL)
+        return feed_source(r, out);
     do {
         got = pread(r->fd, r->chunk, READ_CHUNK, (off_t)r->pos);
     } while (got < 0 && errno == EINTR);
@@ -104,6 +126,11 @@ int rf_tar_reader_fail(struct rf_tar_reader *r, struct rf_err *err)
     int rc = rf_cancel_check(err);
     if (rc < 0)
         return rc;
+    if (r->why.code != 0) {
+        if (err != NULL)
+            *err = r->why;
+        return -r->why.code;
+    }
     int code = archive_errno(r->archive);
     const char *text = archive_error_string(r->archive);
     if (code > 0 && code < RFE_BASE && code != EINVAL && code != EILSEQ)
@@ -111,6 +138,25 @@ int rf_tar_reader_fail(struct rf_tar_reader *r, struct rf_err *err)
     RF_CLEANUP(rf_freep)
     char *shown = rf_text_safe_dup(rf_slice_str(text != NULL ? text : "unreadable"), SHOWN);
     return rf_fail(err, RFE_INVALID, "%s: not a sound tar file: %s", r->name, shown);
+}
+
+static int open_archive(struct rf_tar_reader *r, enum rf_tar_packing packing, struct rf_err *err)
+{
+    r->archive = archive_read_new();
+    if (r->archive == NULL)
+        return rf_fail(err, ENOMEM, "%s: out of memory", r->name);
+    if (archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
+        archive_read_set_read_callback(r->archive, feed_read) != ARCHIVE_OK ||
+        (r->src == NULL && archive_read_set_skip_callback(r->archive, feed_skip) != ARCHIVE_OK) ||
+        archive_read_set_callback_data(r->archive, r) != ARCHIVE_OK)
+        return rf_tar_reader_fail(r, err);
+    /* Exactly this one: nobody may wrap compressions into each other without end. */
+    if (packing != RF_TAR_PLAIN &&
+        archive_read_append_filter(r->archive, filter_of(packing)) != ARCHIVE_OK)
+        return rf_tar_fail_packing(packing, r->name, err);
+    if (archive_read_open1(r->archive) != ARCHIVE_OK)
+        return rf_tar_reader_fail(r, err);
+    return 0;
 }
 
 int rf_tar_reader_open(struct rf_tar_reader *r, int fd, const char *name,
@@ -122,21 +168,23 @@ int rf_tar_reader_open(struct rf_tar_reader *r, int fd, const char *name,
         return rf_fail_errno(err, errno, "%s", name);
     r->size = (uint64_t)st.st_size;
     r->chunk = rf_xmalloc(READ_CHUNK);
-    r->archive = archive_read_new();
-    if (r->archive == NULL)
-        return rf_fail(err, ENOMEM, "%s: out of memory", name);
-    if (archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
-        archive_read_set_read_callback(r->archive, feed_read) != ARCHIVE_OK ||
-        archive_read_set_skip_callback(r->archive, feed_skip) != ARCHIVE_OK ||
-        archive_read_set_callback_data(r->archive, r) != ARCHIVE_OK)
-        return rf_tar_reader_fail(r, err);
-    /* Exactly this one: nobody may wrap compressions into each other without end. */
-    if (packing != RF_TAR_PLAIN &&
-        archive_read_append_filter(r->archive, filter_of(packing)) != ARCHIVE_OK)
-        return rf_tar_fail_packing(packing, name, err);
-    if (archive_read_open1(r->archive) != ARCHIVE_OK)
-        return rf_tar_reader_fail(r, err);
-    return 0;
+    return open_archive(r, packing, err);
+}
+
+int rf_tar_reader_open_source(struct rf_tar_reader *r, struct rf_source *src, const char *name,
+                              struct rf_err *err)
+{
+    *r = (struct rf_tar_reader){ .fd = -1, .src = src, .name = name };
+    r->chunk = rf_xmalloc(READ_CHUNK);
+    while (r->peeked < MAGIC_MAX) {
+        ssize_t got = rf_source_read(src, r->chunk + r->peeked, READ_CHUNK - r->peeked, err);
+        if (got < 0)
+            return (int)got;
+        if (got == 0)
+            break;
+        r->peeked += (size_t)got;
+    }
+    return open_archive(r, packing_of(r->chunk, r->peeked), err);
 }
 
 void rf_tar_reader_release(struct rf_tar_reader *r)

@@ -288,3 +288,24 @@ int rf_image_plan_build(const struct rf_image_plan *plan, struct rf_buf *config,
         json_object_set_new(doc, "annotations", sorted_copy(plan->annotations));
     return to_manifest(doc, plan->media_type, RF_DIGEST_SHA256, out, err);
 }
+
+/* ---- a fresh artifact ---- */
+
+int rf_artifact_plan_build(const struct rf_artifact_plan *plan, struct rf_manifest **out,
+                           struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = json_object();
+    json_t *layers = json_array();
+    for (size_t i = 0; i < plan->n_layers; i++)
+        json_array_append_new(layers, descriptor_json(&plan->layers[i]));
+    json_object_set_new(doc, "schemaVersion", json_integer(2));
+    json_object_set_new(doc, "mediaType", json_string(RF_MT_OCI_MANIFEST));
+    add_text(doc, "artifactType", plan->artifact_type, false);
+    json_object_set_new(doc, "config", descriptor_json(plan->config));
+    json_object_set_new(doc, "layers", layers);
+    if (plan->subject != NULL)
+        json_object_set_new(doc, "subject", descriptor_json(plan->subject));
+    if (json_object_size(plan->annotations) > 0)
+        json_object_set_new(doc, "annotations", sorted_copy(plan->annotations));
+    return to_manifest(doc, RF_MT_OCI_MANIFEST, RF_DIGEST_SHA256, out, err);
+}

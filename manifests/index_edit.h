@@ -46,4 +46,17 @@ struct rf_image_plan {
 RF_MUST_USE int rf_image_plan_build(const struct rf_image_plan *plan, struct rf_buf *config,
                                     struct rf_manifest **out, struct rf_err *err);
 
+/* ---- a fresh artifact ---- */
+
+struct rf_artifact_plan {
+    const char *artifact_type; /* or NULL: the type of the configuration stands for it */
+    const struct rf_descriptor *config, *layers;
+    size_t n_layers;
+    const struct rf_descriptor *subject; /* or NULL */
+    const json_t *annotations;           /* an object of strings, or NULL */
+};
+/* An OCI image manifest of that. *out is freed by the caller. -RFE_TOO_LARGE. */
+RF_MUST_USE int rf_artifact_plan_build(const struct rf_artifact_plan *plan,
+                                       struct rf_manifest **out, struct rf_err *err);
+
 #endif

@@ -13,6 +13,7 @@ struct rf_bridge {
     struct rf_http *from, *to;
     pthread_mutex_t lock; /* guards everything below; never held while kicking */
     size_t start, len;    /* what is in `bytes`, around the end */
+    pthread_cond_t moved; /* for a receiving end that waits in its thread */
     bool sink_waits, source_waits;
     bool ended;             /* nothing more will be written */
     int sink_rc, source_rc; /* with what each end was closed */
@@ -48,6 +49,14 @@ static void copy_out(struct rf_bridge *b, char *p, size_t n)
     b->len -= n;
 }
 
+static void wake_source(struct rf_bridge *b)
+{
+    if (b->to != NULL)
+        rf_http_kick(b->to);
+    else
+        pthread_cond_signal(&b->moved);
+}
+
 static int bridge_write(struct rf_sink *s, const void *p, size_t n, struct rf_err *err)
 {
     struct rf_bridge *b = of_sink(s);
@@ -75,7 +84,7 @@ static int bridge_write(struct rf_sink *s, const void *p, size_t n, struct rf_er
     }
     pthread_mutex_unlock(&b->lock);
     if (wake)
-        rf_http_kick(b->to);
+        wake_source(b);
     return rc;
 }
 
@@ -85,6 +94,10 @@ static ssize_t bridge_read(struct rf_source *s, void *p, size_t n, struct rf_err
     ssize_t rc = 0;
     bool wake = false;
     pthread_mutex_lock(&b->lock);
+    while (b->to == NULL && b->len == 0 && !b->ended) {
+        b->source_waits = true;
+        pthread_cond_wait(&b->moved, &b->lock);
+    }
     if (b->len > 0) {
         rc = (ssize_t)(n < b->len ? n : b->len);
         copy_out(b, p, (size_t)rc);
@@ -124,6 +137,7 @@ struct rf_bridge *rf_bridge_new(struct rf_http *from, struct rf_http *to)
     b->from = from;
     b->to = to;
     pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->moved, NULL);
     return b;
 }
 
@@ -131,6 +145,7 @@ void rf_bridge_free(struct rf_bridge *b)
 {
     if (b == NULL)
         return;
+    pthread_cond_destroy(&b->moved);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }
@@ -155,7 +170,7 @@ bool rf_bridge_close_sink(struct rf_bridge *b, int rc, const struct rf_err *why)
         b->sink_why = *why;
     b->source_waits = false;
     pthread_mutex_unlock(&b->lock);
-    rf_http_kick(b->to);
+    wake_source(b);
     return own;
 }
 

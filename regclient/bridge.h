@@ -8,6 +8,8 @@
  *     thread 2: rc = put(..., rf_bridge_source(b));  rf_bridge_close_source(b, rc, &err);
  *     rf_bridge_free(b);
  *
+ * A receiving end that is no transfer (`to` NULL) waits in its thread for what comes: rf_source_read does not answer -RFE_AGAIN there.
+ *
  * Closing an end with a failure makes the other end fail with it; closing the sink with 0 is the end of the content.
  */
 #ifndef RF_REGCLIENT_BRIDGE_H

@@ -24,11 +24,18 @@ static void registry_free(struct rf_place *p)
     free(g);
 }
 
+static int blob_size(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                     uint64_t *size, struct rf_err *err)
+{
+    return rf_registry_head_blob(p, repo, digest, size, NULL, err);
+}
+
 static const struct rf_place_ops registry_ops = {
     .resolve = rf_registry_resolve,
     .get_manifest = rf_registry_get_manifest,
     .put_manifest = rf_registry_put_manifest,
     .probe_blob = rf_registry_probe_blob,
+    .blob_size = blob_size,
     .get_blob = rf_registry_get_blob,
     .put_blob = rf_registry_put_blob,
     .mount = rf_registry_mount,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the golden cases of regctl start from: lists of (repository, tag, node), and names for digests."""
+import io
 import os
 import sys
+import tarfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import make_images as mi  # noqa: E402
@@ -57,7 +59,82 @@ def files():
     return [("os", "1", mi.image([lower, upper]))]
 
 
-SEEDS = {"app": app, "tags": tags, "files": files}
+def layers():
+    """os: two versions of a layer, plain and compressed in different ways, and configurations that differ."""
+    one = mi.layer_of_files({"etc": None, "etc/motd": b"hello\n", "etc/link": "motd", "bin/run": b"run\n", "empty": b""})
+    two = mi.layer_of_files({"etc": None, "etc/motd": b"hello, all\n", "etc/link": "motd", "bin/run": b"run\n", "new\nline": b"x"})
+    return [("os", "1", mi.image([one])), ("os", "2", mi.image([two], labels={"version": "2"})), ("other", "1", mi.image([two]))]
+
+
+def _files_of(parts, artifact_type="application/vnd.example.files"):
+    """An artifact of (title or None, bytes, more annotations)."""
+    empty = mi.Blob(b"{}", mi.EMPTY_TYPE)
+    blobs, entries = [empty], []
+    for title, data, more in parts:
+        blob = mi.Blob(data, "application/vnd.example.archive" if more else "application/octet-stream")
+        annotations = {**({"org.opencontainers.image.title": title} if title is not None else {}), **more}
+        blobs.append(blob)
+        entries.append(blob.descriptor(**({"annotations": annotations} if annotations else {})))
+    document = {"schemaVersion": 2, "mediaType": mi.OCI["manifest"], "artifactType": artifact_type, "config": empty.descriptor(),
+                "layers": entries}
+    return mi.Node(document, mi.OCI["manifest"], blobs)
+
+
+def _tar(*members):
+    """A tar.gz of (name, type, link or content), as hostile as wanted."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, value in members:
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            if kind == tarfile.REGTYPE:
+                info.size = len(value)
+                tar.addfile(info, io.BytesIO(value))
+            else:
+                info.linkname = value or ""
+                tar.addfile(info)
+    return mi.gzip_of(out.getvalue())
+
+
+UNPACK = {"io.deis.oras.content.unpack": "true"}
+
+
+def titles():
+    """files: artifacts of files with titles of all kinds; bad-...: what must not get out of its folder."""
+    archive = _tar(("sub/", tarfile.DIRTYPE, None), ("sub/a.txt", tarfile.REGTYPE, b"a\n"), ("sub/link", tarfile.SYMTYPE, "../b.txt"),
+                   ("b.txt", tarfile.REGTYPE, b"b\n"), ("hard", tarfile.LNKTYPE, "b.txt"), ("null", tarfile.CHRTYPE, None))
+    good = _files_of([("readme.txt", b"read me\n", {}), ("docs/deep/page.md", b"page\n", {}), (None, b"untitled\n", {}),
+                      ("tree/", archive, {"kind": "tree"}), ("packed.tgz", archive, UNPACK)])
+    bad = {
+        "climb": [("../../etc/x", b"climbs\n", {})],
+        "absolute": [("/etc/y", b"absolute\n", {})],
+        "control": [("a\x1b[2Jb", b"control\n", {})],
+        "dots": [("..", b"dots\n", {})],
+        "member": [("t/", _tar(("../../../climb", tarfile.REGTYPE, b"1"), ("/abs", tarfile.REGTYPE, b"2")), UNPACK)],
+        "symlink": [("t/", _tar(("out", tarfile.SYMTYPE, "/etc"), ("out/x", tarfile.REGTYPE, b"x")), UNPACK)],
+        "chain": [("t/", _tar(("a/b", tarfile.SYMTYPE, ".."), ("c", tarfile.SYMTYPE, "a/b/../..")), UNPACK)],
+        "through": [("t/", _tar(("d", tarfile.SYMTYPE, "."), ("d/x", tarfile.REGTYPE, b"x")), UNPACK)],
+        "hard": [("t/", _tar(("l", tarfile.SYMTYPE, "f"), ("h", tarfile.LNKTYPE, "l")), UNPACK)],
+        "two": [("t/", _tar(("d", tarfile.SYMTYPE, "e"), ("e/", tarfile.DIRTYPE, None)), UNPACK), ("t/d/x", b"x\n", {})],
+    }
+    return [("files", "good", good)] + [("files", "bad-" + name, _files_of(parts)) for name, parts in bad.items()]
+
+
+def made():
+    """made: an image for two platforms, with referrers that have annotations to filter and sort by."""
+    arms = [mi.image([mi.layer_of_files({"made": p.encode()})], platform=p) for p in PLATFORMS[:2]]
+    top = mi.index(arms)
+    created = "org.opencontainers.image.created"
+
+    def sbom(subject, day, kind="application/spdx+json", **more):
+        return mi.artifact(kind, [(kind, b"made on day %d\n" % day)], subject=subject,
+                           annotations={created: "2026-01-%02dT00:00:00Z" % day, **more})
+    return [("made", "1", top), ("made", None, sbom(top, 2, team="a")), ("made", None, sbom(top, 3, team="b")),
+            ("made", None, sbom(top, 1, "application/vnd.cyclonedx+json")), ("made", None, sbom(arms[0], 4)),
+            ("elsewhere", None, sbom(top, 5))]
+
+
+SEEDS = {"app": app, "tags": tags, "files": files, "layers": layers, "titles": titles, "made": made}
 
 
 def digests(triples):

@@ -5,14 +5,15 @@
 
 #include <unistd.h>
 
-static void look(int fd, const char *path)
+static void look(int fd, size_t size, const char *path)
 {
     RF_CLEANUP(rf_layer_entry_release) struct rf_layer_entry e = { 0 };
     RF_CLEANUP(rf_buf_release) struct rf_buf content;
     struct rf_err err = RF_ERR_INIT;
     rf_buf_init(&content, 1u << 20);
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(&content);
-    int rc = rf_layer_tar_find(fd, "layer", path, &e, sink, &err);
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd(fd, 0, size);
+    int rc = rf_layer_tar_find(src, "layer", path, &e, sink, &err);
     if (rc < 0)
         RF_CHECK(err.code == -rc && err.msg[0] != '\0' && e.name == NULL);
     if (rc == RF_LAYER_FOUND) {
@@ -30,9 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     int fd = fuzz_file(data, size, path);
-    look(fd, "etc/passwd");
-    look(fd, "a");
-    look(fd, "bin/sh");
+    look(fd, size, "etc/passwd");
+    look(fd, size, "a");
+    look(fd, size, "bin/sh");
     (void)close(fd);
     return 0;
 }

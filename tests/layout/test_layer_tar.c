@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -95,6 +96,14 @@ static int open_tar(const struct tar_entry *entries, size_t n)
     return fd;
 }
 
+/* All of the file as it is now. */
+static struct rf_source *source_of(int fd)
+{
+    struct stat st;
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    return rf_source_fd(fd, 0, (uint64_t)st.st_size);
+}
+
 START_TEST(members)
 {
     RF_CLEANUP(rf_closep) int fd = open_tar(layer, RF_ARRAY_LEN(layer));
@@ -103,7 +112,8 @@ START_TEST(members)
     struct rf_err err = RF_ERR_INIT;
     rf_buf_init(&content, 0);
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(&content);
-    int rc = rf_layer_tar_find(fd, "layer", rows[_i].path, &e, sink, &err);
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = source_of(fd);
+    int rc = rf_layer_tar_find(src, "layer", rows[_i].path, &e, sink, &err);
     ck_assert_msg(rc == rows[_i].want, "%s: %d %s", rows[_i].path, rc, err.msg);
     if (rows[_i].link == NULL) {
         ck_assert_ptr_null(e.name);
@@ -122,12 +132,14 @@ START_TEST(damaged)
     write_text("no.tar",
                "this is no tar at all, but long enough to look like something else than nothing");
     RF_CLEANUP(rf_closep) int fd = open("no.tar", O_RDONLY | O_CLOEXEC);
-    ck_assert_int_eq(rf_layer_tar_find(fd, "layer", "x", &e, NULL, &err), -RFE_INVALID);
+    RF_CLEANUP(rf_source_freep) struct rf_source *text = source_of(fd);
+    ck_assert_int_eq(rf_layer_tar_find(text, "layer", "x", &e, NULL, &err), -RFE_INVALID);
     ck_assert_ptr_null(e.name);
     /* Cut inside of a member's content. */
     RF_CLEANUP(rf_closep) int whole = open_tar(layer, RF_ARRAY_LEN(layer));
     ck_assert_int_eq(truncate("layer.tar", 512 + 512 + 4), 0);
-    ck_assert_int_lt(rf_layer_tar_find(whole, "layer", "opt/new", &e, NULL, &err), 0);
+    RF_CLEANUP(rf_source_freep) struct rf_source *cut = source_of(whole);
+    ck_assert_int_eq(rf_layer_tar_find(cut, "layer", "opt/new", &e, NULL, &err), -RFE_INVALID);
 }
 END_TEST
 

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/base_image.h"
 #include "policy/object_config.h"
-#include "policy/object_tar.h"
 #include "regclient/fetch.h"
 #include "regclient/layer_file.h"
 #include "tools/regctl/image.h"
-#include "tools/regctl/session.h"
-
-#include <unistd.h>
+#include "tools/regctl/output.h"
 
 /* ---- check-base ---- */
 
@@ -59,45 +53,18 @@ int regctl_image_check_base(const struct rf_env *env, void *ctx, int argc, char 
 
 /* ---- get-file ---- */
 
-static int open_output(const char *path, struct rf_sink **out, struct rf_err *err)
-{
-    if (path != NULL && strcmp(path, "-") != 0)
-        return rf_file_sink(path, 0666, true, out, err);
-    *out = rf_sink_fd(STDOUT_FILENO);
-    return 0;
-}
+struct file_in_image {
+    struct regctl_target *at;
+    const struct rf_manifest *image;
+    const char *path;
+    bool follow;
+};
 
-static int show_entry(const char *format, const struct rf_layer_entry *entry,
-                      const struct rf_buf *content, struct rf_err *err)
+static int find_in_image(void *ctx, struct rf_layer_entry *entry, struct rf_sink *sink,
+                         struct rf_err *err)
 {
-    const struct rf_tar_file_object object = { .entry = entry, .content = rf_buf_slice(content) };
-    const struct rf_value v = rf_value_object(&rf_type_tar_file, &object);
-    return regctl_print(format, &v, NULL, err);
-}
-
-static int get_file(struct regctl_target *t, const struct rf_manifest *image, const char *path,
-                    const char *format, const char *output, struct rf_err *err)
-{
-    struct rf_layer_entry entry = { 0 };
-    RF_CLEANUP(rf_buf_release) struct rf_buf content;
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
-    bool shown = format != NULL && format[0] != '\0';
-    rf_buf_init(&content, RF_TAR_FILE_CONTENT_MAX);
-    int rc = 0;
-    if (shown)
-        sink = rf_sink_buf(&content);
-    else
-        rc = open_output(output, &sink, err);
-    if (rc == 0)
-        rc = rf_image_file(t->place, t->repo, image, path, !shown, &entry, sink, err);
-    if (rc == 0 && !shown && entry.type != '0')
-        rc = rf_fail(err, RFE_UNSUPPORTED, "%s is not a file", path);
-    if (rc == 0)
-        rc = rf_sink_commit(sink, err);
-    if (rc == 0 && shown)
-        rc = show_entry(format, &entry, &content, err);
-    rf_layer_entry_release(&entry);
-    return rc;
+    const struct file_in_image *f = ctx;
+    return rf_image_file(f->at->place, f->at->repo, f->image, f->path, f->follow, entry, sink, err);
 }
 
 /* The image for --platform, or for this machine. */
@@ -126,8 +93,14 @@ int regctl_image_get_file(const struct rf_env *env, void *ctx, int argc, char **
     int rc = regctl_session_open(&s, env, err);
     if (rc == 0)
         rc = fetch_image(&s, argv[0], o->platform, &t, &f, err);
-    return rc < 0 ? rc
-                  : get_file(&t, f.manifest, argv[1], o->format, argc > 2 ? argv[2] : NULL, err);
+    if (rc < 0)
+        return rc;
+    const struct regctl_file_output how = { .name = argv[1],
+                                            .format = o->format,
+                                            .output = argc > 2 ? argv[2] : NULL };
+    struct file_in_image file = { .at = &t, .image = f.manifest, .path = argv[1] };
+    file.follow = how.format == NULL || how.format[0] == '\0';
+    return regctl_print_file(&how, find_in_image, &file, err);
 }
 
 /* ---- inspect ---- */

@@ -351,6 +351,21 @@ static void set_trace(struct rf_lua_box *box, const json_t *answer)
         box->trace = rf_xstrndup(text.ptr, text.len < TRACE_MAX ? text.len : TRACE_MAX);
 }
 
+/* Of a long message the end tells the cause, and the beginning the place. The caller frees. */
+static char *shorten(struct rf_slice text)
+{
+    enum { HEAD = 200, TAIL = 600 };
+    RF_CLEANUP(rf_buf_release) struct rf_buf safe;
+    rf_buf_init(&safe, 0);
+    if (text.len > HEAD + TAIL) {
+        rf_text_safe(&safe, rf_slice_of(text.ptr, HEAD), HEAD);
+        rf_buf_add_str(&safe, " ... ");
+        text = rf_slice_of(text.ptr + text.len - TAIL, TAIL);
+    }
+    rf_text_safe(&safe, text, text.len);
+    return rf_buf_take(&safe, NULL);
+}
+
 static int failed(struct rf_lua_box *box, const json_t *answer, struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf room;
@@ -363,13 +378,12 @@ static int failed(struct rf_lua_box *box, const json_t *answer, struct rf_err *e
     if (strcmp(kind, "memory") == 0)
         return rf_fail(err, RFE_TOO_LARGE, "not enough memory: the script may have %zu MiB",
                        box->memory_cap >> 20);
-    int len = text.len < sizeof(err->msg) ? (int)text.len : (int)sizeof(err->msg);
+    RF_CLEANUP(rf_freep) char *shown = shorten(text);
     if (strcmp(kind, "timeout") == 0) {
         end_child(box);
-        return rf_fail(err, ETIMEDOUT, "%.*s", len, text.ptr);
+        return rf_fail(err, ETIMEDOUT, "%s", shown);
     }
-    return rf_fail(err, strcmp(kind, "missing") == 0 ? RFE_NOT_FOUND : RFE_FAILED, "%.*s", len,
-                   text.ptr);
+    return rf_fail(err, strcmp(kind, "missing") == 0 ? RFE_NOT_FOUND : RFE_FAILED, "%s", shown);
 }
 
 /* Sends the request (taken over) and gives the value of its answer. */
@@ -388,7 +402,8 @@ static int ask(struct rf_lua_box *box, struct exchange *x, json_t *request, json
         return rc;
     const char *say = json_string_value(json_object_get(answer, "say"));
     json_int_t memory = json_integer_value(json_object_get(answer, "memory"));
-    box->memory_used = memory > 0 ? (size_t)memory : 0;
+    if (memory > 0)
+        box->memory_used = (size_t)memory;
     if (strcmp(say, "failed") == 0)
         return failed(box, answer, err);
     *value = json_incref(strcmp(say, "ready") == 0 ? answer : json_object_get(answer, "value"));

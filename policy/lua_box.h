@@ -13,7 +13,7 @@
  * Invariants: one box is one Lua state; nothing is shared between boxes. Whatever the child sends is taken as hostile. When a script
  * runs over its time or memory, or the child breaks the protocol, the child is gone and every later use of the box fails; an
  * ordinary error of a script leaves the box usable.
- * The program's main must begin with rf_lua_child_if_asked() (policy/lua_child.h); rf_program_main does.
+ * The program's main must begin with rf_lua_start() (policy/lua_start.h); rf_program_main does.
  * A box is used by one thread at a time, and the thread that opened it must outlive it (the kernel ends the child with that thread).
  */
 #ifndef RF_POLICY_LUA_BOX_H

@@ -19,6 +19,7 @@
 #include "policy/lua_jail.h"
 #include "policy/lua_json.h"
 #include "policy/lua_libs.h"
+#include "policy/lua_start.h"
 #include "policy/lua_wire.h"
 
 const char rf_lua_child_word[] = "--lua-child";
@@ -35,6 +36,7 @@ struct child {
     size_t used, cap;                /* bytes of the Lua state */
     int64_t deadline_ns, cpu_end_ns; /* of what is running; 0: none */
     const char *over;                /* why the script has to end, NULL while it need not */
+    bool missing;                    /* what was to be called is not there */
     char *in; /* the frame that came last, NUL behind it; kept here since Lua may raise */
     size_t in_len, in_cap;
     json_t *env; /* what os.getenv sees */
@@ -204,6 +206,7 @@ static void send_call(lua_State *L, const char *say, const char *function, int n
     add_member(L, t, ",\"where\":", where, strlen(where));
     add_member(L, t, ",\"function\":", function, strlen(function));
     rf_lua_text_add_str(L, t, ",\"args\":[");
+    t->nodes = (size_t)n_args + 8;
     for (int i = 0; i < n_args; i++) {
         if (i > 0)
             rf_lua_text_add(L, t, ",", 1);
@@ -246,9 +249,18 @@ void rf_lua_host_tell(lua_State *L, const char *function, int n_args)
     send_call(L, "tell", function, n_args);
 }
 
+/* Long lines take their time, and the hook counts steps. */
+static void check_time(lua_State *L)
+{
+    const char *why = time_is_over(child_of(L));
+    if (why != NULL)
+        (void)luaL_error(L, "%s", why);
+}
+
 static int say_print(lua_State *L)
 {
     int n = lua_gettop(L);
+    check_time(L);
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {
@@ -264,6 +276,7 @@ static int say_print(lua_State *L)
 
 static int say_log(lua_State *L)
 {
+    check_time(L);
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     (void)luaL_tolstring(L, 1, NULL);
@@ -347,8 +360,10 @@ static int prepare(lua_State *L)
         return 0;
     }
     (void)lua_getfield(L, 1, "function");
-    if (!push_function(L, lua_tostring(L, -1)))
+    if (!push_function(L, lua_tostring(L, -1))) {
+        child_of(L)->missing = true;
         return luaL_error(L, "there is no function %s", lua_tostring(L, -2));
+    }
     int n = 0;
     int function = lua_gettop(L);
     if (lua_getfield(L, 1, "n") == LUA_TNUMBER)
@@ -385,6 +400,9 @@ static int perform(lua_State *L)
     int n_args = prepare(L);
     lua_call(L, n_args, 1);
     lua_sethook(L, NULL, 0, 0);
+    /* It may have been a coroutine, closed by now, that was stopped. */
+    if (c->over != NULL)
+        return luaL_error(L, "%s", c->over);
     int result = lua_gettop(L);
     struct rf_lua_text *t = rf_lua_text_push(L, RF_LUA_FRAME_MAX);
     rf_lua_text_add_str(L, t, "{\"say\":\"done\",\"value\":");
@@ -398,7 +416,10 @@ static int perform(lua_State *L)
 
 static const char *kind_of(struct child *c, int status)
 {
-    return c->over != NULL ? "timeout" : status == LUA_ERRMEM ? "memory" : "error";
+    return c->over != NULL        ? "timeout"
+           : status == LUA_ERRMEM ? "memory"
+           : c->missing           ? "missing"
+                                  : "error";
 }
 
 /* The error is at index 1, the kind of it at index 2. */
@@ -479,6 +500,7 @@ _Noreturn static void serve(struct child *c)
         lua_settop(L, 0);
         receive(c);
         c->over = NULL;
+        c->missing = false;
         if (is_question(c)) {
             answer_question(c);
             continue;

@@ -17,14 +17,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* The first argument that makes a program the child of a box. */
+/* The first argument that makes a program the child of a box (policy/lua_start.h). */
 extern const char rf_lua_child_word[];
-/*
- * To be called first in main, before anything reads files or starts threads: when this process was started as the child of a box it
- * does that work and never returns; else it returns 0.
- */
-int rf_lua_child_if_asked(int argc, char **argv);
-
 /* A set of functions for scripts; open() puts them into the globals of a fresh state, over the libraries that are there. It may raise. */
 struct rf_lua_api {
     const char *name; /* as in rf_lua_box_options.api */

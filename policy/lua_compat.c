@@ -133,10 +133,9 @@ static int string_format(lua_State *L)
         }
         arg++;
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 1);
-    return 1;
+    /* In our own frame, so that its errors name the script's line. */
+    lua_CFunction real = lua_tocfunction(L, lua_upvalueindex(1));
+    return real(L);
 }
 
 /* ---- math ---- */

@@ -55,7 +55,6 @@ static bool limit(__rlimit_resource_t what, rlim_t value)
     return setrlimit(what, &new) == 0;
 }
 
-#ifndef SANITIZED /* sanitizers map terabytes that they never touch */
 /* Bytes of address space in use; 0 when that cannot be known. */
 static size_t mapped(void)
 {
@@ -70,14 +69,13 @@ static size_t mapped(void)
     text[n] = '\0';
     return (size_t)strtoull(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
-#endif
 
-static bool set_limits(const struct rf_lua_jail *jail)
+/* `now`: bytes of address space in use, 0 when that is not known. */
+static bool set_limits(const struct rf_lua_jail *jail, size_t now)
 {
     bool ok = limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, (rlim_t)jail->fd + 1) &&
               limit(RLIMIT_NPROC, 0) && limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0);
-#ifndef SANITIZED
-    size_t now = mapped();
+#ifndef SANITIZED /* they map terabytes that they never touch */
     if (now > 0)
         ok = ok && limit(RLIMIT_AS, now + jail->memory);
 #endif
@@ -254,9 +252,11 @@ static const char *enter_seccomp(int fd)
 
 bool rf_lua_jail_enter(const struct rf_lua_jail *jail, struct rf_lua_jail_gaps *gaps)
 {
-    if (!set_limits(jail))
-        return false;
+    size_t now = mapped();
+    /* It needs a descriptor for a moment, and the limits leave none. */
     gaps->landlock = enter_landlock();
+    if (!set_limits(jail, now))
+        return false;
     gaps->seccomp = enter_seccomp(jail->fd);
     return true;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "policy/lua_wire.h"
 
@@ -199,8 +200,17 @@ static void put_number(struct writer *w, int index)
 
 static void put_value(struct writer *w, int index);
 
+/* A message has a bound on its values; a document of a script has not. */
+static void count_values(struct writer *w, size_t n)
+{
+    w->out->nodes += n + 1;
+    if (w->style->wire && w->out->nodes > RF_LUA_FRAME_NODES)
+        (void)luaL_error(w->L, "more than %d values at once", RF_LUA_FRAME_NODES);
+}
+
 static void put_array(struct writer *w, int index, lua_Integer n)
 {
+    count_values(w, (size_t)n);
     put(w, "[");
     for (lua_Integer i = 1; i <= n; i++) {
         if (i > 1)
@@ -274,6 +284,9 @@ static void put_member(struct writer *w, int table, const struct key *k)
 static void put_object(struct writer *w, int index, size_t n)
 {
     lua_State *L = w->L;
+    count_values(w, n);
+    if (w->style->wire && n > RF_JSON_KEYS)
+        (void)luaL_error(L, "more than %d keys in a table", RF_JSON_KEYS);
     struct key *keys = lua_newuserdatauv(L, (n + 1) * sizeof(*keys), 0);
     size_t have = 0;
     int top = lua_gettop(L);
@@ -348,6 +361,7 @@ static void put_table(struct writer *w, int index)
     } else if (n > 0) {
         put_array(w, index, (lua_Integer)n);
     } else if (w->style->wire) {
+        count_values(w, 0);
         put(w, has_mark(w->L, index, OBJECT_TYPE) ? "{}" : "[]");
     } else {
         put(w, has_mark(w->L, index, ARRAY_TYPE) ? "[]" : "{}");

@@ -15,6 +15,7 @@
 struct rf_lua_text {
     char *ptr;
     size_t len, cap, max;
+    size_t nodes; /* values in it, as RF_LUA_FRAME_NODES counts them */
 };
 /* Pushes it. More than `max` bytes: an error. It must stay on the stack while it is in use. */
 struct rf_lua_text *rf_lua_text_push(lua_State *L, size_t max);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "policy/lua_child.h"
 #include "policy/lua_json.h"
 
@@ -40,7 +41,14 @@ static void drop(lua_State *L, const char *const *names)
 
 /* ---- functions that are narrower here ---- */
 
-/* load(chunk [, name [, mode [, env]]]): text only. The real one is upvalue 1; it is given an env only when we were. */
+/* The real function is upvalue 1. It runs in our own frame, so that its errors name the script's line and the function as called. */
+static int go_on(lua_State *L)
+{
+    lua_CFunction real = lua_tocfunction(L, lua_upvalueindex(1));
+    return real(L);
+}
+
+/* load(chunk [, name [, mode [, env]]]): text only. The real one is given an env only when we were. */
 static int load_text(lua_State *L)
 {
     if (!lua_isnoneornil(L, 3) && strchr(luaL_checkstring(L, 3), 't') == NULL)
@@ -49,10 +57,7 @@ static int load_text(lua_State *L)
     lua_settop(L, n);
     lua_pushliteral(L, "t");
     lua_replace(L, 3);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, n, LUA_MULTRET);
-    return lua_gettop(L);
+    return go_on(L);
 }
 
 /* A finalizer runs where no clock can stop it. Lua looks for one at this moment only, so a later one has no effect. */
@@ -64,10 +69,7 @@ static int set_metatable(lua_State *L)
             return luaL_error(L, "setmetatable: __gc is not there for scripts");
         lua_pop(L, 1);
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return go_on(L);
 }
 
 static int collect(lua_State *L)
@@ -105,31 +107,21 @@ static void floor_at(lua_State *L, int index)
 
 static int os_date(lua_State *L)
 {
-    lua_settop(L, lua_gettop(L) > 2 ? 2 : lua_gettop(L));
-    if (lua_gettop(L) == 2)
+    if (lua_gettop(L) >= 2)
         floor_at(L, 2);
-    int n = lua_gettop(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, n, 1);
-    return 1;
+    return go_on(L);
 }
 
 /* Lua writes the normal form of the fields back into the table, so it is the caller's table that gets whole numbers. */
 static int os_time(lua_State *L)
 {
     static const char *const fields[] = { "year", "month", "day", "hour", "min", "sec", NULL };
-    int n = lua_isnoneornil(L, 1) ? 0 : 1;
-    lua_settop(L, n);
-    for (size_t i = 0; n == 1 && lua_istable(L, 1) && fields[i] != NULL; i++) {
+    for (size_t i = 0; lua_istable(L, 1) && fields[i] != NULL; i++) {
         (void)lua_getfield(L, 1, fields[i]);
         floor_at(L, -1);
         lua_setfield(L, 1, fields[i]);
     }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, n, 1);
-    return 1;
+    return go_on(L);
 }
 
 static void open_os(lua_State *L, const struct rf_lua_libs *libs)
@@ -174,10 +166,45 @@ static void find_loader(lua_State *L, const char *name)
     (void)lua_pushstring(L, file != NULL ? file : name);
 }
 
+/* For package.searchers, where all libraries are there. Upvalue: source. */
+static int search_folder(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    size_t n;
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 2);
+    const char *text = lua_tolstring(L, -2, &n);
+    if (text == NULL)
+        return 1;
+    (void)lua_pushfstring(L, "@%s", lua_tostring(L, -1));
+    if (luaL_loadbufferx(L, text, n, lua_tostring(L, -1), "t") != LUA_OK)
+        return luaL_error(L, "error loading module '%s':\n\t%s", name, lua_tostring(L, -1));
+    lua_pushvalue(L, 3);
+    return 2;
+}
+
+/* package is on top of the stack: the folder for modules comes before the system's. */
+static void add_searcher(lua_State *L, lua_CFunction source)
+{
+    (void)lua_getfield(L, -1, "searchers");
+    for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i >= 2; i--) {
+        (void)lua_rawgeti(L, -1, i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushcfunction(L, source);
+    lua_pushcclosure(L, search_folder, 1);
+    lua_rawseti(L, -2, 2);
+    lua_pop(L, 1);
+}
+
 /* Upvalues: package, source. */
 static int require(lua_State *L)
 {
-    const char *name = luaL_checkstring(L, 1);
+    size_t n;
+    const char *name = luaL_checklstring(L, 1, &n);
+    luaL_argcheck(L, strlen(name) == n, 1, "not the name of a module");
     lua_settop(L, 1);
     (void)lua_getfield(L, lua_upvalueindex(1), "loaded");
     luaL_checktype(L, 2, LUA_TTABLE);
@@ -205,32 +232,40 @@ static void preload(lua_State *L, const char *name, lua_CFunction open)
     lua_setfield(L, -2, name);
 }
 
-static void open_package(lua_State *L, const struct rf_lua_libs *libs)
+/* Pushes a package of our own, and makes the global require. */
+static void push_own_package(lua_State *L, lua_CFunction source)
 {
     static const char *const in_loaded[] = { "string", "table",     "math", "utf8",
                                              "os",     "coroutine", NULL };
+    static const char *const empty[] = { "path", "cpath" };
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_setfield(L, -2, "preload");
+    lua_newtable(L);
+    for (size_t i = 0; in_loaded[i] != NULL; i++) {
+        (void)lua_getglobal(L, in_loaded[i]);
+        lua_setfield(L, -2, in_loaded[i]);
+    }
+    lua_pushglobaltable(L);
+    lua_setfield(L, -2, LUA_GNAME);
+    lua_setfield(L, -2, "loaded");
+    for (size_t i = 0; i < RF_ARRAY_LEN(empty); i++) {
+        lua_pushliteral(L, "");
+        lua_setfield(L, -2, empty[i]);
+    }
+    lua_pushvalue(L, -1);
+    lua_pushcfunction(L, source);
+    lua_pushcclosure(L, require, 2);
+    lua_setglobal(L, "require");
+}
+
+static void open_package(lua_State *L, const struct rf_lua_libs *libs)
+{
     if (libs->unsafe) {
         luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
+        add_searcher(L, libs->source);
     } else {
-        lua_newtable(L);
-        lua_newtable(L);
-        lua_setfield(L, -2, "preload");
-        lua_newtable(L);
-        for (size_t i = 0; in_loaded[i] != NULL; i++) {
-            (void)lua_getglobal(L, in_loaded[i]);
-            lua_setfield(L, -2, in_loaded[i]);
-        }
-        lua_pushglobaltable(L);
-        lua_setfield(L, -2, LUA_GNAME);
-        lua_setfield(L, -2, "loaded");
-        lua_pushliteral(L, "");
-        lua_setfield(L, -2, "path");
-        lua_pushliteral(L, "");
-        lua_setfield(L, -2, "cpath");
-        lua_pushvalue(L, -1);
-        lua_pushcfunction(L, libs->source);
-        lua_pushcclosure(L, require, 2);
-        lua_setglobal(L, "require");
+        push_own_package(L, libs->source);
     }
     (void)lua_getfield(L, -1, "preload");
     preload(L, "json", rf_lua_json_module);
@@ -343,7 +378,10 @@ static int call_by_name(lua_State *L)
 
 static int find_by_name(lua_State *L)
 {
-    (void)luaL_checkstring(L, 2);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    size_t n;
+    const char *name = luaL_checklstring(L, 2, &n);
+    luaL_argcheck(L, n > 0 && n <= 64 && strspn(name, letters) == n, 2, "no name of a function");
     lua_settop(L, 2);
     lua_pushcclosure(L, call_by_name, 1);
     return 1;

@@ -23,7 +23,7 @@
 #define RF_LUA_FRAME_MAX (16u << 20)
 #define RF_LUA_FRAME_HEAD 4
 #define RF_LUA_FRAME_NODES \
-    500000 /* values in one frame: what they take as JSON trees is far more than their text */
+    250000 /* values in one frame: what they take as JSON trees is far more than their text */
 #define RF_LUA_WIRE_DEPTH 48 /* of tables; an envelope around it must stay under RF_JSON_DEPTH */
 
 /* ---- values, for the parent ---- */

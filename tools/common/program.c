@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "policy/lua_start.h"
 #include "regclient/hosts.h"
 #include "tools/common/completion.h"
 #include "tools/common/exit_table.h"
@@ -308,6 +309,7 @@ int rf_program_close_stdout(const char *name)
 
 int rf_program_main(const struct rf_program *program, int argc, char **argv)
 {
+    rf_lua_start(argc, argv);
     char **words = copy_words(argv, argc);
     rf_program_hide(argc, argv);
     open_standard_files();

@@ -1,0 +1,3 @@
+-- expect: error: attempt to call a nil value (global 'dofile')
+dofile("/etc/passwd")
+host.escaped("dofile")

@@ -1,0 +1,2 @@
+-- expect: ok
+if loadstring("\27Lua") then host.escaped("bytecode") end

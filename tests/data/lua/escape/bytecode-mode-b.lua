@@ -1,0 +1,2 @@
+-- expect: error: only text can be loaded
+load("return 1", "x", "b")

@@ -1,0 +1,2 @@
+-- expect: timeout
+table.move({}, 1, 10 ^ 15 // 1 | 0, 2)

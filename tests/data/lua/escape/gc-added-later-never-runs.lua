@@ -1,0 +1,5 @@
+-- expect: ok
+local mt = {}
+setmetatable({}, mt)
+mt.__gc = function() host.escaped("gc") end
+for _ = 1, 3 do collectgarbage() end

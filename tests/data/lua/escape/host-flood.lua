@@ -1,0 +1,2 @@
+-- expect: timeout
+while true do pcall(host.echo, 1) end

@@ -1,0 +1,2 @@
+-- expect: error: a function cannot be passed on
+host.echo(print)

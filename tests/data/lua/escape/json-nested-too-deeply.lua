@@ -1,0 +1,2 @@
+-- expect: error: nested too deeply
+require("json").decode(("["):rep(1000000))

@@ -1,0 +1,2 @@
+-- expect: timeout
+for _ = 1, math.huge do end

@@ -1,0 +1,2 @@
+-- expect: memory|timeout
+load(function() return "x = 1 " end)

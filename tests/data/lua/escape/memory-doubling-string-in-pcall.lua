@@ -1,0 +1,4 @@
+-- expect: timeout
+while true do
+  pcall(function() local s = "x" while true do s = s .. s end end)
+end

@@ -1,0 +1,3 @@
+-- expect: memory
+local s = ("x"):rep(100000)
+return s:gsub("x", s)

@@ -1,0 +1,3 @@
+-- expect: error: |memory
+local json = require("json")
+json.decode("[" .. ("[],"):rep(3000000) .. "1]")

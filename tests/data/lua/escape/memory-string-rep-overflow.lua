@@ -1,0 +1,2 @@
+-- expect: error: resulting string too large
+return ("xxxx"):rep(1 << 62)

@@ -1,0 +1,3 @@
+-- expect: error: invalid key to 'next'
+local t = { a = 1 }
+next(t, "nothing")

@@ -1,0 +1,3 @@
+-- expect: timeout
+local s = ("a"):rep(60)
+return s:find(("a-"):rep(40) .. "b")

@@ -1,0 +1,2 @@
+-- expect: timeout
+return ("x"):rep(300000):match(".-.-.-.-b$")

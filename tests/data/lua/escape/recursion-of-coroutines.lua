@@ -1,0 +1,3 @@
+-- expect: error: C stack overflow
+local function f() return coroutine.wrap(f)() end
+f()

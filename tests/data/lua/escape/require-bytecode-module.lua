@@ -1,0 +1,3 @@
+-- expect: error: binary chunk
+require("compiled")
+host.escaped("require")

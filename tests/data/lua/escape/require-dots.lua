@@ -1,0 +1,3 @@
+-- expect: error: not the name of a module
+require("a..b")
+host.escaped("require")

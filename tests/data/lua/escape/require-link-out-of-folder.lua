@@ -1,0 +1,3 @@
+-- expect: error: link
+require("outside")
+host.escaped("require")

@@ -1,0 +1,5 @@
+-- expect: error: not found
+package.path = "/etc/?"
+package.cpath = "/lib/?.so"
+require("passwd")
+host.escaped("require")

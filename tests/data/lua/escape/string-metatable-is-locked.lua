@@ -1,0 +1,3 @@
+-- expect: error: bad argument #1 to 'setmetatable'
+if getmetatable("") then host.escaped("metatable") end
+setmetatable("", {})

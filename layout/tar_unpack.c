@@ -206,6 +206,8 @@ int rf_tar_unpack(struct rf_source *src, const char *name, int root, struct rf_t
     if (u->packed > RF_TAR_UNPACK_FREE / RF_TAR_UNPACK_GROWTH)
         x.max = u->packed < UINT64_MAX / RF_TAR_UNPACK_GROWTH ? u->packed * RF_TAR_UNPACK_GROWTH
                                                               : UINT64_MAX;
+    if (u->max > 0)
+        x.max = u->max;
     x.chunk = rf_xmalloc(CHUNK);
     int rc = rf_layer_tar_each(src, name, unpack_member, &x, err);
     rf_freep(&x.chunk);

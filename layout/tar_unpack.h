@@ -15,6 +15,7 @@
 
 struct rf_tar_unpack {
     uint64_t packed; /* bytes that the source will give */
+    uint64_t max;    /* bytes that it may unpack to; 0: as above */
     size_t left_out; /* members that were neither file, folder nor link */
 };
 /*

@@ -54,9 +54,12 @@ static int explain_handshake(struct rf_http_exchange *x, const char *url, struct
     for (size_t i = 0; i < RF_ARRAY_LEN(plain); i++) {
         if (strstr(x->curl_text, plain[i]) == NULL)
             continue;
-        int rc = rf_fail(err, RFE_TLS, "%s: the server does not speak TLS", url);
-        return rf_hint(err, rc, "if it is meant to be plain HTTP, say --host reg=%s,tls=disabled",
-                       setting_name(x));
+        /* The words that users of Go's programs know, and look for. */
+        int rc = rf_fail(err, RFE_TLS, "%s: http: server gave HTTP response to HTTPS client", url);
+        return rf_hint(err, rc,
+                       "if it is meant to be plain HTTP, say --host reg=%s,tls=disabled, or for "
+                       "good: regctl registry set --tls disabled %s",
+                       setting_name(x), setting_name(x));
     }
     for (size_t i = 0; i < RF_ARRAY_LEN(cut); i++)
         if (strstr(x->curl_text, cut[i]) != NULL)

@@ -34,7 +34,7 @@ class Step:
     def lines(self):
         made = ["$ " + self.command]
         made += ["<~" if l is None else "< " + l if l else "<" for l in self.stdin]
-        made += [">~" if l is None else "> " + l if l else ">" for l in self.out]
+        made += [">~" if l is None else ">..." if l is ... else "> " + l if l else ">" for l in self.out]
         made += ["! " + l if l else "!" for l in self.err]
         made += ["[%d]" % self.status] if self.status else []
         made += [(mark + " " + seen).rstrip() for mark, seen in sorted(self.traffic.items())]
@@ -51,9 +51,12 @@ def read_case(path):
                 head.append(line)
                 if line and not line.startswith("#"):
                     key, _, value = line.partition(" ")
-                    if key not in ("registry", "registry2", "seed", "layout"):
+                    if key not in ("registry", "registry2", "seed", "layout", "host"):
                         raise ValueError("%s:%d: unknown head line %r" % (path, number, key))
-                    settings[key] = value.split()
+                    if key == "host":
+                        settings.setdefault(key, []).append(value)
+                    else:
+                        settings[key] = value.split()
                 continue
             read_step_line(path, number, line, steps)
     return head, settings, steps
@@ -68,6 +71,8 @@ def read_step_line(path, number, line, steps):
         step.out_end = True
     elif line in ("<~", ">~"):
         (step.stdin if line[0] == "<" else step.out).append(None)
+    elif line == ">...":
+        step.out.append(...)
     elif line[0] in "<>!":
         {"<": step.stdin, ">": step.out, "!": step.err}[line[0]].append(text)
     elif line[0] == "=":
@@ -93,7 +98,9 @@ def to_lines(text):
 
 
 def matches(want, seen):
-    """Line by line; {*} is anything within a line."""
+    """Line by line; {*} is anything within a line, "..." as the last one is anything behind it."""
+    if want and want[-1] is ...:
+        want, seen = want[:-1], seen[:len(want) - 1]
     if len(want) != len(seen):
         return False
     for w, s in zip(want, seen):
@@ -134,7 +141,7 @@ class Run:
             self.close()
             raise
         self.env = clean_env(self.work.folder("home"), TMPDIR=self.work.folder("tmp"))
-        self.write_config()
+        self.write_config(settings.get("host", []))
 
     def start(self, settings, registry):
         seed = [t for name in settings.get("seed", []) for t in regctl_seeds.SEEDS[name]()]
@@ -164,7 +171,10 @@ class Run:
             images.push_all(place.client, seed)
         return place
 
-    def write_config(self):
+    def write_config(self, more):
+        for line in more:
+            name, _, text = line.partition(" ")
+            self.hosts.setdefault(self.fill(name), {}).update(json.loads(self.fill(text)))
         folder = os.path.join(self.env["HOME"], ".regctl")
         os.makedirs(folder)
         with open(os.open(os.path.join(folder, "config.json"), os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
@@ -248,7 +258,7 @@ class Run:
 
 
 def differences(run_, want, seen):
-    out = [None if l is None else run_.unfill(run_.fill(l)) for l in want.out]
+    out = [l if l in (None, ...) else run_.unfill(run_.fill(l)) for l in want.out]
     err = [None if l is None else run_.unfill(run_.fill(l)) for l in want.err]
     found = []
     if not matches(out, seen.out):
@@ -269,7 +279,7 @@ def merged(run_, want, seen):
     kept.stdin, kept.status = want.stdin, seen.status
     for attr in ("out", "err"):
         old, new = getattr(want, attr), getattr(seen, attr)
-        filled = [None if l is None else run_.unfill(run_.fill(l)) for l in old]
+        filled = [l if l in (None, ...) else run_.unfill(run_.fill(l)) for l in old]
         setattr(kept, attr, old if matches(filled, new) else name_digests(run_, new))
     kept.traffic = dict(want.traffic)
     for mark, requests in seen.traffic.items():

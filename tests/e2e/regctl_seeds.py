@@ -134,7 +134,15 @@ def made():
             ("elsewhere", None, sbom(top, 5))]
 
 
-SEEDS = {"app": app, "tags": tags, "files": files, "layers": layers, "titles": titles, "made": made}
+def hub():
+    """library/alpine, as if it were the hub's: 3 and latest are one index, edge another; and an image of somebody's."""
+    three = mi.index([_platform_image(_base(3), 3, p) for p in PLATFORMS])
+    edge = mi.index([_platform_image(_base(4), 4, p) for p in PLATFORMS])
+    ci = mi.image([mi.layer_of_files({"ci": b"1234\n"})])
+    return [("library/alpine", "3", three), ("library/alpine", "latest", three), ("library/alpine", "edge", edge), ("example/app", "ci-1234", ci)]
+
+
+SEEDS = {"hub": hub, "app": app, "tags": tags, "files": files, "layers": layers, "titles": titles, "made": made}
 
 
 def digests(triples):

@@ -48,7 +48,12 @@ static int run_delete(const struct rf_env *env, void *ctx, int argc, char **argv
     if (o->ignore_missing && (rc == -RFE_NOT_FOUND || is_missing(&t)))
         return 0;
     *err = e;
-    return rc;
+    /* Upstream's words, since scripts look for them. */
+    return e.http_status == 404
+               ? rf_wrap(err, rc,
+                         "failed to request manifest head %s: request failed: not found [http 404]",
+                         argv[0])
+               : rc;
 }
 
 /* ---- ls ---- */

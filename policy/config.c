@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/config.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 
 #define STEPS_MAX 100000
@@ -71,7 +70,6 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
 {
     struct rf_policy_config *c = reading->c;
     size_t n = reading->sync != NULL ? reading->sync->n : 0;
-    bool hooks = false;
     c->steps = rf_xcalloc(n + 1, sizeof(*c->steps));
     for (size_t i = 0; i < n; i++) {
         char path[64];
@@ -79,12 +77,8 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
         int rc = rf_step_read(r, reading->sync->items[i], path, &c->defaults, &c->steps[i], err);
         if (rc < 0)
             return rc;
-        const struct rf_hooks *h = &c->steps[i].s.hooks;
-        hooks = hooks || h->pre != NULL || h->post != NULL || h->unchanged != NULL;
         c->n_steps++;
     }
-    if (hooks && !r->strict)
-        rf_log(RF_LOG_WARN, "Hooks are known but never run", "config", c->name, NULL);
     return 0;
 }
 

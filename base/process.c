@@ -20,7 +20,9 @@
 
 struct child {
     const char *name;
-    pid_t pid; /* 0 = not running (any more) */
+    pid_t pid;   /* 0 = not running (any more) */
+    pid_t group; /* 0 = none of its own */
+    const struct rf_process_how *how;
     int to, from;
     struct rf_slice in; /* what is still to be written */
     int wait_status;
@@ -33,11 +35,15 @@ static void child_release(struct child *c)
     rf_closep(&c->to);
     rf_closep(&c->from);
     if (c->pid > 0) {
-        (void)kill(c->pid, SIGKILL);
+        (void)kill(c->group > 0 ? -c->group : c->pid, SIGKILL);
         while (waitpid(c->pid, &c->wait_status, 0) < 0 && errno == EINTR)
             continue;
         c->pid = 0;
     }
+    /* What it left behind has the group's number, which nobody else gets before they are all gone. */
+    if (c->group > 0)
+        (void)kill(-c->group, SIGKILL);
+    c->group = 0;
 }
 
 /* Both ends close on exec: dup2 in the child gives it copies that stay. */
@@ -52,8 +58,9 @@ static int make_pipe(int *reader, int *writer, struct rf_err *err)
 }
 
 static int set_up_spawn(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int in,
-                        int out)
+                        int out, bool group)
 {
+    int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
     sigset_t none, defaults;
     (void)sigemptyset(&none);
     (void)sigemptyset(&defaults);
@@ -70,7 +77,9 @@ static int set_up_spawn(posix_spawn_file_actions_t *actions, posix_spawnattr_t *
     if (rc == 0)
         rc = posix_spawnattr_setsigdefault(attr, &defaults);
     if (rc == 0)
-        rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        rc = posix_spawnattr_setpgroup(attr, 0);
+    if (rc == 0)
+        rc = posix_spawnattr_setflags(attr, (short)(group ? flags | POSIX_SPAWN_SETPGROUP : flags));
     return rc;
 }
 
@@ -83,20 +92,22 @@ static int spawn(struct child *c, const char *const *argv, int in, int out)
         return rc;
     rc = posix_spawnattr_init(&attr);
     if (rc == 0) {
-        rc = set_up_spawn(&actions, &attr, in, out);
+        rc = set_up_spawn(&actions, &attr, in, out, c->how->group);
         if (rc == 0) {
             /* The interface lacks a const that it keeps. */
             union {
                 const char *const *in;
                 char *const *out;
-            } args = { .in = argv };
-            rc = posix_spawnp(&c->pid, argv[0], &actions, &attr, args.out, environ);
+            } args = { .in = argv }, env = { .in = c->how->env };
+            rc = posix_spawnp(&c->pid, argv[0], &actions, &attr, args.out,
+                              env.in != NULL ? env.out : environ);
         }
         (void)posix_spawnattr_destroy(&attr);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
     if (rc != 0)
         c->pid = 0;
+    c->group = c->how->group ? c->pid : 0;
     return rc;
 }
 
@@ -229,16 +240,16 @@ static int run(struct child *c, struct rf_buf *out, unsigned timeout_ms, struct 
     }
 }
 
-int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *out,
-                   unsigned timeout_ms, int *status, struct rf_err *err)
+int rf_process_run_with(const char *const *argv, const struct rf_process_how *how,
+                        struct rf_slice in, struct rf_buf *out, int *status, struct rf_err *err)
 {
     RF_CLEANUP(child_release)
-    struct child c = { .name = argv[0], .to = -1, .from = -1, .in = in };
+    struct child c = { .name = argv[0], .how = how, .to = -1, .from = -1, .in = in };
     size_t before = out->len;
     int before_rc = out->rc;
     int rc = start(&c, argv, err);
     if (rc == 0)
-        rc = run(&c, out, timeout_ms, err);
+        rc = run(&c, out, how->timeout_ms, err);
     if (rc < 0) {
         rf_wipe(out->ptr + before, out->len - before);
         out->len = before;
@@ -247,4 +258,11 @@ int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *o
     }
     *status = WIFEXITED(c.wait_status) ? WEXITSTATUS(c.wait_status) : 128 + WTERMSIG(c.wait_status);
     return 0;
+}
+
+int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *out,
+                   unsigned timeout_ms, int *status, struct rf_err *err)
+{
+    const struct rf_process_how how = { .timeout_ms = timeout_ms };
+    return rf_process_run_with(argv, &how, in, out, status, err);
 }

@@ -12,5 +12,14 @@
  */
 RF_MUST_USE int rf_process_run(const char *const *argv, struct rf_slice in, struct rf_buf *out,
                                unsigned timeout_ms, int *status, struct rf_err *err);
+/* The same for a program of the user's own, with its children: all of them have ended, or were killed, when it returns. */
+struct rf_process_how {
+    unsigned timeout_ms;
+    const char *const *env; /* "NAME=value", NULL at the end; NULL: this process's */
+    bool group;             /* what it starts ends with it */
+};
+RF_MUST_USE int rf_process_run_with(const char *const *argv, const struct rf_process_how *how,
+                                    struct rf_slice in, struct rf_buf *out, int *status,
+                                    struct rf_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "policy/hooks.h"
 #include "policy/index_cache.h"
 #include "policy/sync_copy.h"
 #include "regclient/fetch.h"
@@ -267,22 +268,62 @@ static void tell_needed(const struct work *w)
                NULL);
 }
 
+/* Before a copy a hook's failure keeps the image from being copied; afterwards there is nothing to be kept from. */
+static int run_hook(struct work *w, const char *name, const struct rf_hook *hook,
+                    struct rf_err *err)
+{
+    struct rf_err e = RF_ERR_INIT;
+    if (w->env->hooks == NULL || hook == NULL || w->mode == RF_SYNC_CHECK)
+        return 0;
+    bool before = strcmp(name, "pre") == 0;
+    const struct rf_hook_facts facts = {
+        .hook = name,
+        .step = w->step,
+        .source = w->pair.source,
+        .target = w->pair.target,
+        .outcome = before ? NULL : rf_sync_outcome_text(w->out->outcome),
+        .digest = &w->out->digest,
+        .bytes = w->out->copied.bytes_moved,
+    };
+    int rc = rf_hook_run(w->env->hooks, hook, &facts, &e);
+    if (rc == 0)
+        return 0;
+    if (!rf_cancelled())
+        rf_log(before ? RF_LOG_ERROR : RF_LOG_WARN, "Hook failed", "hook", name, "source",
+               w->pair.source, "target", w->pair.target, "error", e.msg, NULL);
+    if (!before && !rf_cancelled())
+        return 0;
+    *err = e;
+    return rc;
+}
+
+static int copy(struct work *w, struct rf_err *err)
+{
+    struct rf_digest digest = w->out->digest;
+    int rc = run_hook(w, "pre", w->step->s.hooks.pre, err);
+    if (rc == 0)
+        rc = rf_sync_copy(w->env, w->step, w->i, &w->pair, &digest, w->i->there && !w->same,
+                          &w->out->copied, err);
+    if (rc < 0)
+        return rc;
+    w->out->outcome = w->same ? RF_SYNC_REFRESHED : RF_SYNC_COPIED;
+    return run_hook(w, "post", w->step->s.hooks.post, err);
+}
+
 static int act(struct work *w, struct rf_err *err)
 {
     int rc = is_done(w, err);
-    if (rc < 0 || rc == 1)
-        return rc < 0 ? rc : 0;
-    tell_needed(w);
-    if (w->mode == RF_SYNC_CHECK) {
-        w->out->outcome = w->same ? RF_SYNC_REFRESH_NEEDED : RF_SYNC_NEEDED;
+    if (rc < 0)
+        return rc;
+    if (rc == 1 && w->out->outcome == RF_SYNC_UNCHANGED)
+        return run_hook(w, "unchanged", w->step->s.hooks.unchanged, err);
+    if (rc == 1)
         return 0;
-    }
-    struct rf_digest digest = w->out->digest;
-    rc = rf_sync_copy(w->env, w->step, w->i, &w->pair, &digest, w->i->there && !w->same,
-                      &w->out->copied, err);
-    if (rc == 0)
-        w->out->outcome = w->same ? RF_SYNC_REFRESHED : RF_SYNC_COPIED;
-    return rc;
+    tell_needed(w);
+    if (w->mode != RF_SYNC_CHECK)
+        return copy(w, err);
+    w->out->outcome = w->same ? RF_SYNC_REFRESH_NEEDED : RF_SYNC_NEEDED;
+    return 0;
 }
 
 static int look_again(struct work *w, struct rf_err *err)

@@ -43,6 +43,7 @@ enum rf_sync_outcome {
 const char *rf_sync_outcome_text(enum rf_sync_outcome o);
 
 struct rf_look_pool;
+struct rf_hook_runner;
 struct rf_index_cache;
 /* What all steps of a program share. */
 struct rf_sync_env {
@@ -50,8 +51,8 @@ struct rf_sync_env {
     struct rf_throttle *throttle; /* copies at once */
     struct rf_rate_gate *gate;
     struct rf_look_pool *looks;
+    struct rf_hook_runner *hooks;   /* NULL: they are not run */
     struct rf_index_cache *choices; /* which image of an index a platform means */
-    bool hooks;                     /* they are run */
     bool abort_on_error;
     atomic_bool stop;                            /* after a failure, with abort_on_error */
     int (*sleep)(uint64_t ms, struct rf_err *e); /* NULL: rf_cancel_sleep */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "policy/hooks.h"
 #include "policy/index_cache.h"
 #include "policy/look_ahead.h"
 #include "regclient/stats.h"
@@ -87,7 +88,8 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     s->env.gate = rf_rate_gate_new();
     s->env.looks = rf_look_pool_new(LOOKERS);
     s->env.choices = rf_index_cache_new();
-    s->env.hooks = setup->hooks;
+    if (setup->hooks)
+        s->env.hooks = rf_hook_runner_new(config->defaults.user_agent);
     s->env.abort_on_error = setup->abort_on_error;
     s->env.sleep = setup->sleep;
     atomic_init(&s->env.stop, false);
@@ -106,6 +108,7 @@ void rf_sync_free(struct rf_sync *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         rf_stats_free(s->requests[i]);
+    rf_hook_runner_free(s->env.hooks);
     rf_look_pool_free(s->env.looks);
     rf_throttle_free(s->env.throttle);
     rf_rate_gate_free(s->env.gate);

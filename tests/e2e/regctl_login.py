@@ -128,9 +128,8 @@ class RegctlLogin(Case):
             terminal = self.terminal("registry", "login", "reg.example", "-u", "me", "--skip-check")
             terminal.expect("Enter Password: ")
             self.assertFalse(terminal.echoes())
-            terminal.type("half of it")
             if how == "typed":
-                terminal.type("\x03")
+                terminal.type("half of it\x03")
             else:
                 terminal.process.send_signal(how)
             self.assertNotEqual(terminal.wait(), 0)

@@ -27,7 +27,8 @@ struct child {
     int tty;   /* the master's end, -1 without a terminal */
     int in;    /* the writing end of its standard input, where that is a pipe */
     int slave; /* kept open, so that the terminal outlives the child */
-    int got;   /* what it read comes here */
+    struct termios before;
+    int got; /* what it read comes here */
     struct rf_buf shown;
 };
 
@@ -67,6 +68,7 @@ static void start(struct child *c, enum what what, bool terminal)
         ck_assert_int_eq(unlockpt(c->tty), 0);
         c->slave = open(ptsname(c->tty), O_RDWR | O_NOCTTY | O_CLOEXEC);
         ck_assert_int_ge(c->slave, 0);
+        ck_assert_int_eq(tcgetattr(c->slave, &c->before), 0);
     } else {
         ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
     }
@@ -137,8 +139,7 @@ START_TEST(a_secret_is_not_shown)
 {
     struct child c;
     start(&c, SECRET, true);
-    struct termios before, after;
-    ck_assert_int_eq(tcgetattr(c.slave, &before), 0);
+    struct termios after;
     take(c.tty, &c.shown, "Secret: ");
     ck_assert(!echoes(&c)); /* from the question on, not some time after it */
     type(&c, " s3cret! \n");
@@ -147,7 +148,7 @@ START_TEST(a_secret_is_not_shown)
     take(c.tty, &c.shown, "\n");
     ck_assert_str_eq(c.shown.ptr, "Secret: \r\n");
     ck_assert_int_eq(tcgetattr(c.slave, &after), 0);
-    ck_assert(echoes(&c) && after.c_lflag == before.c_lflag);
+    ck_assert(echoes(&c) && after.c_lflag == c.before.c_lflag);
     leave(&c);
 }
 END_TEST
@@ -173,11 +174,10 @@ START_TEST(interrupted)
     struct child c;
     start(&c, SECRET, true);
     take(c.tty, &c.shown, "Secret: ");
-    type(&c, "half");
     if (signals[_i] != 0)
         ck_assert_int_eq(kill(c.pid, signals[_i]), 0);
     else
-        type(&c, "\003");
+        type(&c, "half\003");
     const char *got = finish(&c);
     RF_CLEANUP(rf_freep)
     char *want =

@@ -107,6 +107,9 @@ static int read_hidden(const char *question, const struct termios *before, struc
         return rf_fail_errno(err, errno, "switching the terminal's echo off");
     ask(question);
     int rc = read_until('\n', line, err);
+    /* Half a secret is not for the shell that reads next. */
+    if (rc < 0)
+        (void)tcflush(STDIN_FILENO, TCIFLUSH);
     (void)tcsetattr(STDIN_FILENO, TCSANOW, before);
     ask("\n");
     return rc;

@@ -26,7 +26,7 @@ static int table_maxn(lua_State *L)
             max = lua_tonumber(L, -1);
     }
     lua_Integer whole;
-    if (lua_numbertointeger(max, &whole))
+    if (max == floor(max) && lua_numbertointeger(max, &whole))
         lua_pushinteger(L, whole);
     else
         lua_pushnumber(L, max);

@@ -169,6 +169,16 @@ static void put_string(struct writer *w, int index)
         (void)luaL_error(w->L, "a string that is not UTF-8 cannot be JSON");
 }
 
+/* 0.1 and not 0.10000000000000001: as many digits as it takes to read the same number again. */
+static void shortest(char *text, size_t size, double d)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, size, "%.*g", digits, d);
+        if (strtod(text, NULL) == d)
+            return;
+    }
+}
+
 static void put_float(struct writer *w, double d)
 {
     char text[40];
@@ -181,7 +191,10 @@ static void put_float(struct writer *w, double d)
         return;
     }
     bool whole = !w->style->wire && d == floor(d) && fabs(d) < 9007199254740992.0;
-    (void)snprintf(text, sizeof(text), whole ? "%.0f" : "%.17g", d);
+    if (whole)
+        (void)snprintf(text, sizeof(text), "%.0f", d);
+    else
+        shortest(text, sizeof(text), d);
     put(w, text);
     if (w->style->wire && strpbrk(text, ".e") == NULL)
         put(w, ".0");

@@ -118,7 +118,7 @@ static int os_time(lua_State *L)
     static const char *const fields[] = { "year", "month", "day", "hour", "min", "sec", NULL };
     for (size_t i = 0; lua_istable(L, 1) && fields[i] != NULL; i++) {
         (void)lua_getfield(L, 1, fields[i]);
-        floor_at(L, -1);
+        floor_at(L, lua_gettop(L));
         lua_setfield(L, 1, fields[i]);
     }
     return go_on(L);

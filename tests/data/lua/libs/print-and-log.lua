@@ -1,0 +1,6 @@
+print("a", nil, 1, 1.5, true)
+log("text")
+assert(not pcall(log))
+local ok, why = pcall(print, setmetatable({}, { __tostring = function() return {} end }))
+assert(not ok and why:find("must return a string", 1, true), why)
+print(setmetatable({}, { __tostring = function() return "shown" end }))

@@ -1,0 +1,16 @@
+assert(string.gfind == string.gmatch)
+local n = 0
+for w in string.gfind("a b c", "%a") do n = n + 1 end
+assert(n == 3)
+assert(string.format("%d", 3.5) == "3" and string.format("%d", -3.5) == "-3" and string.format("%5d|", 7.9) == "    7|")
+assert(string.format("%d", "10") == "10" and string.format("%d", "3.7") == "3" and string.format("%x", 255.5) == "ff")
+assert(string.format("%d %s %d", 1.5, "x", 2.5) == "1 x 2" and string.format("%%%d%%", 9.1) == "%9%")
+assert(string.format("%s", 3.5) == "3.5" and string.format("%.1f", 3.25) == "3.2" and string.format("%q", "a\n") == '"a\\\n"')
+assert(("%d"):format(2.5) == "2")
+local ok, why = pcall(string.format, "%d", "x")
+assert(not ok and why:find("number expected", 1, true), why)
+assert(not pcall(string.format, "%d", 1e300) and not pcall(string.format, "%d") and not pcall(string.format, "%d", 0 / 0))
+assert(not pcall(string.format) and not pcall(string.format, "%") and string.format("x") == "x")
+assert(loadstring("return 1 + 1")() == 2 and loadstring == load)
+local f, text = loadstring("= 1", "=mine")
+assert(f == nil and text:find("mine:1:", 1, true))

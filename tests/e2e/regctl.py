@@ -168,7 +168,7 @@ class Run:
         self.names[name] = place.host
         self.hosts[place.host] = {"tls": "disabled", "hostname": place.host}
         if kind != "scripted" and seed:
-            images.push_all(place.client, seed)
+            images.push_all(place.client, seed, workers=1)  # docker-registry may lose one of two uploads of a blob at once
         return place
 
     def write_config(self, more):

@@ -19,7 +19,7 @@ class Artifacts(Case):
         self.sample = sample()
         self.tagged = [t for t in self.sample if t[1]]
         self.near, self.far = self.docker_registry("near"), self.docker_registry("far")
-        images.push_all(self.near.client, self.sample)
+        images.push_all(self.near.client, self.sample, workers=1)
         self.hosts = [w for r in (self.near, self.far) for w in ("--host", r.host_flag())]
 
     def regctl(self, *args, **how):

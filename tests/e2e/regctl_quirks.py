@@ -236,6 +236,21 @@ class Quirks(Case):
             with self.subTest(status):
                 self.pushed([refuse({"method": "HEAD", "path": "/manifests/"}, status, "DENIED")])
 
+    def test_no_media_type_within(self):
+        """A manifest that does not say what it is keeps its bytes, also where the registry wants them otherwise."""
+        bare = images.Node({k: v for k, v in ONE.document.items() if k != "mediaType"}, ONE.media_type, ONE.blobs)
+        self.pushed("plain", bare)
+        registry = self.place([refuse({"method": "PUT", "path": "/manifests/"}, 405, "UNSUPPORTED", "Invalid parameter: Invalid JSON syntax")], ())
+        result = self.regctl("image", "copy", self.layout(bare), registry.host + "/team/new:v1", status=1)
+        self.assertIn("Invalid JSON syntax", result.err)
+        self.assertEqual(len(registry.requests("PUT", "/manifests/")), 1)
+
+    def test_where_uploads_go_on(self):
+        """Location may be relative, a path, or whole with a query of its own."""
+        for location in ("{upload}", "/v2/{name}/blobs/uploads/{upload}", "{self}/v2/{name}/blobs/uploads/{upload}?digest-state=a%2Fb&x=1"):
+            with self.subTest(location):
+                self.pushed({"options": {"upload_location": location}})
+
     def test_quota(self):
         """Not repeated, and the registry's own text is shown."""
         for status in (403, 412, 413):

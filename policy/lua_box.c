@@ -327,11 +327,11 @@ static int converse(struct rf_lua_box *box, struct exchange *x, struct rf_err *e
         else if (rc == 0)
             rc = wait_ready(box, x, err);
     }
-    /* Nothing may be under way when the next exchange begins. */
+    /* What stands behind the answer (an object that was dropped just then) is for the next exchange; but a reply has to be taken. */
     if (rc < 0)
         end_child(box);
-    else if (box->in.len > box->taken || box->out.len > 0)
-        rc = broken(box, "more behind the answer", err);
+    else if (box->out.len > 0)
+        rc = broken(box, "an answer before its question was done", err);
     return rc;
 }
 

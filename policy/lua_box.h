@@ -45,6 +45,7 @@ struct rf_lua_host {
 
 #define RF_LUA_MEMORY_DEFAULT (64u << 20)
 #define RF_LUA_MEMORY_MIN (1u << 20)
+#define RF_LUA_MEMORY_MAX ((size_t)1 << 36)
 #define RF_LUA_CPU_DEFAULT (5 * INT64_C(1000000000)) /* pure computing, for policy functions */
 #define RF_LUA_MODULE_MAX (1u << 20)                 /* bytes of a module that require() loads */
 #define RF_LUA_SCRIPT_MAX (4u << 20)                 /* bytes of a script */
@@ -87,8 +88,8 @@ void rf_lua_box_closep(struct rf_lua_box **box); /* for RF_CLEANUP */
 RF_MUST_USE int rf_lua_box_run(struct rf_lua_box *box, const char *chunk, struct rf_slice text,
                                struct rf_err *err);
 /*
- * Calls the global function `function` ("keep", or "a.b" for one in a table) with the elements of the array `args` (NULL: none);
- * its first result as JSON in *result (a new reference; json null for nil). Codes as for run; -RFE_NOT_FOUND: no such function.
+ * Calls the global function `function` ("keep", or "a.b" for one in a table) with the elements of the array `args` (NULL: none), spelled as
+ * policy/lua_wire.h says (rf_lua_wire_to for documents); its first result in the same spelling in *result (a new reference; json null for nil). Codes as for run; -RFE_NOT_FOUND: no such function.
  */
 RF_MUST_USE int rf_lua_box_call(struct rf_lua_box *box, const char *function, const json_t *args,
                                 json_t **result, struct rf_err *err);

@@ -111,15 +111,22 @@ static json_t *make_wish(const struct rf_lua_box *box, const struct rf_lua_box_o
                      "api", options->api);
 }
 
+static size_t memory_of(size_t wish)
+{
+    if (wish == 0)
+        return RF_LUA_MEMORY_DEFAULT;
+    if (wish < RF_LUA_MEMORY_MIN)
+        return RF_LUA_MEMORY_MIN;
+    return wish < RF_LUA_MEMORY_MAX ? wish : RF_LUA_MEMORY_MAX;
+}
+
 int rf_lua_box_open(const struct rf_lua_box_options *options, struct rf_lua_box **out,
                     struct rf_err *err)
 {
     RF_CLEANUP(rf_lua_box_closep) struct rf_lua_box *box = rf_xcalloc(1, sizeof(*box));
     box->fd = -1;
     box->name = rf_xstrdup(options->name != NULL ? options->name : "script");
-    box->memory_cap = options->memory == 0                  ? RF_LUA_MEMORY_DEFAULT
-                      : options->memory < RF_LUA_MEMORY_MIN ? RF_LUA_MEMORY_MIN
-                                                            : options->memory;
+    box->memory_cap = memory_of(options->memory);
     box->timeout_ns = options->timeout_ns;
     box->cpu_ns = options->cpu_ns;
     box->host = options->host;

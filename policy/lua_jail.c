@@ -95,7 +95,9 @@ static const char *enter_landlock(void)
 #ifdef SYS_landlock_create_ruleset
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1)
-        return errno == EOPNOTSUPP ? "switched off in this kernel" : "not in this kernel";
+        return errno == EOPNOTSUPP ? "switched off in this kernel"
+               : errno == ENOSYS   ? "not in this kernel"
+                                   : "refused by this kernel";
     size_t known = RF_ARRAY_LEN(fs_by_version) - 1;
     struct landlock_rules rules = {
         .fs = fs_by_version[(size_t)version < known ? (size_t)version : known],

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regctl manifest: what `image delete|digest|manifest` are other names of, too. */
-#include "base/diff.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -9,8 +8,8 @@
 #include "regclient/manifest_delete.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/input.h"
+#include "tools/regctl/output.h"
 #include "tools/regctl/rows.h"
-#include "tools/regctl/session.h"
 
 struct options {
     bool by_digest, force_tag, ignore_missing, referrers, context_full;
@@ -101,25 +100,18 @@ static int run_diff(const struct rf_env *env, void *ctx, int argc, char **argv, 
 {
     const struct options *o = ctx;
     RF_CLEANUP(regctl_session_release) struct regctl_session s = REGCTL_SESSION_INIT;
-    RF_CLEANUP(rf_buf_release) struct rf_buf a, b, out;
-    const struct rf_diff_options how = { .context = o->context > 0 ? (size_t)o->context : 0,
-                                         .full = o->context_full };
+    RF_CLEANUP(rf_buf_release) struct rf_buf a, b;
     (void)argc;
     rf_buf_init(&a, 0);
     rf_buf_init(&b, 0);
-    rf_buf_init(&out, 0);
     int rc = regctl_session_open(&s, env, err);
     if (rc == 0)
         rc = indented(&s, argv[0], &a, err);
     if (rc == 0)
         rc = indented(&s, argv[1], &b, err);
-    if (rc < 0)
-        return rc;
-    rf_diff_text(rf_buf_slice(&a), rf_buf_slice(&b), &how, &out);
-    if (out.len == 0)
-        rf_buf_add_char(&out, '\n');
-    regctl_print_text(&out);
-    return 0;
+    if (rc == 0)
+        regctl_print_diff(&a, &b, o->context, o->context_full);
+    return rc;
 }
 
 /* ---- get and head ---- */

@@ -9,6 +9,7 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 
 # libcurl and the two dozen libraries that it needs take longer to load than everything else that a program does at start, so they are
 # loaded when the first request is made (regclient/curl_lazy.c). RF_CURL_SONAME stays empty where it has to be linked as usual.

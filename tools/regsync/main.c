@@ -187,10 +187,7 @@ static const struct rf_cmd version_cmd = {
 int main(int argc, char **argv)
 {
     const struct rf_cmd cmds[] = {
-        once_cmd,
-        check_cmd,
-        config_cmd,
-        version_cmd,
+        once_cmd, *regsync_server_cmd(), check_cmd, config_cmd, version_cmd,
     };
     const struct rf_program regsync = {
         .name = "regsync",
@@ -198,7 +195,8 @@ int main(int argc, char **argv)
         .description =
             "The file is upstream's regsync.yml: creds, defaults, and sync steps with source, target and type. Log lines are on standard error.",
         .examples = "regsync once -c regsync.yml\n"
-                    "regsync check -c regsync.yml",
+                    "regsync check -c regsync.yml\n"
+                    "regsync server -c regsync.yml",
         .cmds = cmds,
         .n_cmds = RF_ARRAY_LEN(cmds),
         .upstream_habits = true,

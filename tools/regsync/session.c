@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/regsync/session.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -65,4 +67,5 @@ void regsync_session_release(struct regsync_session *s)
     rf_sync_freep(&s->sync);
     rf_client_freep(&s->client);
     rf_policy_config_freep(&s->config);
+    free(RF_STEAL(s->scheduled));
 }

@@ -22,6 +22,8 @@ struct regsync_session {
     struct rf_policy_config *config;
     struct rf_client *client;
     struct rf_sync *sync;
+    void *watch;       /* of a server, and */
+    size_t *scheduled; /* its jobs' steps */
 };
 #define REGSYNC_SESSION_INIT \
     {                        \

@@ -23,17 +23,21 @@
 struct packer {
     struct rf_sink *out;
     struct archive *archive;
-    struct rf_err why; /* the sink's failure, which libarchive cannot carry */
+    struct rf_err why; /* the sink's failure */
+    bool over;         /* nothing is written any more */
     char *chunk;
 };
 
+/*
+ * To libarchive all goes well: told of a failure it would leave memory behind, and its end writes zeros for what is missing. What is failed or
+ * over is passed by here, and looked for behind each of its calls.
+ */
 static la_ssize_t pass_on(struct archive *a, void *ctx, const void *p, size_t n)
 {
     struct packer *k = ctx;
-    if (rf_sink_write(k->out, p, n, &k->why) < 0) {
-        archive_set_error(a, EIO, "write");
-        return -1;
-    }
+    (void)a;
+    if (!k->over && rf_sink_write(k->out, p, n, &k->why) < 0)
+        k->over = true;
     return (la_ssize_t)n;
 }
 
@@ -43,8 +47,11 @@ static int fail(const char *path, int errnum, struct rf_err *err)
     return rf_fail_errno(err, errnum, "%s", shown);
 }
 
-static int fail_archive(struct packer *k, const char *path, struct rf_err *err)
+/* After a call of libarchive, with whether it went well: 0, or what failed. */
+static int judge(struct packer *k, bool well, const char *path, struct rf_err *err)
 {
+    if (well && k->why.code == 0)
+        return 0;
     if (k->why.code != 0) {
         if (err != NULL)
             *err = k->why;
@@ -77,7 +84,7 @@ static int write_header(struct packer *k, const char *path, const struct stat *s
         archive_entry_set_symlink(e, link);
         archive_entry_set_perm(e, 0777);
     }
-    return archive_write_header(k->archive, e) == ARCHIVE_OK ? 0 : fail_archive(k, path, err);
+    return judge(k, archive_write_header(k->archive, e) == ARCHIVE_OK, path, err);
 }
 
 static int pack_file(struct packer *k, int dirfd, const char *name, const char *path,
@@ -100,8 +107,8 @@ static int pack_file(struct packer *k, int dirfd, const char *name, const char *
             rc = fail(path, errno, err);
         else if (n == 0 && rc == 0)
             rc = rf_fail(err, RFE_INVALID, "%s: changed while it was packed", path);
-        else if (rc == 0 && archive_write_data(k->archive, k->chunk, (size_t)n) != n)
-            rc = fail_archive(k, path, err);
+        else if (rc == 0)
+            rc = judge(k, archive_write_data(k->archive, k->chunk, (size_t)n) == n, path, err);
         left -= n;
     }
     return rc;
@@ -208,14 +215,9 @@ static int run(struct packer *k, int fd, struct rf_err *err)
     if (archive_write_set_format_pax_restricted(k->archive) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(k->archive, 0) != ARCHIVE_OK ||
         archive_write_open(k->archive, k, NULL, pass_on, NULL) != ARCHIVE_OK)
-        return fail_archive(k, "a tar", err);
+        return judge(k, false, "a tar", err);
     int rc = pack_folder(k, fd, "", 0, err);
-    if (rc < 0) {
-        /* Closing would write zeros for what is missing. */
-        (void)archive_write_fail(k->archive);
-        return rc;
-    }
-    return archive_write_close(k->archive) == ARCHIVE_OK ? 0 : fail_archive(k, "a tar", err);
+    return rc < 0 ? rc : judge(k, archive_write_close(k->archive) == ARCHIVE_OK, "a tar", err);
 }
 
 int rf_tar_pack(const char *folder, struct rf_sink *out, struct rf_err *err)
@@ -229,6 +231,7 @@ int rf_tar_pack(const char *folder, struct rf_sink *out, struct rf_err *err)
         return rf_fail(err, ENOMEM, "%s: out of memory", folder);
     k.chunk = rf_xmalloc(CHUNK);
     int rc = run(&k, fd, err);
+    k.over = true;
     (void)archive_write_free(k.archive);
     free(k.chunk);
     return rc < 0 ? rf_wrap(err, rc, "%s", folder) : 0;

@@ -69,34 +69,52 @@ static void pass_word(struct cursor *c, const char *word)
         c->lost = true;
 }
 
-/* Goes over the words before the cursor; `seen` (or NULL) is told each option that has a value. */
-static void walk(struct cursor *c, char *const *words, size_t n,
-                 void (*seen)(void *ctx, const struct rf_opt *o, const char *value), void *ctx)
+/* Who is told of options that have a value; NULL for nobody. */
+struct listener {
+    void (*fn)(void *ctx, const char *value);
+    void *ctx;
+    const char *name; /* of the option */
+};
+
+static void tell(const struct listener *l, const struct rf_opt *o, const char *value)
+{
+    if (l != NULL && o != NULL && strcmp(o->name, l->name) == 0)
+        l->fn(l->ctx, value);
+}
+
+/* The option at words[i], i < n: the position of the last word that belongs to it. */
+static size_t pass_option(struct cursor *c, char *const *words, size_t n, size_t i,
+                          const struct listener *l)
+{
+    const char *word = words[i], *equals = word[1] == '-' ? strchr(word, '=') : NULL;
+    const struct rf_opt *o = row_that_waits(c, word);
+    if (o != NULL && o->kind != RF_OPT_FLAG) {
+        if (i + 1 < n)
+            tell(l, o, words[i + 1]);
+        else
+            c->value_of = o;
+        return i + 1;
+    }
+    if (equals != NULL)
+        tell(l, row_named(c, rf_slice_of(word + 2, (size_t)(equals - word - 2))), equals + 1);
+    if (o != NULL || !rf_options_takes_next(c->program, c->cmd, word))
+        return i;
+    /* An option of a command that comes later, or of none. */
+    c->lost = i + 1 >= n;
+    return i + 1;
+}
+
+/* Goes over the words before the cursor. */
+static void walk(struct cursor *c, char *const *words, size_t n, const struct listener *l)
 {
     for (size_t i = 0; i < n && !c->lost; i++) {
         const char *word = words[i];
-        if (c->arguments_only || word[0] != '-' || word[1] == '\0') {
+        if (c->arguments_only || word[0] != '-' || word[1] == '\0')
             pass_word(c, word);
-            continue;
-        }
-        if (strcmp(word, "--") == 0) {
+        else if (strcmp(word, "--") == 0)
             c->arguments_only = true;
-            continue;
-        }
-        const char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
-        const struct rf_opt *o = row_that_waits(c, word);
-        if (o != NULL && o->kind != RF_OPT_FLAG) {
-            c->value_of = i + 1 == n ? o : NULL;
-            if (++i < n && seen != NULL)
-                seen(ctx, o, words[i]);
-        } else if (equals != NULL && seen != NULL) {
-            o = row_named(c, rf_slice_of(word + 2, (size_t)(equals - word - 2)));
-            if (o != NULL)
-                seen(ctx, o, equals + 1);
-        } else if (o == NULL && rf_options_takes_next(c->program, c->cmd, word)) {
-            /* An option of a command that comes later, or of none. */
-            c->lost = ++i >= n;
-        }
+        else
+            i = pass_option(c, words, n, i, l);
     }
 }
 
@@ -471,7 +489,7 @@ void rf_complete(const struct rf_program *program, char *const *words, size_t n,
                  const struct rf_complete_source *source, struct rf_buf *out)
 {
     struct cursor c = { .program = program };
-    walk(&c, words, n - 1, NULL, NULL);
+    walk(&c, words, n - 1, NULL);
     struct answer a = { .c = &c, .source = source, .word = words[n - 1] };
     rf_buf_init(&a.head, 0);
     rf_buf_init(&a.lines, ANSWER_MAX);
@@ -484,24 +502,10 @@ void rf_complete(const struct rf_program *program, char *const *words, size_t n,
     rf_buf_release(&a.lines);
 }
 
-/* ---- --host among the words ---- */
-
-struct host_seen {
-    void (*add)(void *ctx, const char *value);
-    void *ctx;
-};
-
-static void on_seen(void *ctx, const struct rf_opt *o, const char *value)
-{
-    const struct host_seen *s = ctx;
-    if (strcmp(o->name, "host") == 0 && o->kind == RF_OPT_LIST)
-        s->add(s->ctx, value);
-}
-
 void rf_complete_hosts(const struct rf_program *program, char *const *words, size_t n,
                        void (*add)(void *ctx, const char *value), void *ctx)
 {
     struct cursor c = { .program = program };
-    struct host_seen s = { .add = add, .ctx = ctx };
-    walk(&c, words, n - 1, on_seen, &s);
+    const struct listener l = { .fn = add, .ctx = ctx, .name = "host" };
+    walk(&c, words, n - 1, &l);
 }

@@ -246,7 +246,7 @@ void rf_man_prose(struct rf_slice markdown, struct rf_buf *out)
     struct reader r = { .rest = markdown, .out = out };
     while (r.rest.len > 0) {
         struct rf_slice line = peek(&r);
-        if (line.len == 0) {
+        if (line.len == 0 || rf_slice_starts(line, "<!--")) {
             next_line(&r);
         } else if (line.ptr[0] == '#') {
             take_heading(&r);
@@ -254,8 +254,6 @@ void rf_man_prose(struct rf_slice markdown, struct rf_buf *out)
             take_code(&r);
         } else if (line.ptr[0] == '|') {
             take_table(&r);
-        } else if (rf_slice_starts(line, "<!--")) {
-            next_line(&r);
         } else if (is_item(line) || is_number(line)) {
             take_item(&r, line);
         } else {

@@ -23,14 +23,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "policy/lua_child_private.h"
 
 /* ---- limits ---- */
 
@@ -40,7 +33,7 @@ void rf_lua_jail_basics(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
-#ifndef SANITIZED /* the leak checker looks into its own process */
+#if !RF_LUA_SANITIZED /* the leak checker looks into its own process */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }
@@ -55,9 +48,12 @@ static bool limit(__rlimit_resource_t what, rlim_t value)
     return setrlimit(what, &new) == 0;
 }
 
-/* Bytes of address space in use; 0 when that cannot be known. */
+/* Bytes of address space in use; 0 when that cannot be known, or says nothing: sanitizers map terabytes that they never touch. */
 static size_t mapped(void)
 {
+#if RF_LUA_SANITIZED
+    return 0;
+#else
     char text[64];
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -68,6 +64,7 @@ static size_t mapped(void)
         return 0;
     text[n] = '\0';
     return (size_t)strtoull(text, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+#endif
 }
 
 /* `now`: bytes of address space in use, 0 when that is not known. */
@@ -75,10 +72,8 @@ static bool set_limits(const struct rf_lua_jail *jail, size_t now)
 {
     bool ok = limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, (rlim_t)jail->fd + 1) &&
               limit(RLIMIT_NPROC, 0) && limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0);
-#ifndef SANITIZED /* they map terabytes that they never touch */
     if (now > 0)
         ok = ok && limit(RLIMIT_AS, now + jail->memory);
-#endif
     return ok;
 }
 
@@ -125,7 +120,7 @@ static const char *enter_landlock(void)
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#if defined(ARCH) && !defined(SANITIZED)
+#if defined(ARCH) && !RF_LUA_SANITIZED
 /* Harmless, and what the allocator, the clock and the end of a process need. */
 static const int allowed[] = {
     SYS_brk,          SYS_munmap,         SYS_madvise,         SYS_futex,  SYS_clock_gettime,
@@ -182,7 +177,7 @@ static void answer(struct filter *f, uint32_t what)
 #define DENY (SECCOMP_RET_ERRNO | EPERM)
 #define NUMBER offsetof(struct seccomp_data, nr)
 /* The low half of argument i: both architectures have it first. */
-#define ARG(i) (offsetof(struct seccomp_data, args) + 8 * (i))
+#define ARG(i) (offsetof(struct seccomp_data, args) + 8 * (size_t)(i))
 
 static void each(struct filter *f, const int *calls, size_t n, uint32_t what)
 {
@@ -236,7 +231,7 @@ static void build(struct filter *f, int fd)
 
 static const char *enter_seccomp(int fd)
 {
-#if defined(SANITIZED)
+#if RF_LUA_SANITIZED
     (void)fd;
     return "left out of builds with sanitizers";
 #elif !defined(ARCH)

@@ -106,11 +106,10 @@ static int allocate(void)
 {
     char *list[64];
     for (size_t i = 0; i < RF_ARRAY_LEN(list); i++) {
-        list[i] = malloc(i * 9000);
-        if (list[i] == NULL && i > 0)
+        list[i] = malloc((i + 1) * 9000);
+        if (list[i] == NULL)
             return 0;
-        if (i > 0)
-            memset(list[i], 1, i * 9000);
+        memset(list[i], 1, (i + 1) * 9000);
     }
     for (size_t i = 0; i < RF_ARRAY_LEN(list); i++)
         free(list[i]);

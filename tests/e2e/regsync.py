@@ -316,6 +316,45 @@ class Samples(Sync):
         self.sync(talk, *hosts)
         self.assertEqual(b.state()["tags"]["library/alpine"]["bkup-3"], dict((t, n) for _, t, n in triples)["3"].digest)
 
+    def documents(self, name):
+        """The YAML documents of a sample, each read by the one reader of YAML that is here."""
+        with open(os.path.join(SAMPLES, name), encoding="utf-8") as f:
+            texts = re.split(r"(?m)^---\n", f.read())
+        for i, text in enumerate(texts):
+            path = self.work("%s-%d.yml" % (name, i))
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            self.program("regsync", "config", "-c", path)
+        return texts
+
+    def test_kubernetes(self):
+        for name, kinds in (("kubernetes-cronjob.yml", ["CronJob"]), ("kubernetes-deployment.yml", ["Deployment"] * 2)):
+            first, *rest = self.documents(name)
+            inner = re.sub("(?m)^    ", "", first.split("  regsync.yml: |\n", 1)[1])
+            path = self.work("inner.yml")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(inner)
+            self.program("regsync", "config", "--strict", "-c", path)
+            self.assertEqual([re.search(r"(?m)^kind: (\w+)$", t).group(1) for t in rest], kinds)
+            shares = []
+            for text in rest:
+                words = json.loads(re.search(r"args: (\[.*\])", text).group(1))
+                self.assertIn("readOnlyRootFilesystem: true", text)
+                words[words.index("-c") + 1] = path
+                # The command line is right as far as the file that cannot be there: one more word is told of.
+                self.assertIn("accepts 0 arg(s)", self.program("regsync", *words, "unexpected", status=FAILED).err)
+                shares += [words[words.index("--shard") + 1]] if "--shard" in words else []
+            self.assertEqual(shares, ["%d/%d" % (i + 1, len(shares)) for i in range(len(shares))])
+
+    def test_systemd_unit(self):
+        with open(os.path.join(SAMPLES, "regsync.service"), encoding="utf-8") as f:
+            lines = [l.strip() for l in f if l.strip() and not l.startswith("#")]
+        self.assertEqual([l for l in lines if l.startswith("[")], ["[Unit]", "[Service]", "[Install]"])
+        self.assertTrue(all(l.startswith("[") or "=" in l for l in lines))
+        words = dict(l.split("=", 1) for l in lines if "=" in l)["ExecStart"].split()[1:]
+        words[words.index("-c") + 1] = os.path.join(SAMPLES, "talk.yml")
+        self.assertIn("accepts 0 arg(s)", self.program("regsync", *words, "unexpected", status=FAILED).err)
+
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,7 @@ each where a system looks for it, and nothing else."""
 import os
 import re
 import shutil
+import subprocess
 
 from common import Case, harness, main
 from harness import run
@@ -59,6 +60,17 @@ class Install(Case):
         for program in self.programs:
             result = self.expect(run([self.path("bin", program), "version"], env=self.env), 0)
             self.assertIn("0.", result.out)
+
+    def test_without_libcurl(self):
+        """It is loaded at the first request: what makes none works, what makes one says what is missing."""
+        if b"libcurl.so.4" in subprocess.run(["readelf", "-d", self.path("bin", "regctl")], capture_output=True, check=True).stdout:
+            self.skipTest("libcurl is linked")
+        with open(os.path.join(self.work.folder("no-curl"), "libcurl.so.4"), "wb") as f:
+            f.write(b"no library\n" + bytes(4096))
+        env = {**self.env, "LD_LIBRARY_PATH": self.work("no-curl")}
+        self.expect(run([self.path("bin", "regctl"), "version"], env=env), 0)
+        result = self.expect(run([self.path("bin", "regctl"), "tag", "ls", "127.0.0.1:1/x"], env=env), 1)
+        self.assertEqual(result.err, "the HTTP library does not start: libcurl.so.4 is not installed, or is another version\n")
 
     def test_manual_pages(self):
         for program in self.programs:

@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "export/build.h"
+#include "export/record.h"
 #include "layout/bundle_file.h"
 #include "layout/graph.h"
 
@@ -148,16 +150,117 @@ static int snapshot_of_bundle(struct rf_bundle_file *file, struct rf_snapshot *t
     return rc;
 }
 
+/* ---- what came back from the site ---- */
+
+static void free_snapshot(struct rf_snapshot *s)
+{
+    rf_snapshot_release(s);
+    free(s);
+}
+
+/* The whole images of an inventory become a snapshot of their own. */
+static void keep_inventory(struct bases *b, const struct rf_inventory *v)
+{
+    struct rf_snapshot *s = rf_xcalloc(1, sizeof(*s));
+    rf_snapshot_init(s);
+    s->stock = true;
+    memcpy(s->site, v->snapshot.site, sizeof(s->site));
+    for (size_t i = 0; i < v->snapshot.desired.n; i++)
+        rf_snapshot_copy_line(s, &v->snapshot, &v->snapshot.desired.images[i], RF_IMAGE_UNCHANGED);
+    s->id = v->snapshot.id;
+    keep(b, s);
+}
+
+static int load_inventory(const struct rf_export_state *state, const char *path, struct bases *b,
+                          struct rf_err *err)
+{
+    RF_CLEANUP(rf_inventory_release) struct rf_inventory v;
+    rf_inventory_init(&v);
+    int rc = rf_inventory_load(&v, path, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "base");
+    if (strcmp(v.snapshot.site, state->site) != 0)
+        return rf_fail(err, RFE_REFUSED,
+                       "base %s: it is an inventory of site %s, not of %s; check --site", path,
+                       v.snapshot.site, state->site);
+    keep_inventory(b, &v);
+    return 0;
+}
+
+/* The snapshot of the last bundle that a receipt confirms, less what the destination refused. */
+static int load_confirmed(struct rf_export_state *state, struct bases *b, struct rf_err *err)
+{
+    RF_CLEANUP(rf_receipt_release) struct rf_receipt receipt;
+    const struct rf_export_record *record = NULL;
+    struct rf_snapshot *whole = rf_xcalloc(1, sizeof(*whole)), *s = rf_xcalloc(1, sizeof(*s));
+    rf_snapshot_init(whole);
+    rf_snapshot_init(s);
+    rf_receipt_init(&receipt);
+    int rc = rf_export_confirmed(state, &record, &receipt, err);
+    if (rc == 0) {
+        RF_CLEANUP(rf_freep) char *path = rf_export_state_snapshot_path(state, &record->snapshot);
+        rc = rf_snapshot_load(whole, path, err);
+    }
+    const struct rf_desired *d = &whole->desired;
+    for (size_t i = 0; rc == 0 && i < d->n; i++) {
+        const struct rf_image *im = &d->images[i];
+        const struct rf_receipt_image *got = rf_receipt_find(
+            &receipt, rf_desired_str(d, im->repository), rf_desired_str(d, im->tag), &im->digest);
+        if (got != NULL && got->by == RF_NO_ID && rf_digest_eq(&got->image.digest, &im->digest))
+            rf_snapshot_copy_line(s, whole, im, im->status);
+    }
+    memcpy(s->site, whole->site, sizeof(s->site));
+    if (rc == 0)
+        rc = rf_snapshot_seal(s, err);
+    free_snapshot(whole);
+    if (rc < 0) {
+        free_snapshot(s);
+        return rf_wrap(err, rc, "base confirmed");
+    }
+    keep(b, s);
+    return 0;
+}
+
+/* 1 when the inventories that were taken in have one that begins so. */
+static int load_recorded(const struct rf_export_state *state, const char *hex, struct bases *b,
+                         struct rf_err *err)
+{
+    RF_CLEANUP(rf_inventory_release) struct rf_inventory v;
+    RF_CLEANUP(rf_freep) struct rf_digest *list = NULL;
+    size_t n = 0, hits = 0, hit = 0;
+    char text[RF_DIGEST_TEXT];
+    rf_inventory_init(&v);
+    int rc = rf_export_inventories(state, &list, &n, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (strncmp(rf_digest_hex(&list[i], text), hex, strlen(hex)) != 0)
+            continue;
+        hit = i;
+        hits++;
+    }
+    if (rc == 0 && hits > 1)
+        rc = rf_fail(err, RFE_AMBIGUOUS, "base %s: several inventories begin so; give more of it",
+                     hex);
+    if (rc == 0 && hits == 1)
+        rc = rf_export_inventory(state, &list[hit], &v, err);
+    if (rc < 0 || hits == 0)
+        return rc;
+    keep_inventory(b, &v);
+    return 1;
+}
+
 static int load_file(struct rf_export_state *state, const char *path, struct bases *b,
                      struct rf_err *err)
 {
+    enum rf_companion_kind kind;
+    if (rf_companion_detect(path, &kind, NULL) == 0 && kind == RF_COMPANION_INVENTORY)
+        return load_inventory(state, path, b, err);
     RF_CLEANUP(rf_bundle_file_freep) struct rf_bundle_file *file = NULL;
     struct rf_err unused = RF_ERR_INIT;
     int rc = rf_bundle_file_open(path, &file, err);
     if (rc < 0)
         return rf_hint(
             err, rf_wrap(err, rc, "base"),
-            "--base takes a snapshot or bundle of the history (8 hexadecimal digits or more of it) or a bundle's file");
+            "--base takes a snapshot, bundle or inventory of the history (8 hexadecimal digits or more of it), the file of a bundle or inventory, or confirmed");
     const struct rf_bundle *doc = rf_bundle_file_doc(file);
     if (load_digest(state, &doc->snapshot, b, &unused) == 0)
         return 0; /* the history knows more than the file */
@@ -190,6 +293,8 @@ static int load_named(struct rf_export_state *state, const char *name, struct ba
     const char *hex = strncmp(name, "sha256:", 7) == 0 ? name + 7 : name;
     const struct rf_digest *hit = NULL;
     char text[RF_DIGEST_TEXT];
+    if (strcmp(name, "confirmed") == 0)
+        return load_confirmed(state, b, err);
     if (!is_hex(hex) || strlen(hex) < 8)
         return load_file(state, name, b, err);
     for (size_t i = 0; i < state->n; i++) {
@@ -201,6 +306,11 @@ static int load_named(struct rf_export_state *state, const char *name, struct ba
             return rf_fail(err, RFE_AMBIGUOUS,
                            "base %s: several snapshots or bundles begin so; give more of it", name);
         hit = &r->snapshot;
+    }
+    if (hit == NULL) {
+        int found = load_recorded(state, hex, b, err);
+        if (found != 0)
+            return found < 0 ? found : 0;
     }
     if (hit == NULL)
         return rf_fail(

@@ -165,7 +165,8 @@ static void add_removed(struct builder *b)
     const struct rf_desired *now = &b->in->snapshot->desired;
     for (size_t i = 0; i < b->in->n_bases; i++) {
         const struct rf_desired *base = &b->in->bases[i]->desired;
-        for (size_t k = 0; k < base->n; k++) {
+        /* of what was found at a destination others may have brought a part: nothing of that is ours to remove */
+        for (size_t k = 0; !b->in->bases[i]->stock && k < base->n; k++) {
             const struct rf_image *im = &base->images[k];
             const char *repository = rf_desired_str(base, im->repository),
                        *tag = rf_desired_str(base, im->tag);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "export/partial.h"
+#include "export/repair.h"
 #include "export/write.h"
 
 #include <unistd.h>
@@ -23,6 +24,28 @@ static void tell_phase(const struct rf_export_request *req, const char *what)
         req->phase(req->progress_ctx, what, 0);
 }
 
+/* With `strict`, holes end the run before anything is written. */
+static int check_strict(const struct rf_export_request *req, const struct rf_bundle *b,
+                        struct rf_err *err)
+{
+    const struct rf_desired *d = &b->desired;
+    if (!req->strict || b->n_holes == 0)
+        return 0;
+    return rf_fail(
+        err, RFE_FAILED,
+        "%zu images could not be had, which --strict does not pass over; nothing was written; the first: %s: %s",
+        b->n_holes, rf_desired_str(d, b->holes[0].source), rf_desired_str(d, b->holes[0].reason));
+}
+
+static int make_plan(const struct rf_export_request *req, struct rf_export_state *state,
+                     struct rf_export_result *out, struct rf_err *err)
+{
+    tell_phase(req, "planning");
+    int rc = req->repair != NULL ? rf_repair_plan(req, state, &out->plan, err)
+                                 : rf_plan_make(req, state, &out->plan, err);
+    return rc < 0 ? rc : check_strict(req, out->plan->bundle, err);
+}
+
 int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,
                    struct rf_err *err)
 {
@@ -30,8 +53,7 @@ int rf_export_plan(const struct rf_export_request *req, struct rf_export_result 
     int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
     if (rc < 0)
         return rc;
-    tell_phase(req, "planning");
-    return rf_plan_make(req, state, &out->plan, err);
+    return make_plan(req, state, out, err);
 }
 
 /* The recorded plan of the same command, or a new one. */
@@ -51,8 +73,7 @@ static int get_plan(const struct rf_export_request *req, struct rf_export_state 
         if (rc != 0)
             return rc < 0 ? rc : 0;
     }
-    tell_phase(req, "planning");
-    int rc = rf_plan_make(req, state, &out->plan, err);
+    int rc = make_plan(req, state, out, err);
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(output, out->plan->bundle);
@@ -63,15 +84,32 @@ static int get_plan(const struct rf_export_request *req, struct rf_export_state 
 static int create_stream(const struct rf_export_request *req, struct rf_export_state *state,
                          struct rf_export_result *out, struct rf_err *err)
 {
-    tell_phase(req, "planning");
-    int rc = rf_plan_make(req, state, &out->plan, err);
+    int rc = make_plan(req, state, out, err);
     if (rc == 0)
         rc = rf_write_stream(req, state, out->plan, STDOUT_FILENO, &out->size, err);
     if (rc < 0)
         return rc;
     out->path = rf_xstrdup("-");
     rc = rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size, "-", err);
-    return rc < 0 ? rc : rf_export_state_clear_pending(state, err);
+    return rc < 0 || req->repair != NULL ? rc : rf_export_state_clear_pending(state, err);
+}
+
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* The same request gives the same plan, and little of it has to be fetched again: so nothing is pending, and what is stays. */
+static int create_repair(const struct rf_export_request *req, struct rf_export_state *state,
+                         const char *output, struct rf_export_result *out, struct rf_err *err)
+{
+    int rc = make_plan(req, state, out, err);
+    if (rc == 0)
+        rc = rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
+    return rc < 0 ? rc
+                  : rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
+                                           file_name(out->path), err);
 }
 
 int rf_export_create(const struct rf_export_request *req, const char *output,
@@ -83,15 +121,16 @@ int rf_export_create(const struct rf_export_request *req, const char *output,
         return rc;
     if (strcmp(output, "-") == 0)
         return create_stream(req, state, out, err);
+    if (req->repair != NULL)
+        return create_repair(req, state, output, out, err);
     RF_CLEANUP(rf_freep) char *key = rf_plan_key(req, output);
     rc = get_plan(req, state, key, output, out, err);
     if (rc == 0)
         rc = rf_write_file(req, state, out->plan, key, output, &out->path, &out->size, err);
     if (rc < 0)
         return rc;
-    const char *slash = strrchr(out->path, '/');
     rc = rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
-                                slash != NULL ? slash + 1 : out->path, err);
+                                file_name(out->path), err);
     return rc < 0 ? rc
                   : rf_export_state_finish_pending(state, &out->plan->bundle->id, &out->told, err);
 }

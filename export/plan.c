@@ -6,6 +6,7 @@
 #include "export/bases.h"
 #include "export/build.h"
 #include "export/closure.h"
+#include "export/repair.h"
 
 static struct rf_bundle *new_bundle(void)
 {
@@ -43,6 +44,7 @@ void rf_plan_free(struct rf_plan *p)
     free_bundle(p->bundle);
     free_snapshot(p->snapshot);
     rf_bases_free(p->bases, p->n_bases);
+    rf_repair_free(p->repair);
     free(p);
 }
 
@@ -52,7 +54,7 @@ void rf_plan_freep(struct rf_plan **p)
     *p = NULL;
 }
 
-static struct rf_plan *new_plan(const char *site)
+struct rf_plan *rf_plan_new(const char *site)
 {
     struct rf_plan *p = rf_xcalloc(1, sizeof(*p));
     p->bundle = new_bundle();
@@ -200,6 +202,8 @@ static void hold_repository(struct holding *h, const char *repository, bool all)
         return;
     for (size_t b = 0; b < h->p->n_bases; b++) {
         const struct rf_desired *d = &h->p->bases[b]->desired;
+        if (h->p->bases[b]->stock) /* others may have brought a part of it */
+            continue;
         for (size_t i = first_of(d, repository);
              i < d->n && strcmp(rf_desired_str(d, d->images[i].repository), repository) == 0; i++) {
             const char *tag = rf_desired_str(d, d->images[i].tag);
@@ -228,6 +232,16 @@ static void add_failed(struct holding *h, struct rf_closure *c, size_t i, struct
         hold_repository(h, hole.repository, false);
 }
 
+/* An inventory does not know where its images come from. */
+static void add_unchanged(struct rf_plan *p, const struct rf_snapshot *base,
+                          const struct rf_image *line, const char *source)
+{
+    struct rf_desired *d = &p->snapshot->desired;
+    rf_snapshot_copy_line(p->snapshot, base, line, RF_IMAGE_UNCHANGED);
+    if (rf_desired_str(&base->desired, line->source)[0] == '\0')
+        d->images[d->n - 1].source = rf_strings_add(&d->strings, rf_slice_str(source));
+}
+
 static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *holes,
                          struct rf_err *err)
 {
@@ -241,7 +255,7 @@ static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *
             continue;
         if (s->picks[i].unchanged &&
             (same = rf_closure_base_line(c, &s->wanted.images[i], &base)) != NULL)
-            rf_snapshot_copy_line(p->snapshot, base, same, RF_IMAGE_UNCHANGED);
+            add_unchanged(p, base, same, rf_desired_str(&s->wanted, s->wanted.images[i].source));
         else
             rc = add_walked(p, c, i, err);
     }
@@ -329,7 +343,7 @@ static int lay_out(struct rf_plan *p, const struct rf_build *in, struct rf_err *
 int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *state,
                  struct rf_plan **out, struct rf_err *err)
 {
-    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = new_plan(req->site);
+    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = rf_plan_new(req->site);
     RF_CLEANUP(rf_selection_release) struct rf_selection sel;
     RF_CLEANUP(rf_closure_release) struct rf_closure closure;
     RF_CLEANUP(holes_release) struct holes holes = { 0 };
@@ -386,7 +400,7 @@ char *rf_plan_key(const struct rf_export_request *req, const char *output)
     struct rf_digest d;
     char hex[RF_DIGEST_TEXT];
     rf_buf_init(&text, 64u << 20);
-    rf_buf_addf(&text, "2 %s %s %d\n", req->site, output, req->full);
+    rf_buf_addf(&text, "3 %s %s %d %d\n", req->site, output, req->full, req->strict);
     for (size_t i = 0; i < req->n_bases; i++)
         rf_buf_addf(&text, "base %s\n", req->bases[i]);
     for (size_t i = 0; i < req->n_items; i++)
@@ -432,7 +446,7 @@ static int find_bases_again(struct rf_plan *p, const struct rf_export_request *r
 int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *state,
                    const char *key, struct rf_plan **out, struct rf_err *err)
 {
-    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = new_plan(req->site);
+    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = rf_plan_new(req->site);
     struct rf_err why = RF_ERR_INIT;
     int rc = rf_export_state_get_pending(state, key, p->bundle, p->snapshot, err);
     if (rc <= 0)
@@ -455,7 +469,7 @@ int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *
 int rf_plan_again(struct rf_export_state *state, const struct rf_digest *id, struct rf_plan **out,
                   struct rf_err *err)
 {
-    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = new_plan(state->site);
+    RF_CLEANUP(rf_plan_freep) struct rf_plan *p = rf_plan_new(state->site);
     int rc = rf_export_state_load_bundle(state, id, p->bundle, err);
     if (rc == 0) {
         RF_CLEANUP(rf_freep)
@@ -466,7 +480,10 @@ int rf_plan_again(struct rf_export_state *state, const struct rf_digest *id, str
         return rf_hint(
             err, rc,
             "the record of this bundle is lost; write a new one with `regexport create --full`");
-    take_statuses(p);
+    if (rf_bundle_is_repair(p->bundle))
+        rf_repair_statuses(p->bundle, p->snapshot);
+    else
+        take_statuses(p);
     p->resumed = true;
     *out = RF_STEAL(p);
     return 0;
@@ -546,6 +563,8 @@ static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
 int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size_t n,
                  struct rf_bundle **old, struct rf_err *err)
 {
+    if (p->repair != NULL)
+        return rf_repair_drop(p, failures, n, old, err);
     RF_CLEANUP(holes_release) struct holes holes = { 0 };
     struct rf_snapshot *from = p->snapshot;
     struct rf_bundle *was = p->bundle;

@@ -17,8 +17,9 @@ struct rf_plan {
     struct rf_snapshot *snapshot; /* what the site will have; status of each line set */
     struct rf_snapshot **bases;
     size_t n_bases;
-    uint64_t fetch_bytes; /* from registries; what the cache has is not fetched again */
-    bool resumed;         /* taken from the state, not made anew */
+    uint64_t fetch_bytes;     /* from registries; what the cache has is not fetched again */
+    struct rf_repair *repair; /* of a repair bundle: what it answers (export/repair.h) */
+    bool resumed;             /* taken from the state, not made anew */
 };
 void rf_plan_free(struct rf_plan *p);
 void rf_plan_freep(struct rf_plan **p);
@@ -27,6 +28,8 @@ void rf_plan_freep(struct rf_plan **p);
  * Makes the plan. Images that cannot be had become holes; when nothing at all could be had, the first cause is the failure.
  * -RFE_CONFLICT: two sources for one far-side tag.
  */
+/* An empty one. */
+struct rf_plan *rf_plan_new(const char *site);
 RF_MUST_USE int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *state,
                              struct rf_plan **out, struct rf_err *err);
 /* The pending plan of this request: 1, or 0 when there is none. */

@@ -90,8 +90,12 @@ static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
 {
     const struct rf_bundle *b = r->plan->bundle;
     char text[RF_DIGEST_TEXT], size[16];
-    rf_buf_addf(out, "site      %s, bundle %llu of its chain%s\n", b->site,
-                (unsigned long long)b->sequence, b->n_bases == 0 ? ", full" : "");
+    if (rf_bundle_is_repair(b))
+        rf_buf_addf(out, "site      %s, repair of bundle %llu of its chain, %s\n", b->site,
+                    (unsigned long long)b->sequence, rf_digest_text(&b->repairs, text));
+    else
+        rf_buf_addf(out, "site      %s, bundle %llu of its chain%s\n", b->site,
+                    (unsigned long long)b->sequence, b->n_bases == 0 ? ", full" : "");
     for (size_t i = 0; i < b->n_bases; i++)
         rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
@@ -117,6 +121,8 @@ void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
 static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
 {
     char text[RF_DIGEST_TEXT];
+    if (rf_bundle_is_repair(b))
+        rf_buf_addf(out, ",\"repairs\":\"%s\"", rf_digest_text(&b->repairs, text));
     rf_buf_add_str(out, ",\"bases\":[");
     for (size_t i = 0; i < b->n_bases; i++)
         rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
@@ -179,48 +185,4 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
     rf_buf_addf(out, ",\"holes\":%zu}", b->n_holes);
     put_json_lines(b, out);
     rf_buf_add_str(out, "}\n");
-}
-
-void rf_export_history_text(const struct rf_export_state *s, struct rf_buf *out)
-{
-    char text[RF_DIGEST_TEXT], size[16];
-    if (s->n == 0)
-        rf_buf_addf(out, "site %s: nothing exported yet\n", s->site);
-    for (size_t i = 0; i < s->n; i++) {
-        const struct rf_export_record *r = &s->records[i];
-        rf_buf_addf(
-            out,
-            "%6llu  %s  %s  %-11s %8s  %llu images, %llu new or changed, %llu removed, %llu holes\n",
-            (unsigned long long)r->sequence, r->time, rf_digest_text(&r->id, text),
-            r->full ? "full" : "incremental", rf_text_size(r->size, size),
-            (unsigned long long)r->images, (unsigned long long)r->changed,
-            (unsigned long long)r->removed, (unsigned long long)r->holes);
-        rf_buf_addf(out, "        snapshot %s  ", rf_digest_text(&r->snapshot, text));
-        rf_text_safe(out, rf_slice_str(r->file), 4096);
-        rf_buf_add_char(out, '\n');
-    }
-}
-
-void rf_export_history_json(const struct rf_export_state *s, struct rf_buf *out)
-{
-    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
-    rf_buf_addf(out, "{\"site\":\"%s\",\"bundles\":[", s->site);
-    for (size_t i = 0; i < s->n; i++) {
-        const struct rf_export_record *r = &s->records[i];
-        rf_buf_addf(
-            out,
-            "%s\n{\"sequence\":%llu,\"id\":\"%s\",\"snapshot\":\"%s\",\"chain\":\"%s\",\"full\":%s,\"time\":",
-            i > 0 ? "," : "", (unsigned long long)r->sequence, rf_digest_text(&r->id, id),
-            rf_digest_text(&r->snapshot, snapshot), r->chain, r->full ? "true" : "false");
-        rf_json_add_string(out, r->time);
-        rf_buf_add_str(out, ",\"file\":");
-        rf_json_add_string(out, r->file);
-        rf_buf_addf(
-            out,
-            ",\"size\":%llu,\"carriedBytes\":%llu,\"images\":%llu,\"changed\":%llu,\"removed\":%llu,\"holes\":%llu}",
-            (unsigned long long)r->size, (unsigned long long)r->carried_bytes,
-            (unsigned long long)r->images, (unsigned long long)r->changed,
-            (unsigned long long)r->removed, (unsigned long long)r->holes);
-    }
-    rf_buf_add_str(out, "]}\n");
 }

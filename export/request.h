@@ -28,10 +28,12 @@ struct rf_export_request {
     size_t n_items;
     bool full;
     const char *const *
-        bases; /* snapshot digests (or at least 8 hex digits of one) or bundle files; none: the last one exported */
+        bases; /* snapshot digests (or at least 8 hex digits of one), files of bundles or inventories, "confirmed"; none: the last one exported */
     size_t n_bases;
-    unsigned parallel; /* 0 = 4 */
+    const char *repair; /* the file of a request to answer instead of all this; or NULL */
+    unsigned parallel;  /* 0 = 4 */
     bool replan;
+    bool strict; /* what cannot be had is a failure, not a hole */
     struct rf_client *client;
     void (*phase)(void *ctx, const char *what,
                   uint64_t total_bytes); /* a new phase of the run; or NULL */

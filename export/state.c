@@ -63,6 +63,19 @@ char *rf_export_state_snapshot_path(const struct rf_export_state *s,
     return in_folder(s, "snapshots", rf_digest_hex(snapshot, hex));
 }
 
+char *rf_export_state_receipt_path(const struct rf_export_state *s, const struct rf_digest *bundle)
+{
+    char hex[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s/receipts/%s.json", s->dir, rf_digest_hex(bundle, hex));
+}
+
+char *rf_export_state_inventory_path(const struct rf_export_state *s,
+                                     const struct rf_digest *snapshot)
+{
+    char hex[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s/inventories/%s.json", s->dir, rf_digest_hex(snapshot, hex));
+}
+
 char *rf_export_state_pending_path(const struct rf_export_state *s, const char *name)
 {
     return in_folder(s, "pending", name);
@@ -111,6 +124,8 @@ static int get_record(struct rf_export_state *s, const json_t *v, struct rf_err 
         rc = get_digest(v, "snapshot", RF_JSON_REQUIRED, &r.snapshot, err);
     if (rc == 0)
         rc = get_digest(v, "parent", RF_JSON_OPTIONAL, &r.parent, err);
+    if (rc == 0)
+        rc = get_digest(v, "repairs", RF_JSON_OPTIONAL, &r.repairs, err);
     if (rc == 0)
         rc = get_numbers(v, &r, err);
     if (rc == 0)
@@ -200,6 +215,8 @@ static void put_record(struct rf_buf *out, const struct rf_export_record *r)
     put_text(out, "snapshot", rf_digest_text(&r->snapshot, text));
     if (rf_digest_is_set(&r->parent))
         put_text(out, "parent", rf_digest_text(&r->parent, text));
+    if (rf_digest_is_set(&r->repairs))
+        put_text(out, "repairs", rf_digest_text(&r->repairs, text));
     put_text(out, "chain", r->chain);
     put_text(out, "file", r->file);
     put_text(out, "time", r->time);
@@ -278,7 +295,8 @@ int rf_export_state_keep(struct rf_export_state *s, const struct rf_digest *d,
 int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
                          struct rf_export_state **out, struct rf_err *err)
 {
-    static const char *const folders[] = { "bundles", "snapshots", "cache", "pending" };
+    static const char *const folders[] = { "bundles", "snapshots", "cache",
+                                           "pending", "receipts",  "inventories" };
     RF_CLEANUP(rf_export_state_freep) struct rf_export_state *s = new_state(dir, site);
     for (size_t i = 0; i < RF_ARRAY_LEN(folders); i++) {
         RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
@@ -327,7 +345,10 @@ int rf_export_state_peek(const char *dir, const char *site, struct rf_export_sta
 
 const struct rf_export_record *rf_export_state_last(const struct rf_export_state *s)
 {
-    return s->n > 0 ? &s->records[s->n - 1] : NULL;
+    for (size_t i = s->n; i > 0; i--)
+        if (!rf_digest_is_set(&s->records[i - 1].repairs))
+            return &s->records[i - 1];
+    return NULL;
 }
 
 int rf_export_state_find(const struct rf_export_state *s, const char *id,
@@ -409,16 +430,18 @@ int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
     RF_CLEANUP(rf_freep) char *bundle = rf_export_state_bundle_path(s, &b->id);
     RF_CLEANUP(rf_freep) char *snapshot = rf_export_state_snapshot_path(s, &b->snapshot);
     char now[32];
-    int rc = rf_snapshot_store(snap, snapshot, err);
+    /* that of a repair bundle is the one of the bundle that it repairs, and there already */
+    int rc = rf_bundle_is_repair(b) ? 0 : rf_snapshot_store(snap, snapshot, err);
     if (rc == 0)
         rc = rf_export_store_bundle(bundle, b, err);
     if (rc < 0)
         return rc;
-    const struct rf_export_record *last = rf_export_state_last(s);
+    const struct rf_export_record *last = s->n > 0 ? &s->records[s->n - 1] : NULL;
     if (last == NULL || !rf_digest_eq(&last->id, &b->id)) {
         struct rf_export_record r = { .id = b->id,
                                       .snapshot = b->snapshot,
                                       .parent = b->parent,
+                                      .repairs = b->repairs,
                                       .sequence = b->sequence,
                                       .size = size,
                                       .full = b->n_bases == 0 };

@@ -3,6 +3,7 @@
  * Export's memory of one site: a hint, never a fact. Losing it costs bytes, never correctness.
  *
  *     lock  history.json  bundles/<id>.json  snapshots/<snapshot>  cache/blobs/...   pending/{request,bundle.json,snapshot}
+ *     receipts/<bundle>.json  inventories/<snapshot>.json                             what came back: export/record.h
  *
  * A pending plan is one whose run has not told its end: killed right behind its last step, the same command must not write a second bundle.
  */
@@ -16,6 +17,7 @@
 
 struct rf_export_record {
     struct rf_digest id, snapshot, parent; /* parent not set: the first */
+    struct rf_digest repairs;              /* set: a repair bundle, which is beside its chain */
     char chain[RF_CHAIN_HEX + 1];
     uint64_t sequence, size, carried_bytes;
     uint64_t images, changed, removed,
@@ -43,7 +45,8 @@ RF_MUST_USE int rf_export_state_peek(const char *dir, const char *site,
 void rf_export_state_free(struct rf_export_state *s);
 void rf_export_state_freep(struct rf_export_state **s);
 
-const struct rf_export_record *rf_export_state_last(const struct rf_export_state *s); /* or NULL */
+/* The last one of the chain, or NULL: repair bundles are passed over. */
+const struct rf_export_record *rf_export_state_last(const struct rf_export_state *s);
 /* By the whole id, or a prefix of at least 8 hex digits, "sha256:" optional. -RFE_NOT_FOUND, -RFE_AMBIGUOUS. */
 RF_MUST_USE int rf_export_state_find(const struct rf_export_state *s, const char *id,
                                      const struct rf_export_record **out, struct rf_err *err);
@@ -67,6 +70,9 @@ RF_MUST_USE int rf_export_load_bundle(const char *path, struct rf_bundle *b, str
 char *rf_export_state_bundle_path(const struct rf_export_state *s, const struct rf_digest *id);
 char *rf_export_state_snapshot_path(const struct rf_export_state *s,
                                     const struct rf_digest *snapshot);
+char *rf_export_state_receipt_path(const struct rf_export_state *s, const struct rf_digest *bundle);
+char *rf_export_state_inventory_path(const struct rf_export_state *s,
+                                     const struct rf_digest *snapshot);
 char *rf_export_state_pending_path(const struct rf_export_state *s, const char *name);
 
 /*

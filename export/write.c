@@ -368,12 +368,14 @@ static int lay_out_again(struct writer *w, const char *key, struct rf_err *err)
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(w->partial->dir, w->plan->bundle);
-    rc = rf_export_state_add_pending_file(w->state, path, err);
+    bool pending = w->plan->repair == NULL; /* a repair is planned anew each time */
+    if (pending)
+        rc = rf_export_state_add_pending_file(w->state, path, err);
     if (rc == 0)
         rc = rf_partial_move(w->partial, w->plan->bundle, done, err);
     rf_bundle_release(old);
     free(old);
-    if (rc == 0)
+    if (rc == 0 && pending)
         rc = rf_export_state_set_pending(w->state, key, w->plan->bundle, w->plan->snapshot, path,
                                          err);
     return rc < 0 ? rc : find_sources(w, err);
@@ -386,9 +388,14 @@ static int run_transfers(struct writer *w, const char *key, struct rf_err *err)
         int rc = rf_parallel(w->req->parallel, w->n_jobs, write_job, w, err);
         if (rc < 0 || w->n_failures == 0)
             return rc;
-        if (key == NULL)
+        if (key == NULL && w->plan->repair == NULL)
             return rf_fail(err, RFE_FAILED, "the bundle cannot be written anew: %s",
                            w->failures[0].reason);
+        if (w->req->strict)
+            return rf_fail(
+                err, RFE_FAILED,
+                "%zu blobs could not be had, which --strict does not pass over; the first: %s",
+                w->n_failures, w->failures[0].reason);
         rc = lay_out_again(w, key, err);
         if (rc < 0)
             return rc;

@@ -305,6 +305,16 @@ static void refuse_images(struct rf_import_run *r)
     }
 }
 
+/* A repair bundle has no images that could be refused: what was refused is said at the end. */
+static int fail_repair(const struct rf_import_run *r, struct rf_err *err)
+{
+    for (size_t i = 0; i < r->doc->n_lists; i++)
+        if (r->failed[i] != NULL)
+            return rf_fail(err, RFE_PARTIAL, "%s refused a part of the repair: %s", r->req->to_name,
+                           r->failed[i]);
+    return 0;
+}
+
 int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
 {
     struct manifest_jobs jobs = { .r = r };
@@ -318,7 +328,7 @@ int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
     }
     free(jobs.list);
     refuse_images(r);
-    return rc;
+    return rc == 0 && rf_bundle_is_repair(r->doc) ? fail_repair(r, err) : rc;
 }
 
 /* ---- repositories ---- */
@@ -365,11 +375,12 @@ static void tag_jobs_release(struct tag_jobs *t)
 static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
 {
     const struct rf_desired *d = &r->doc->desired;
+    size_t n = rf_bundle_is_repair(r->doc) ? 0 : d->n;
     t->r = r;
     t->old = rf_xcalloc(d->n + 1, sizeof(*t->old));
     t->images = rf_xcalloc(d->n + 1, sizeof(*t->images));
     t->repos = rf_xcalloc(d->n + 1, sizeof(*t->repos));
-    for (size_t i = 0; i < d->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct rf_image *im = &d->images[i];
         const char *tag = rf_desired_str(d, im->tag);
         if (!rf_image_is_wanted(im) || tag[0] == '\0' || r->refused[i] != NULL)

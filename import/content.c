@@ -20,7 +20,7 @@ void rf_content_init(struct rf_content *c, struct rf_bundle_file *file)
     struct rf_desired d = c->doc->desired;
     c->roots = rf_xcalloc(d.n + 1, sizeof(*c->roots));
     for (size_t i = 0; i < d.n; i++)
-        if (rf_image_travels(&d.images[i]))
+        if (rf_image_travels(&d.images[i]) || rf_bundle_is_repair(c->doc))
             c->roots[c->n_roots++] = (uint32_t)i;
     if (c->n_roots > 1)
         qsort_r(c->roots, c->n_roots, sizeof(*c->roots), compare_roots, &d);

@@ -18,7 +18,7 @@ struct rf_content {
     const struct rf_bundle *doc;
     struct rf_content_edge *edges;
     size_t n_edges, cap_edges;
-    uint32_t *roots; /* the new and changed images, by digest */
+    uint32_t *roots; /* the new and changed images, of a repair bundle all, by digest */
     size_t n_roots;
 };
 void rf_content_init(struct rf_content *c, struct rf_bundle_file *file);

@@ -297,6 +297,30 @@ static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_e
     return 0;
 }
 
+static bool is_wanted_in(const struct rf_bundle *doc, const struct rf_bundle_blob *b,
+                         uint32_t repository)
+{
+    for (uint32_t k = 0; k < b->n_repos; k++)
+        if (doc->repositories[doc->lists[b->first_repo + k]] == repository)
+            return true;
+    return false;
+}
+
+/* A repair bundle's blobs belong to no image of it: each is told for the first one of a repository that needs it. */
+static void list_repair(struct rf_import_run *r, const bool *absent)
+{
+    const struct rf_bundle *doc = r->doc;
+    for (size_t i = 0; i < doc->n_blobs; i++) {
+        const struct rf_bundle_blob *b = &doc->blobs[i];
+        bool told = !absent[i];
+        for (size_t k = 0; k < doc->desired.n && !told; k++) {
+            told = is_wanted_in(doc, b, doc->desired.images[k].repository);
+            if (told)
+                rf_run_add_missing(r, k, &b->digest, b->size, b->kind == RF_BLOB_MANIFEST);
+        }
+    }
+}
+
 static int check_assumed(struct rf_import_run *r, struct rf_err *err)
 {
     size_t n = r->doc->n_blobs, absent_count = 0;
@@ -309,13 +333,21 @@ static int check_assumed(struct rf_import_run *r, struct rf_err *err)
     int rc = rf_parallel(r->req->parallel, a.n, assumed_job, &a, err);
     for (size_t i = 0; i < n; i++)
         absent_count += absent[i];
-    return rc < 0 || absent_count == 0 ? rc : list_changed(r, absent, err);
+    if (rc < 0 || absent_count == 0)
+        return rc;
+    if (!rf_bundle_is_repair(r->doc))
+        return list_changed(r, absent, err);
+    list_repair(r, absent);
+    return r->n_missing > 0
+               ? 0
+               : rf_fail(err, RFE_DAMAGED,
+                         "the repair bundle needs what no image of it has; export it anew");
 }
 
 int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = check_assumed(r, err);
-    if (rc == 0)
+    if (rc == 0 && !rf_bundle_is_repair(r->doc)) /* whose images stand is for the other to see */
         rc = rf_standing_check(r, err);
     if (rc < 0 || r->n_missing == 0)
         return rc;
@@ -325,7 +357,7 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
     return rf_fail(
         err, RFE_GROUND_MISSING,
         "%s lacks what this bundle builds on, for %zu images (listed above); nothing was written; apply the bundle that "
-        "brought it first, or export anew with --full",
+        "brought it first, or ask for it: regimport request -o FILE with the same arguments, and there regexport create --request FILE",
         r->req->to_name, images);
 }
 

@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "import/apply.h"
+#include "import/ask.h"
 #include "import/ground.h"
+#include "import/receipt.h"
 
 void rf_import_result_init(struct rf_import_result *r)
 {
@@ -120,7 +122,9 @@ static int check_chain(const struct rf_import_request *req, const struct rf_impo
     const struct rf_bundle *b = out->run.doc;
     const struct rf_import_record *last = rf_import_state_last(state, req->to_name);
     char id[RF_DIGEST_TEXT], other[RF_DIGEST_TEXT];
-    if (last == NULL)
+    /* a repair bundle changes no tag and no record, so that it cannot take anything back */
+    bool checked = !rf_bundle_is_repair(b) || (last != NULL && strcmp(last->chain, b->chain) != 0);
+    if (last == NULL || !checked)
         return 0;
     if (rf_digest_eq(&last->id, &b->id)) {
         out->run.repeated = true;
@@ -194,17 +198,38 @@ static int prepare(const struct rf_import_request *req, const char *path,
     tell_phase(req, "checking the destination", 0);
     rc = rf_ground_check(&out->run, err);
     if (rc == 0)
-        rc = rf_ground_can_write(&out->run, err);
-    if (rc == 0)
         out->stage = RF_IMPORT_GROUND;
     return rc;
+}
+
+/* And whether it may be written there. */
+static int prepare_to_write(const struct rf_import_request *req, const char *path,
+                            struct rf_import_state **state, struct rf_import_result *out,
+                            struct rf_err *err)
+{
+    int rc = prepare(req, path, state, out, err);
+    return rc < 0 ? rc : rf_ground_can_write(&out->run, err);
+}
+
+int rf_import_ask(const struct rf_import_request *req, const char *path,
+                  struct rf_import_result *out, struct rf_repair_request *doc, struct rf_err *err)
+{
+    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
+    struct rf_err why = RF_ERR_INIT;
+    int rc = prepare(req, path, &state, out, &why);
+    if (rc < 0 && (rc != -RFE_GROUND_MISSING || out->run.n_missing == 0))
+        return rf_fail(err, -rc, "%s", why.msg);
+    if (rf_bundle_is_repair(out->run.doc))
+        return rf_fail(err, RFE_USAGE,
+                       "%s: it is a repair bundle; ask for the bundle that it repairs", out->path);
+    return rf_ask_fill(&out->run, state, doc, err);
 }
 
 int rf_import_plan(const struct rf_import_request *req, const char *path,
                    struct rf_import_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = prepare(req, path, &state, out, err);
+    int rc = prepare_to_write(req, path, &state, out, err);
     if (rc == 0)
         rc = rf_apply_forecast(&out->run, err);
     if (rc == 0)
@@ -216,7 +241,12 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
 {
     struct rf_import_run *r = &out->run;
     size_t refused = rf_run_refused(r);
-    int rc = rf_import_state_record(state, r->doc, r->req->to_name, refused > 0, err);
+    int rc = 0;
+    if (!rf_bundle_is_repair(r->doc)) {
+        rc = rf_receipt_give(r, state, err);
+        if (rc == 0 && state != NULL)
+            rc = rf_import_state_record(state, r->doc, r->req->to_name, refused > 0, err);
+    }
     if (rc < 0)
         return rc;
     out->stage = RF_IMPORT_APPLIED;
@@ -253,7 +283,7 @@ int rf_import_apply(const struct rf_import_request *req, const char *path,
                     struct rf_import_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = prepare(req, path, &state, out, err);
+    int rc = prepare_to_write(req, path, &state, out, err);
     if (rc == 0)
         rc = write_all(out, state, err);
     return rc < 0 ? rc : finish(state, out, err);

@@ -4,6 +4,7 @@
 #define RF_IMPORT_IMPORT_H
 
 #include "import/run.h"
+#include "layout/repair_request.h"
 
 /* How far a run got; decides what the report says. */
 enum rf_import_stage {
@@ -31,6 +32,10 @@ RF_MUST_USE int rf_import_verify(const struct rf_import_request *req, const char
 /* Verified, the ground checked, what would be written counted. Writes nothing. */
 RF_MUST_USE int rf_import_plan(const struct rf_import_request *req, const char *path,
                                struct rf_import_result *out, struct rf_err *err);
+/* Verified and the ground checked; what is missing goes into the initialised *doc, which has none when all is there. Writes nothing. */
+RF_MUST_USE int rf_import_ask(const struct rf_import_request *req, const char *path,
+                              struct rf_import_result *out, struct rf_repair_request *doc,
+                              struct rf_err *err);
 /*
  * Brings the destination to what the bundle describes. -RFE_DAMAGED, -RFE_NOT_BUNDLE, -RFE_REFUSED, -RFE_GROUND_MISSING: nothing was written (with
  * req->stream, damage may have left blobs that nothing refers to). -RFE_PARTIAL: done, except for the images in run.refused.

@@ -78,6 +78,9 @@ static void put_head(const struct rf_import_result *res, struct rf_buf *out)
     rf_buf_addf(out, "bundle    %s, made by %s\n", rf_digest_text(&b->id, text), b->tool);
     rf_buf_addf(out, "site      %s, bundle %llu of chain %s%s\n", b->site,
                 (unsigned long long)b->sequence, b->chain, b->n_bases == 0 ? ", full" : "");
+    if (rf_bundle_is_repair(b))
+        rf_buf_addf(out, "repairs   bundle %s: apply that one afterwards\n",
+                    rf_digest_text(&b->repairs, text));
     for (size_t i = 0; i < b->n_bases; i++)
         rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
@@ -113,6 +116,8 @@ static void put_done(const struct rf_import_result *res, struct rf_buf *out)
     if (!plan)
         rf_buf_addf(out, "manifests %llu written and read back, %llu already there\n",
                     (unsigned long long)c->manifests_put, (unsigned long long)c->manifests_there);
+    if (rf_bundle_is_repair(res->run.doc))
+        return;
     rf_buf_addf(out, "tags      %llu %s, %llu right already\n", (unsigned long long)c->tags_set,
                 plan ? "to set" : "set and read back", (unsigned long long)c->tags_right);
 }
@@ -202,6 +207,8 @@ void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *ou
         stage_names[res->stage], rf_digest_text(&b->id, id), b->site, b->chain,
         (unsigned long long)b->sequence, rf_digest_text(&b->snapshot, snapshot),
         b->n_bases == 0 ? "true" : "false");
+    if (rf_bundle_is_repair(b))
+        rf_buf_addf(out, ",\"repairs\":\"%s\"", rf_digest_text(&b->repairs, text));
     rf_buf_add_str(out, ",\"bases\":[");
     for (size_t i = 0; i < b->n_bases; i++)
         rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));

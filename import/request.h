@@ -14,6 +14,7 @@ struct rf_import_request {
     const char *prefix;    /* before every repository, without "/" at the ends; "" = none */
     const char *state_dir; /* of the site; NULL: no state is kept */
     const char *site;      /* the bundle must be of this one; NULL: any */
+    const char *receipt; /* the receipt also goes to this file, or folder; NULL: the state alone */
     bool allow_unsigned, allow_older, stream;
     enum rf_import_check check; /* how far images that did not change are checked */
     unsigned parallel;          /* 0 = 4 */

@@ -104,22 +104,36 @@ static int load(struct rf_import_state *s, struct rf_err *err)
     return 0;
 }
 
+static const char *const folders[] = { "bundles", "receipts", "tags" };
+
+static int make_folders(const char *dir, struct rf_err *err)
+{
+    for (size_t i = 0; i < RF_ARRAY_LEN(folders); i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
+        int rc = rf_mkdirs(path, 0700, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 int rf_import_state_open(const char *dir, struct rf_import_state **out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *s = rf_xcalloc(1, sizeof(*s));
     s->dir = rf_xstrdup(dir);
     s->lock = -1;
-    RF_CLEANUP(rf_freep) char *tags = rf_path_join(dir, "tags");
     RF_CLEANUP(rf_freep) char *lock = rf_path_join(dir, "lock");
-    int rc = rf_mkdirs(tags, 0700, err);
+    int rc = make_folders(dir, err);
     if (rc == 0)
         rc = rf_lock_file(lock, true, 0, &s->lock, err);
     if (rc == -RFE_BUSY)
         return rf_hint(err, rc, "another import of this site is running; wait for it");
     if (rc == 0)
         rc = rf_file_sweep(dir, err);
-    if (rc == 0)
-        rc = rf_file_sweep(tags, err);
+    for (size_t i = 0; rc == 0 && i < RF_ARRAY_LEN(folders); i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
+        rc = rf_file_sweep(path, err);
+    }
     if (rc == 0)
         rc = load(s, err);
     if (rc < 0)
@@ -159,10 +173,65 @@ static int store(struct rf_import_state *s, struct rf_err *err)
     return rf_file_write(path, rf_buf_slice(&out), 0600, err);
 }
 
+/* ---- bundles/<id>.json ---- */
+
+static char *bundle_path(const struct rf_import_state *s, const struct rf_digest *id)
+{
+    char hex[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s/bundles/%s.json", s->dir, rf_digest_hex(id, hex));
+}
+
+static int store_bundle(struct rf_import_state *s, const struct rf_bundle *b, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = bundle_path(s, &b->id);
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
+    int rc = rf_file_sink(path, 0600, true, &sink, err);
+    if (rc == 0)
+        rc = rf_bundle_write(b, sink, err);
+    if (rc == 0)
+        rc = rf_sink_commit(sink, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
+}
+
+int rf_import_state_load_bundle(const struct rf_import_state *s, const struct rf_digest *id,
+                                struct rf_bundle *b, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = bundle_path(s, id);
+    int fd = -1;
+    uint64_t size;
+    int rc = rf_file_open(path, &fd, &size, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd_owned(fd, 0, size);
+    rc = rf_bundle_read(src, size, b, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
+}
+
+/* Twelve digits tell one destination from another in names of files. */
+static const char *place_digits(const char *to, char out[RF_DIGEST_TEXT])
+{
+    struct rf_digest d;
+    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(to), &d);
+    rf_digest_hex(&d, out);
+    out[12] = '\0';
+    return out;
+}
+
+char *rf_import_state_receipt_path(const struct rf_import_state *s, const struct rf_digest *id,
+                                   const char *to)
+{
+    char hex[RF_DIGEST_TEXT], place[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s/receipts/%s-%s.json", s->dir, rf_digest_hex(id, hex),
+                        place_digits(to, place));
+}
+
 int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
                            bool partial, struct rf_err *err)
 {
     char now[32];
+    int rc = store_bundle(s, b, err);
+    if (rc < 0)
+        return rc;
     struct rf_import_record r = {
         .id = b->id, .snapshot = b->snapshot, .sequence = b->sequence, .partial = partial
     };
@@ -179,10 +248,8 @@ int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
 static char *tags_path(const struct rf_import_state *s, const struct rf_bundle *b, const char *to)
 {
     char id[RF_DIGEST_TEXT], place[RF_DIGEST_TEXT];
-    struct rf_digest d;
-    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(to), &d);
-    return rf_xasprintf("%s/tags/%s-%.12s.json", s->dir, rf_digest_hex(&b->id, id),
-                        rf_digest_hex(&d, place));
+    return rf_xasprintf("%s/tags/%s-%s.json", s->dir, rf_digest_hex(&b->id, id),
+                        place_digits(to, place));
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Import's memory of one site: which bundles were applied where, and which tags they moved. A hint, never a fact. */
+/* Import's memory of one site: which bundles were applied where, what they said, what became of them, and which tags they moved. A hint, never a fact. */
 #ifndef RF_IMPORT_STATE_H
 #define RF_IMPORT_STATE_H
 
@@ -27,8 +27,16 @@ void rf_import_state_freep(struct rf_import_state **s);
 /* The last record for this destination, or NULL. */
 const struct rf_import_record *rf_import_state_last(const struct rf_import_state *s,
                                                     const char *to);
+/* The bundle's document, then the line that it was applied. */
 RF_MUST_USE int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
                                        const char *to, bool partial, struct rf_err *err);
+/* The document of a bundle that was applied, into the initialised *b. -RFE_NOT_FOUND. */
+RF_MUST_USE int rf_import_state_load_bundle(const struct rf_import_state *s,
+                                            const struct rf_digest *id, struct rf_bundle *b,
+                                            struct rf_err *err);
+/* Where the receipt of a bundle for this destination is kept. The caller frees. */
+char *rf_import_state_receipt_path(const struct rf_import_state *s, const struct rf_digest *id,
+                                   const char *to);
 
 /* One tag and what it pointed to before. */
 struct rf_old_tag {

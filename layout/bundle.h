@@ -47,6 +47,7 @@ struct rf_bundle {
     uint64_t sequence;
     struct rf_digest parent; /* not set: the first of its chain */
     struct rf_digest snapshot;
+    struct rf_digest repairs; /* set: a repair bundle, for the bundle of this id */
     struct rf_digest bases[RF_BUNDLE_BASES_MAX];
     size_t n_bases;
     char *tool; /* "name version" */
@@ -99,6 +100,11 @@ RF_MUST_USE int rf_bundle_write_index(const struct rf_bundle *b, struct rf_sink 
 RF_MUST_USE int rf_bundle_read(struct rf_source *src, uint64_t size, struct rf_bundle *b,
                                struct rf_err *err);
 
+/* It carries what a destination lacks for another bundle, and changes no image. */
+static inline bool rf_bundle_is_repair(const struct rf_bundle *b)
+{
+    return rf_digest_is_set(&b->repairs);
+}
 /* The blob of this digest, or NULL. The bundle is sealed or read. */
 const struct rf_bundle_blob *rf_bundle_find(const struct rf_bundle *b, const struct rf_digest *d);
 static inline const char *rf_bundle_repo(const struct rf_bundle *b, uint32_t list_item)

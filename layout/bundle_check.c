@@ -23,6 +23,10 @@ static int check_header(const struct rf_bundle *b, struct rf_err *err)
         return rf_fail(err, RFE_INVALID, "sequence: not a positive integer");
     if (rf_digest_is_set(&b->parent) && !is_sha256(&b->parent))
         return rf_fail(err, RFE_INVALID, "parent: not a SHA-256 digest");
+    if (rf_bundle_is_repair(b) && !is_sha256(&b->repairs))
+        return rf_fail(err, RFE_INVALID, "repairs: not a SHA-256 digest");
+    if (rf_bundle_is_repair(b) && b->n_bases == 0)
+        return rf_fail(err, RFE_INVALID, "bases: a repair bundle has at least one");
     if (b->tool == NULL || strlen(b->tool) > RF_BUNDLE_TOOL_MAX ||
         !rf_text_is_utf8(rf_slice_str(b->tool)))
         return rf_fail(err, RFE_INVALID, "tool: not a short string");
@@ -189,6 +193,9 @@ static int check_image(const struct rf_bundle *b, const struct rf_image *im, con
         return rf_fail(err, RFE_INVALID, "source: not UTF-8");
     if (b->n_bases == 0 && im->status != RF_IMAGE_NEW)
         return rf_fail(err, RFE_INVALID, "status: %s, but the bundle has no base",
+                       rf_image_status_name(im->status));
+    if (rf_bundle_is_repair(b) && im->status != RF_IMAGE_UNCHANGED)
+        return rf_fail(err, RFE_INVALID, "status: %s, but a repair bundle changes no image",
                        rf_image_status_name(im->status));
     return rf_image_travels(im) ? check_travelling(b, im, number, err) : 0;
 }

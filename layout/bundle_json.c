@@ -71,7 +71,13 @@ static void put_header(struct out *o, const struct rf_bundle *b)
     put_digest(o, &b->parent);
     rf_buf_add_str(&o->buf, ",\n\"snapshot\":");
     put_digest(o, &b->snapshot);
-    rf_buf_add_str(&o->buf, ",\n\"features\":[],\n\"tool\":");
+    rf_buf_addf(&o->buf, ",\n\"features\":[%s],\n", rf_bundle_is_repair(b) ? "\"repair\"" : "");
+    if (rf_bundle_is_repair(b)) {
+        rf_buf_add_str(&o->buf, "\"repairs\":");
+        put_digest(o, &b->repairs);
+        rf_buf_add_str(&o->buf, ",\n");
+    }
+    rf_buf_add_str(&o->buf, "\"tool\":");
     rf_json_add_string(&o->buf, b->tool != NULL ? b->tool : "");
     rf_buf_add_str(&o->buf, ",\n");
     open_array(o, "bases");

@@ -18,6 +18,7 @@ enum key {
     KEY_PARENT,
     KEY_SNAPSHOT,
     KEY_FEATURES,
+    KEY_REPAIRS, /* with the feature of that name alone */
     KEY_TOOL,
     KEY_BASES,
     KEY_REPOSITORIES,
@@ -28,14 +29,16 @@ enum key {
     KEY_COUNT
 };
 static const char *const key_names[] = {
-    "bundleVersion", "site",  "chain",        "sequence", "parent", "snapshot", "features",
-    "tool",          "bases", "repositories", "images",   "holes",  "blobs",    "volumes",
+    "bundleVersion", "site",     "chain",   "sequence", "parent",
+    "snapshot",      "features", "repairs", "tool",     "bases",
+    "repositories",  "images",   "holes",   "blobs",    "volumes",
 };
 
 struct reader {
     struct rf_bundle *b;
     struct rf_lines lines;
     int next;                  /* the next known key that may stand */
+    bool repair;               /* it has the feature */
     struct rf_strings unknown; /* keys that were passed over */
     uint64_t volume_blobs, volume_bytes;
     size_t n_volumes;
@@ -60,19 +63,25 @@ static int read_version(const json_t *v, struct rf_err *err)
     return 0;
 }
 
-/* There is none that this version has. */
-static int read_features(const json_t *v, struct rf_err *err)
+/* "repair" is the one that this version has. */
+static int read_features(struct reader *r, const json_t *v, struct rf_err *err)
 {
     if (!json_is_array(v))
         return rf_fail(err, RFE_INVALID, "not an array");
-    if (json_array_size(v) == 0)
-        return 0;
-    const char *name = json_string_value(json_array_get(v, 0));
-    if (name == NULL)
-        return rf_fail(err, RFE_INVALID, "not an array of strings");
-    return rf_fail(
-        err, RFE_NOT_BUNDLE,
-        "it needs the feature %s, which this version does not have; use a newer regimport", name);
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        const char *name = json_string_value(json_array_get(v, i));
+        if (name == NULL)
+            return rf_fail(err, RFE_INVALID, "not an array of strings");
+        if (strcmp(name, "repair") != 0)
+            return rf_fail(
+                err, RFE_NOT_BUNDLE,
+                "it needs the feature %s, which this version does not have; use a newer regimport",
+                name);
+        if (r->repair)
+            return rf_fail(err, RFE_INVALID, "%s: twice", name);
+        r->repair = true;
+    }
+    return 0;
 }
 
 /* The members that are names. */
@@ -95,8 +104,9 @@ static int read_name(struct rf_bundle *b, enum key key, struct rf_slice text, st
     return 0;
 }
 
-static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struct rf_err *err)
+static int read_header(struct reader *r, enum key key, const json_t *v, struct rf_err *err)
 {
+    struct rf_bundle *b = r->b;
     switch (key) {
     case KEY_VERSION:
         return read_version(v, err);
@@ -116,7 +126,9 @@ static int read_header(struct rf_bundle *b, enum key key, const json_t *v, struc
     case KEY_SNAPSHOT:
         return parse_digest(v, &b->snapshot, err);
     case KEY_FEATURES:
-        return read_features(v, err);
+        return read_features(r, v, err);
+    case KEY_REPAIRS:
+        return parse_digest(v, &b->repairs, err);
     default:
         return rf_fail(err, RFE_INVALID, "must be an array of lines");
     }
@@ -408,7 +420,7 @@ static int read_scalar(struct reader *r, int key, struct rf_slice value, struct 
         return rc;
     if (json_array_size(v) != 1)
         return rf_fail(err, RFE_INVALID, "not one value");
-    return key == KEY_COUNT ? 0 : read_header(r->b, (enum key)key, json_array_get(v, 0), err);
+    return key == KEY_COUNT ? 0 : read_header(r, (enum key)key, json_array_get(v, 0), err);
 }
 
 static int read_member(struct reader *r, struct rf_slice line, bool *comma, struct rf_err *err)
@@ -423,6 +435,8 @@ static int read_member(struct reader *r, struct rf_slice line, bool *comma, stru
         return rf_fail(err, RFE_INVALID, "not a member of the document");
     if (key == KEY_COUNT && (rc = pass_over(r, name, err)) < 0)
         return rc;
+    if (r->next == KEY_REPAIRS && !r->repair)
+        r->next++;
     if (key < KEY_COUNT) {
         if (key != r->next)
             return rf_fail(err, RFE_INVALID, "%s: twice, out of order, or %s is missing",

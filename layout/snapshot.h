@@ -22,7 +22,8 @@ struct rf_snapshot_blob {
 
 struct rf_snapshot {
     char site[RF_SITE_MAX + 1];
-    struct rf_digest id;       /* rf_desired_snapshot of desired */
+    bool stock;          /* taken at a destination, so that others may have brought a part of it */
+    struct rf_digest id; /* rf_desired_snapshot of desired */
     struct rf_desired desired; /* wanted lines; first_blob, n_blobs of each count in items */
     struct rf_snapshot_blob *blobs;
     size_t n_blobs, cap_blobs;

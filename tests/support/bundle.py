@@ -106,6 +106,7 @@ class Bundle:
         self.doc = json.loads(raw, object_pairs_hook=_no_duplicates)
         need(all(len(line) <= 65536 for line in raw.split(b"\n")), "a line of bundle.json passes 64 KiB")
         need(self.doc["bundleVersion"] == 1, "bundleVersion")
+        need(self.doc["features"] == (["repair"] if "repairs" in self.doc else []), "features")
         sig = self._bytes(self.members[2])
         need(len(sig) == SIG_SIZE, "bundle.sig has %d bytes", len(sig))
         need(json.loads(sig) == {"digest": "sha256:" + self.id, "signatures": []}, "bundle.sig does not fit bundle.json")
@@ -141,6 +142,8 @@ class Bundle:
         self.index = {e["annotations"]["org.opencontainers.image.ref.name"]: e for e in index["manifests"]}
         want = {"%s:%s" % (i["repository"], i["tag"]): i["digest"] for i in self.images("new", "changed") if i["tag"]}
         need({n: e["digest"] for n, e in self.index.items()} == want, "index.json and images differ")
+        if "repairs" in self.doc:
+            need(all(i["status"] == "unchanged" for i in self.doc["images"]), "a repair changes an image")
         if not self.doc["bases"]:
             need(not self.assumed, "a full bundle assumes blobs")
 

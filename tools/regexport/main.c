@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "export/export.h"
 #include "export/items.h"
+#include "export/record.h"
 #include "policy/state_dir.h"
 #include "tools/common/program.h"
 #include "tools/common/progress.h"
@@ -10,9 +11,9 @@
 #include <unistd.h>
 
 struct options {
-    const char *config, *site, *state, *out, *again, *sparse;
+    const char *config, *site, *state, *out, *again, *sparse, *request;
     struct rf_list bases, platforms;
-    bool full, referrers, digest_tags, replan;
+    bool full, referrers, digest_tags, replan, strict;
 };
 
 /* All that a run holds, made from the options. */
@@ -98,6 +99,8 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
         .n_bases = o->bases.n,
         .parallel = (unsigned)env->net->parallel,
         .replan = o->replan,
+        .repair = o->request,
+        .strict = o->strict,
         .client = s->client,
         .phase = phase,
         .progress = rf_progress_bytes,
@@ -201,11 +204,16 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
     RF_CLEANUP(rf_export_result_release) struct rf_export_result result = RF_EXPORT_RESULT_INIT;
     RF_CLEANUP(session_release) struct session s = { 0 };
     int rc = check_output(o, err);
-    if (rc == 0 && o->again != NULL && argc > 0)
-        rc = rf_fail(err, RFE_USAGE,
-                     "--again writes a bundle of the history anew; references do not go with it");
+    if (rc == 0 && o->again != NULL && (argc > 0 || o->request != NULL))
+        rc = rf_fail(
+            err, RFE_USAGE,
+            "--again writes a bundle of the history anew; references and --request do not go with it");
+    if (rc == 0 && o->request != NULL && (argc > 0 || o->full || o->bases.n > 0))
+        rc = rf_fail(
+            err, RFE_USAGE,
+            "--request says what is carried; references, --full and --base do not go with it");
     if (rc == 0)
-        rc = open_session(&s, env, o, argc, argv, o->again == NULL, err);
+        rc = open_session(&s, env, o, argc, argv, o->again == NULL && o->request == NULL, err);
     if (rc == 0 && o->again != NULL)
         rc = rf_export_again(&s.req, o->again, o->out, &result, err);
     else if (rc == 0)
@@ -236,6 +244,37 @@ static int run_history(const struct rf_env *env, void *ctx, int argc, char **arg
     return 0;
 }
 
+static int record_files(struct rf_export_state *state, int argc, char **argv, struct rf_buf *said,
+                        struct rf_err *err)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < argc; i++)
+        rc = rf_export_record_file(state, argv[i], said, err);
+    return rc;
+}
+
+static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv,
+                      struct rf_err *err)
+{
+    RF_CLEANUP(session_release) struct session s = { 0 };
+    RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
+    const struct options *o = ctx;
+    struct rf_buf out;
+    int rc = set_state(&s, o, err);
+    if (rc == 0)
+        rc = rf_export_state_open(s.state_dir, o->site, 0, &state, err);
+    if (rc < 0)
+        return rc;
+    rf_buf_init(&out, 512u << 20);
+    rc = record_files(state, argc, argv, &out, err);
+    if (rc == 0 && rf_net_json(env->net)) {
+        rf_buf_clear(&out);
+        rf_export_history_json(state, &out);
+    }
+    print_buf(&out, stdout);
+    return rc;
+}
+
 #define AT(field) offsetof(struct options, field)
 #define SITE_OPTS                                                                                              \
     { "site",   0,      RF_OPT_STRING,                                                                         \
@@ -246,39 +285,39 @@ static int run_history(const struct rf_env *env, void *ctx, int argc, char **arg
             "what is remembered of the site (default ${XDG_STATE_HOME:-~/.local/state}/regferry/export/SITE)", \
             NULL, 0                                                                                            \
     }
-#define SELECT_OPTS                                                                                                                                                   \
-    { "config",   'c',    RF_OPT_STRING,                                                                                                                              \
-      AT(config), "FILE", "policy file with creds, defaults and sync steps; - for standard input",                                                                    \
-      NULL,       0 },                                                                                                                                                \
-        SITE_OPTS, { "full",   0,    RF_OPT_FLAG,                                                                                                                     \
-                     AT(full), NULL, "carry everything, whatever the site has",                                                                                       \
-                     NULL,     0 },                                                                                                                                   \
-        { "base",                                                                                                                                                     \
-          0,                                                                                                                                                          \
-          RF_OPT_LIST,                                                                                                                                                \
-          AT(bases),                                                                                                                                                  \
-          "SNAPSHOT|BUNDLE",                                                                                                                                          \
-          "what the site has, instead of the snapshot last exported: a snapshot or bundle of the history (8 hex digits or more) or a bundle's file; may be repeated", \
-          NULL,                                                                                                                                                       \
-          0 },                                                                                                                                                        \
-        { "platform",    0,          RF_OPT_COMMAS,                                                                                                                   \
-          AT(platforms), "PLATFORM", "of indexes, only these, such as linux/amd64,linux/arm64",                                                                       \
-          NULL,          0 },                                                                                                                                         \
-        { "sparse",                                                                                                                                                   \
-          0,                                                                                                                                                          \
-          RF_OPT_CHOICE,                                                                                                                                              \
-          AT(sparse),                                                                                                                                                 \
-          "keep|prune",                                                                                                                                               \
-          "with --platform: keep the index as it is, or make a new one of what is chosen (its digest changes)",                                                       \
-          "keep",                                                                                                                                                     \
-          0 },                                                                                                                                                        \
-        { "referrers", 0,                                                                                                                                             \
-          RF_OPT_FLAG, AT(referrers),                                                                                                                                 \
-          NULL,        "take along what refers to the images: signatures, SBOMs, attestations",                                                                       \
-          NULL,        0 },                                                                                                                                           \
-    {                                                                                                                                                                 \
-        "digest-tags", 0, RF_OPT_FLAG, AT(digest_tags), NULL,                                                                                                         \
-            "take along tags of the form sha256-<digest>.suffix", NULL, 0                                                                                             \
+#define SELECT_OPTS                                                                                                                                                                                                                                                       \
+    { "config",   'c',    RF_OPT_STRING,                                                                                                                                                                                                                                  \
+      AT(config), "FILE", "policy file with creds, defaults and sync steps; - for standard input",                                                                                                                                                                        \
+      NULL,       0 },                                                                                                                                                                                                                                                    \
+        SITE_OPTS, { "full",   0,    RF_OPT_FLAG,                                                                                                                                                                                                                         \
+                     AT(full), NULL, "carry everything, whatever the site has",                                                                                                                                                                                           \
+                     NULL,     0 },                                                                                                                                                                                                                                       \
+        { "base",                                                                                                                                                                                                                                                         \
+          0,                                                                                                                                                                                                                                                              \
+          RF_OPT_LIST,                                                                                                                                                                                                                                                    \
+          AT(bases),                                                                                                                                                                                                                                                      \
+          "SNAPSHOT|BUNDLE|INVENTORY|confirmed",                                                                                                                                                                                                                          \
+          "what the site has, instead of the snapshot last exported: a snapshot, bundle or inventory of the history (8 hex digits or more), the file of a bundle or an inventory, or confirmed for the last one that a receipt confirms; repeated, all of them together", \
+          NULL,                                                                                                                                                                                                                                                           \
+          0 },                                                                                                                                                                                                                                                            \
+        { "platform",    0,          RF_OPT_COMMAS,                                                                                                                                                                                                                       \
+          AT(platforms), "PLATFORM", "of indexes, only these, such as linux/amd64,linux/arm64",                                                                                                                                                                           \
+          NULL,          0 },                                                                                                                                                                                                                                             \
+        { "sparse",                                                                                                                                                                                                                                                       \
+          0,                                                                                                                                                                                                                                                              \
+          RF_OPT_CHOICE,                                                                                                                                                                                                                                                  \
+          AT(sparse),                                                                                                                                                                                                                                                     \
+          "keep|prune",                                                                                                                                                                                                                                                   \
+          "with --platform: keep the index as it is, or make a new one of what is chosen (its digest changes)",                                                                                                                                                           \
+          "keep",                                                                                                                                                                                                                                                         \
+          0 },                                                                                                                                                                                                                                                            \
+        { "referrers", 0,                                                                                                                                                                                                                                                 \
+          RF_OPT_FLAG, AT(referrers),                                                                                                                                                                                                                                     \
+          NULL,        "take along what refers to the images: signatures, SBOMs, attestations",                                                                                                                                                                           \
+          NULL,        0 },                                                                                                                                                                                                                                               \
+    {                                                                                                                                                                                                                                                                     \
+        "digest-tags", 0, RF_OPT_FLAG, AT(digest_tags), NULL,                                                                                                                                                                                                             \
+            "take along tags of the form sha256-<digest>.suffix", NULL, 0                                                                                                                                                                                                 \
     }
 
 static const struct rf_opt plan_opts[] = { SELECT_OPTS };
@@ -288,9 +327,15 @@ static const struct rf_opt create_opts[] = {
     SELECT_OPTS,
     { "again", 0, RF_OPT_STRING, AT(again), "ID",
       "write a bundle of the history anew, byte for byte", NULL, 0 },
+    { "request", 0, RF_OPT_STRING, AT(request), "FILE",
+      "write a repair bundle: exactly what this request of regimport asks for", NULL, 0 },
+    { "strict", 0, RF_OPT_FLAG, AT(strict), NULL,
+      "an image that cannot be had is a failure (status 1) instead of a hole; nothing is recorded",
+      NULL, 0 },
     { "replan", 0, RF_OPT_FLAG, AT(replan), NULL,
       "do not go on with the plan of an interrupted run", NULL, 0 },
 };
+static const struct rf_opt record_opts[] = { SITE_OPTS };
 static const struct rf_opt history_opts[] = { SITE_OPTS };
 
 static const struct rf_cmd commands[] = {
@@ -326,7 +371,11 @@ static const struct rf_cmd commands[] = {
             "# two platforms, under another name, with signatures\n"
             "regexport create --platform linux/amd64,linux/arm64 --referrers quay.io/team/app:2=mirror/app:2 -o /media/out\n"
             "# a lost disc: the same bytes once more\n"
-            "regexport create --again 3f2a9c01 -o /media/out",
+            "regexport create --again 3f2a9c01 -o /media/out\n"
+            "# only what the far side said that it lacks\n"
+            "regexport create --request request.json -o /media/out\n"
+            "# on what a receipt confirmed, not on what was sent\n"
+            "regexport create -c ferry.yml --base confirmed -o /media/out",
         .opts = create_opts,
         .n_opts = RF_ARRAY_LEN(create_opts),
         .ctx_size = sizeof(struct options),
@@ -334,8 +383,25 @@ static const struct rf_cmd commands[] = {
         .run = run_create,
     },
     {
+        .name = "record",
+        .synopsis = "FILE...",
+        .summary = "take in receipts and inventories that came back from a site",
+        .description =
+            "A receipt (regimport apply --receipt) confirms a bundle: --base confirmed builds on the last one so confirmed, without what was refused there. An inventory "
+            "(regimport inventory) can be named with --base. Files of another site, or for bundles that the history does not know, are refused. Nothing depends on "
+            "recording: without it, the next bundle builds on the last one sent.",
+        .examples = "regexport record --site plant-7 /media/back/*.json\n"
+                    "regexport history --site plant-7",
+        .opts = record_opts,
+        .n_opts = RF_ARRAY_LEN(record_opts),
+        .ctx_size = sizeof(struct options),
+        .min_args = 1,
+        .max_args = RF_ARGS_ANY,
+        .run = run_record,
+    },
+    {
         .name = "history",
-        .summary = "list the bundles written for a site",
+        .summary = "list the bundles written for a site, and what came back",
         .examples = "regexport history --site plant-7",
         .opts = history_opts,
         .n_opts = RF_ARRAY_LEN(history_opts),

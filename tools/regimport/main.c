@@ -1,148 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regimport: the disconnected side. One row per command and option; what they do is in import/. */
+#include "base/file.h"
 #include "base/mem.h"
-#include "import/import.h"
-#include "policy/config.h"
-#include "policy/state_dir.h"
-#include "tools/common/program.h"
-#include "tools/common/progress.h"
-
-struct options {
-    const char *config, *site, *state, *to, *check;
-    bool allow_unsigned, allow_older, stream;
-};
-
-struct session {
-    const struct rf_env *env;
-    const struct options *o;
-    struct rf_policy_config *config;
-    struct rf_client *client;
-    struct rf_progress *progress;
-    struct rf_ref to;
-    char *prefix;
-    struct rf_import_request req;
-};
-
-static void session_release(struct session *s)
-{
-    rf_progress_free(s->progress);
-    rf_client_free(s->client);
-    rf_policy_config_free(s->config);
-    rf_ref_release(&s->to);
-    free(s->prefix);
-}
-
-static void phase(void *ctx, const char *what, uint64_t total)
-{
-    rf_progress_phase(ctx, what, total);
-}
-
-static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
-{
-    const struct rf_policy_config *config = ctx;
-    return rf_creds_merge(&config->creds, hosts, err);
-}
-
-/* REGISTRY[/PREFIX] or ocidir://PATH. */
-static int parse_to(struct session *s, const char *to, struct rf_err *err)
-{
-    static const char hint[] =
-        "write REGISTRY[/PREFIX], such as registry.example:5000/mirror, or ocidir://PATH";
-    if (strncmp(to, "ocidir://", 9) == 0) {
-        s->prefix = rf_xstrdup("");
-        int rc = rf_ref_parse_repo(to, &s->to, err);
-        if (rc == 0 && (s->to.tag != NULL || rf_digest_is_set(&s->to.digest)))
-            rc = rf_fail(err, RFE_USAGE, "it names one image, a folder is needed");
-        return rc < 0 ? rf_fail(err, RFE_USAGE, "--to %s: not a destination; %s", to, hint) : 0;
-    }
-    size_t host = strcspn(to, "/");
-    RF_CLEANUP(rf_freep) char *registry = rf_xstrndup(to, host);
-    s->prefix = rf_xstrdup(to[host] == '/' ? to + host + 1 : "");
-    struct rf_err why = RF_ERR_INIT;
-    if ((s->prefix[0] == '\0') == (to[host] == '/') || strstr(to, "://") != NULL ||
-        (s->prefix[0] != '\0' && !rf_repository_valid(rf_slice_str(s->prefix))) ||
-        rf_ref_parse_registry(registry, &s->to.registry, &why) < 0)
-        return rf_fail(err, RFE_USAGE, "--to %s: not a destination; %s", to, hint);
-    return 0;
-}
-
-static int open_destination(struct session *s, struct rf_err *err)
-{
-    const char *repo;
-    int rc = rf_net_client(s->env->net, s->config != NULL ? merge_creds : NULL, s->config,
-                           &s->client, err);
-    if (rc == 0 && s->to.scheme == RF_SCHEME_OCIDIR)
-        rc = rf_client_place(s->client, &s->to, RF_CLIENT_WRITE | RF_CLIENT_TREE, &s->req.to, &repo,
-                             err);
-    else if (rc == 0)
-        rc = rf_client_registry(s->client, s->to.registry, &s->req.to, err);
-    return rc;
-}
-
-/* Ended before a report is printed: the next bundle of the same command starts another. */
-static void start_progress(struct session *s)
-{
-    if (s->progress == NULL)
-        s->progress = rf_progress_new(s->env->net, "regimport", "starting", 0);
-    s->req.phase = phase;
-    s->req.progress = rf_progress_bytes;
-    s->req.progress_ctx = s->progress;
-}
-
-static int open_session(struct session *s, const struct rf_env *env, const struct options *o,
-                        bool destination, struct rf_err *err)
-{
-    int rc = 0;
-    s->env = env;
-    s->o = o;
-    s->req = (struct rf_import_request){ .site = o->site,
-                                         .to_name = o->to,
-                                         .prefix = "",
-                                         .allow_unsigned = o->allow_unsigned,
-                                         .allow_older = o->allow_older,
-                                         .stream = o->stream };
-    s->req.check = o->check != NULL && strcmp(o->check, "manifests") == 0 ? RF_CHECK_MANIFESTS
-                                                                          : RF_CHECK_BLOBS;
-    s->req.parallel = (unsigned)env->net->parallel;
-    if (o->site != NULL && !rf_site_valid(rf_slice_str(o->site)))
-        return rf_fail(err, RFE_USAGE,
-                       "--site %s: a site's name is [a-z0-9][a-z0-9._-]{0,63}, such as plant-7",
-                       o->site);
-    if (o->config != NULL)
-        rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
-    if (rc == 0 && destination && o->to == NULL)
-        rc = rf_fail(
-            err, RFE_USAGE,
-            "--to is missing: where to import to; write REGISTRY[/PREFIX] or ocidir://PATH");
-    if (rc == 0 && destination)
-        rc = parse_to(s, o->to, err);
-    if (rc == 0 && destination)
-        rc = open_destination(s, err);
-    if (rc < 0)
-        return rc;
-    if (s->prefix != NULL)
-        s->req.prefix = s->prefix;
-    start_progress(s);
-    return 0;
-}
-
-/* The state belongs to a site: the one named, or the one that the bundle was made for. */
-static int set_state(struct session *s, const char *path, char **out, struct rf_err *err)
-{
-    RF_CLEANUP(rf_bundle_file_freep) struct rf_bundle_file *file = NULL;
-    RF_CLEANUP(rf_freep) char *site = rf_xstrdup(s->o->site);
-    if (s->o->state != NULL) {
-        *out = rf_xstrdup(s->o->state);
-        return 0;
-    }
-    if (site == NULL) {
-        int rc = rf_bundle_file_open(path, &file, err);
-        if (rc < 0)
-            return rc;
-        site = rf_xstrdup(rf_bundle_file_doc(file)->site);
-    }
-    return rf_state_dir_default("import", site, out, err);
-}
+#include "tools/regimport/session.h"
 
 static void report(struct session *s, const struct rf_import_result *result)
 {
@@ -170,17 +30,15 @@ static int run_one(struct session *s, one_bundle f, const char *path, bool state
     RF_CLEANUP(rf_import_result_release) struct rf_import_result result;
     RF_CLEANUP(rf_freep) char *dir = NULL;
     rf_import_result_init(&result);
-    int rc = state ? set_state(s, path, &dir, err) : 0;
+    int rc = state ? session_state(s, path, &dir, err) : 0;
     if (rc < 0)
         return rc;
     s->req.state_dir = dir;
-    start_progress(s);
+    session_progress(s);
     rc = f(&s->req, path, &result, err);
     rf_progress_phase(s->progress, "done", 0);
     if (worth_telling(&result, rc)) {
-        rf_progress_freep(&s->progress);
-        s->req.phase = NULL;
-        s->req.progress = NULL;
+        session_end_progress(s);
         report(s, &result);
     }
     return rc;
@@ -190,7 +48,7 @@ static int run_all(const struct rf_env *env, const struct options *o, one_bundle
                    bool destination, int argc, char **argv, struct rf_err *err)
 {
     RF_CLEANUP(session_release) struct session s = { 0 };
-    int rc = open_session(&s, env, o, destination, err);
+    int rc = session_open(&s, env, o, destination, err);
     int partial = 0;
     for (int i = 0; rc == 0 && i < argc; i++) {
         rc = run_one(&s, f, argv[i], destination, err);
@@ -228,13 +86,17 @@ static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, 
 static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
     const struct options *o = ctx;
+    if (argc > 1 && o->receipt != NULL && !rf_path_is_dir(o->receipt))
+        return rf_fail(err, RFE_USAGE,
+                       "--receipt %s: several bundles have a receipt each; name a folder",
+                       o->receipt);
     if (argc > 1 && !o->stream) {
         struct options quiet = *o;
         for (int i = 0; i < argc; i++) {
             RF_CLEANUP(session_release) struct session s = { 0 };
             RF_CLEANUP(rf_import_result_release) struct rf_import_result result;
             rf_import_result_init(&result);
-            int rc = open_session(&s, env, &quiet, false, err);
+            int rc = session_open(&s, env, &quiet, false, err);
             if (rc == 0)
                 rc = rf_import_verify(&s.req, argv[i], &result, err);
             if (rc < 0)
@@ -278,27 +140,54 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
             "accept a bundle that is older than the last one applied, or of another chain", NULL,                   \
             0                                                                                                       \
     }
-#define TO_OPTS                                                                             \
-    { "to",                                                                                 \
-      0,                                                                                    \
-      RF_OPT_STRING,                                                                        \
-      AT(to),                                                                               \
-      "REGISTRY[/PREFIX]|ocidir://PATH",                                                    \
-      "the destination; below ocidir:// one layout per repository",                         \
-      NULL,                                                                                 \
-      0 },                                                                                  \
-        COMMON_OPTS,                                                                        \
+#define TO_OPTS                                                     \
+    { "to",                                                         \
+      0,                                                            \
+      RF_OPT_STRING,                                                \
+      AT(to),                                                       \
+      "REGISTRY[/PREFIX]|ocidir://PATH",                            \
+      "the destination; below ocidir:// one layout per repository", \
+      NULL,                                                         \
+      0 },                                                          \
+        COMMON_OPTS
+#define CHECK_OPT                                                                           \
     {                                                                                       \
         "check", 0, RF_OPT_CHOICE, AT(check), "blobs|manifests",                            \
             "how far images that did not change are checked at the destination", "blobs", 0 \
     }
 
 static const struct rf_opt look_opts[] = { COMMON_OPTS };
-static const struct rf_opt plan_opts[] = { TO_OPTS };
+static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT };
 static const struct rf_opt apply_opts[] = {
     TO_OPTS,
+    CHECK_OPT,
     { "stream", 0, RF_OPT_FLAG, AT(stream), NULL,
       "for slow media: read the bundle once, sending blobs while it is verified; manifests and tags still wait for the last byte",
+      NULL, 0 },
+    { "receipt", 0, RF_OPT_STRING, AT(receipt), "FILE|DIR",
+      "also write the receipt there, to be carried back for regexport record; in a folder it is named after the bundle",
+      NULL, 0 },
+};
+
+static const struct rf_opt request_opts[] = {
+    { "out", 'o', RF_OPT_STRING, AT(out), "FILE", "where the request goes; - for standard output",
+      "-", 0 },
+    TO_OPTS,
+};
+static const struct rf_opt inventory_opts[] = {
+    { "out", 'o', RF_OPT_STRING, AT(out), "FILE", "where the inventory goes; - for standard output",
+      "-", 0 },
+    { "to", 0, RF_OPT_STRING, AT(to), "REGISTRY[/PREFIX]|ocidir://PATH",
+      "the destination; below ocidir:// one layout per repository", NULL, 0 },
+    { "repository", 0, RF_OPT_LIST, AT(repositories), "NAME",
+      "only this one, as bundles name it (without PREFIX); may be repeated (default: those of the bundle applied last)",
+      NULL, 0 },
+    { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
+      "policy file: its creds; - for standard input", NULL, 0 },
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME",
+      "the site this is (default: that of the bundle applied last, else site)", NULL, 0 },
+    { "state", 0, RF_OPT_STRING, AT(state), "DIR",
+      "what is remembered of earlier imports (default ${XDG_STATE_HOME:-~/.local/state}/regferry/import/SITE)",
       NULL, 0 },
 };
 
@@ -359,6 +248,38 @@ static const struct rf_cmd commands[] = {
         .min_args = 1,
         .max_args = RF_ARGS_ANY,
         .run = run_apply,
+    },
+    {
+        .name = "request",
+        .synopsis = "BUNDLE",
+        .summary = "ask for what a bundle builds on and the destination lacks",
+        .description =
+            "Verifies the bundle and checks the destination as apply does, and writes what is missing as a small readable file. Carried back, "
+            "`regexport create --request` answers with a repair bundle of exactly these bytes: apply that one, then this one. The exit status is 0 too when "
+            "nothing is missing; then no file is written. Nothing is ever written to the destination.",
+        .examples =
+            "regimport request --allow-unsigned --to registry.plant:5000 -o request.json /media/in/site-000004-3f2a9c01d4e5-1of1.tar",
+        .opts = request_opts,
+        .n_opts = RF_ARRAY_LEN(request_opts),
+        .ctx_size = sizeof(struct options),
+        .min_args = 1,
+        .max_args = 1,
+        .run = run_request,
+    },
+    {
+        .name = "inventory",
+        .summary = "write down what the destination really has",
+        .description =
+            "Gets every manifest and reads a byte of every blob of the site's repositories, and lists the images that are whole. Carried back, it tells "
+            "regexport what the site has: as --base, or by regexport record.",
+        .examples =
+            "regimport inventory --to registry.plant:5000 -o inventory.json\n"
+            "# a destination that no bundle is remembered of\n"
+            "regimport inventory --to registry.plant:5000/mirror --site plant-7 --repository library/alpine --repository team/app -o inventory.json",
+        .opts = inventory_opts,
+        .n_opts = RF_ARRAY_LEN(inventory_opts),
+        .ctx_size = sizeof(struct options),
+        .run = run_inventory,
     },
 };
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "import/receipt.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "layout/receipt.h"
+
+static void fill_header(struct rf_receipt *out, const struct rf_import_run *r)
+{
+    const struct rf_bundle *b = r->doc;
+    const struct rf_import_counts *c = &r->counts;
+    char now[32];
+    memcpy(out->site, b->site, sizeof(out->site));
+    memcpy(out->chain, b->chain, sizeof(out->chain));
+    out->bundle = b->id;
+    out->snapshot = b->snapshot;
+    out->sequence = b->sequence;
+    out->destination = rf_text_safe_dup(rf_slice_str(r->req->to_name), RF_COMPANION_NAME_MAX / 4);
+    out->time = rf_xstrdup(rf_text_time(time(NULL), now));
+    out->tool = rf_xstrdup("regimport " RF_VERSION);
+    out->blobs_sent = c->blobs_uploaded;
+    out->bytes_sent = c->bytes_uploaded;
+    out->blobs_mounted = c->blobs_mounted;
+    out->blobs_there = c->blobs_there;
+    out->manifests_put = c->manifests_put;
+    out->manifests_there = c->manifests_there;
+    out->tags_set = c->tags_set;
+    out->tags_right = c->tags_right;
+}
+
+static void fill(struct rf_receipt *out, const struct rf_import_run *r)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    fill_header(out, r);
+    for (size_t i = 0; i < d->n; i++) {
+        const struct rf_image *im = &d->images[i];
+        if (rf_image_is_wanted(im))
+            rf_receipt_add(out, rf_desired_str(d, im->repository), rf_desired_str(d, im->tag),
+                           &im->digest, r->refused[i] != NULL ? "destination" : NULL,
+                           r->refused[i]);
+    }
+}
+
+static char *place_of(const struct rf_import_run *r)
+{
+    char hex[RF_DIGEST_TEXT];
+    if (!rf_path_is_dir(r->req->receipt))
+        return rf_xstrdup(r->req->receipt);
+    return rf_xasprintf("%s/%s-%06llu-%.12s.receipt.json", r->req->receipt, r->doc->site,
+                        (unsigned long long)r->doc->sequence, rf_digest_hex(&r->doc->id, hex));
+}
+
+int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state *state,
+                    struct rf_err *err)
+{
+    struct rf_receipt receipt;
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_receipt_init(&receipt);
+    rf_buf_init(&text, RF_COMPANION_MAX);
+    fill(&receipt, r);
+    int rc = rf_receipt_write(&receipt, &text, err);
+    rf_receipt_release(&receipt);
+    if (rc == 0 && state != NULL) {
+        RF_CLEANUP(rf_freep)
+        char *path = rf_import_state_receipt_path(state, &r->doc->id, r->req->to_name);
+        rc = rf_file_write(path, rf_buf_slice(&text), 0600, err);
+    }
+    if (rc == 0 && r->req->receipt != NULL) {
+        RF_CLEANUP(rf_freep) char *path = place_of(r);
+        rc = rf_companion_save(path, rf_buf_slice(&text), err);
+        if (rc < 0)
+            rf_wrap(err, rc, "the bundle is applied, but its receipt");
+    }
+    return rc;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The receipt of a bundle that was applied. */
+#ifndef RF_IMPORT_RECEIPT_H
+#define RF_IMPORT_RECEIPT_H
+
+#include "import/run.h"
+#include "import/state.h"
+
+/*
+ * Writes it to the state (when there is one) and to where the request says: a file, or a folder, in which it is called as the bundle's file, with
+ * .receipt.json instead of -1of1.tar.
+ */
+RF_MUST_USE int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state *state,
+                                struct rf_err *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What regimport's commands share: the options of all of them, and what is made of them. */
+#ifndef RF_TOOLS_REGIMPORT_SESSION_H
+#define RF_TOOLS_REGIMPORT_SESSION_H
+
+#include "import/import.h"
+#include "policy/config.h"
+#include "tools/common/program.h"
+#include "tools/common/progress.h"
+
+struct options {
+    const char *config, *site, *state, *to, *check, *receipt, *out;
+    struct rf_list repositories;
+    bool allow_unsigned, allow_older, stream;
+};
+
+struct session {
+    const struct rf_env *env;
+    const struct options *o;
+    struct rf_policy_config *config;
+    struct rf_client *client;
+    struct rf_progress *progress;
+    struct rf_ref to;
+    char *prefix;
+    struct rf_import_request req;
+};
+
+void session_release(struct session *s);
+/* Everything that can be wrong with the options comes to light here. `destination`: opens --to. */
+RF_MUST_USE int session_open(struct session *s, const struct rf_env *env, const struct options *o,
+                             bool destination, struct rf_err *err);
+/* Ended before a report is printed: the next bundle of the same command starts another. */
+void session_progress(struct session *s);
+void session_end_progress(struct session *s);
+/* The state belongs to a site: the one named, or the one that the bundle `path` was made for; without a bundle, the default. The caller frees *out. */
+RF_MUST_USE int session_state(const struct session *s, const char *path, char **out,
+                              struct rf_err *err);
+
+int run_request(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+int run_inventory(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+
+#endif

@@ -49,9 +49,9 @@ class Install(Case):
         text = None
         if shutil.which("mandoc"):
             self.assertEqual(run(["mandoc", "-Tlint", "-Wwarning", page]).out, "")
-            text = run(["mandoc", "-Tascii", page]).out
+            text = run(["mandoc", "-Tutf8", page]).out
         if shutil.which("groff"):
-            result = run(["groff", "-man", "-ww", "-Tascii", "-P-cbou", page])
+            result = run(["groff", "-man", "-ww", "-Tutf8", "-P-cbou", page])
             self.assertEqual((result.status, result.err), (0, ""))
             text = text or result.out
         return re.sub(".\x08", "", text) if text else None

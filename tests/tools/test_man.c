@@ -70,6 +70,7 @@ START_TEST(text)
         { "[not a link] (x)", "[not a link] (x)\n" },
         { "&lt;tag&gt; &amp; &x", "<tag> & &x\n" },
         { "\xe2\x80\x94 dash", "\\[u2014] dash\n" },
+        { "and so on\xe2\x80\xa6", "and so on...\n" },
         { "", "\n" },
     };
     for (size_t i = 0; i < RF_ARRAY_LEN(rows); i++) {

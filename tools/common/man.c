@@ -41,6 +41,8 @@ void rf_man_text(struct rf_slice text, unsigned style, struct rf_buf *out)
             rf_buf_add_str(out, "\\&");
         if (escape != NULL)
             rf_buf_add_str(out, escape);
+        else if (cp == 0x2026) /* the ellipsis, which plain terminals lack */
+            rf_buf_add_str(out, "...");
         else if (n > 1)
             rf_buf_addf(out, "\\[u%04X]", (unsigned)cp);
         else

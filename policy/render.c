@@ -45,8 +45,10 @@ static int do_file(const struct rf_call *call, const struct rf_value *self,
 }
 
 static const struct rf_func funcs[] = { { "file", "s", do_file } };
-static const struct rf_template_options options = { .funcs = funcs,
-                                                    .n_funcs = RF_ARRAY_LEN(funcs) };
+/* A file may hold thousands of them, so each gets less than the engine would give. */
+static const struct rf_template_options options = {
+    .funcs = funcs, .n_funcs = RF_ARRAY_LEN(funcs), .max_steps = 100000, .max_memory = 8u << 20
+};
 
 static int as_config(int rc, struct rf_err *err)
 {

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy file: YAML, then the whole reader, strict and lenient, and all patterns and templates in it. */
-#include "policy/config.h"
+/*
+ * The policy file: YAML, then the whole reader, strict and lenient, with all patterns, ranges of versions, schedules and templates in it; and the
+ * configuration printed, which must read as the same again.
+ */
+#include "policy/config_print.h"
+#include "policy/object_step.h"
+#include "policy/schedule.h"
+
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,6 +28,57 @@ static uint64_t walk(const struct rf_yaml_node *n, unsigned depth)
     return nodes;
 }
 
+static void use_names(const struct rf_step *s)
+{
+    static const char *const texts[] = { "v1.2.3-rc1-alpine", "1.2", "latest", "1.2" };
+    char *names[RF_ARRAY_LEN(texts)];
+    size_t n = RF_ARRAY_LEN(texts);
+    for (size_t i = 0; i < n; i++)
+        names[i] = rf_xstrdup(texts[i]);
+    int rc = rf_name_filter_apply(s->tag_names, names, &n, NULL);
+    RF_CHECK((rc == 0 || rc == -RFE_CONFIG) && n <= RF_ARRAY_LEN(texts));
+    for (size_t i = 0; i < n; i++) {
+        RF_CHECK(rc < 0 || rf_name_filter_match(s->tag_names, names[i], NULL) == 1);
+        free(names[i]);
+    }
+    rc = rf_name_filter_match(s->repo_names, "team/app", NULL);
+    RF_CHECK(rc == 0 || rc == 1 || rc == -RFE_CONFIG);
+}
+
+static void use_time(const struct rf_step *s)
+{
+    RF_CLEANUP(rf_schedule_freep) struct rf_schedule *schedule = NULL;
+    time_t next = 0;
+    if (rf_schedule_parse(s->s.schedule, s->s.interval_ns, &schedule, NULL) == 0 &&
+        rf_schedule_next(schedule, 1790000000, &next))
+        RF_CHECK(next > 1790000000);
+}
+
+static void use_backup(const struct rf_step *s)
+{
+    RF_CLEANUP(rf_ref_release) struct rf_ref target = RF_REF_INIT;
+    RF_CLEANUP(rf_ref_release) struct rf_ref backup = RF_REF_INIT;
+    RF_CHECK(rf_ref_parse("r.example/a/b:v1", &target, NULL) == 0);
+    if (s->s.backup != NULL && rf_step_backup(s, &target, &backup, NULL) == 0)
+        RF_CHECK(backup.tag != NULL || rf_digest_is_set(&backup.digest) ||
+                 backup.scheme != RF_SCHEME_REGISTRY);
+}
+
+/* Templates are gone from what is printed, but for those in backup; a text that came out of one may look like one again. */
+static void print_config(const struct rf_policy_config *c)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf first;
+    RF_CLEANUP(rf_buf_release) struct rf_buf second;
+    RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *again = NULL;
+    rf_buf_init(&first, 0);
+    rf_buf_init(&second, 0);
+    rf_policy_config_print(c, &first);
+    if (rf_policy_config_parse("f", rf_buf_slice(&first), 0, &again, NULL) < 0)
+        return;
+    rf_policy_config_print(again, &second);
+    RF_CHECK(strstr(first.ptr, "{{") != NULL || strcmp(first.ptr, second.ptr) == 0);
+}
+
 static void read_config(struct rf_slice text, unsigned flags)
 {
     struct rf_err err = RF_ERR_INIT;
@@ -29,11 +87,13 @@ static void read_config(struct rf_slice text, unsigned flags)
     RF_CHECK(rc == 0 || (rc == -RFE_CONFIG && strncmp(err.msg, "f:", 2) == 0));
     for (size_t i = 0; rc == 0 && i < c->n_steps && i < 4; i++) {
         struct rf_step *s = &c->steps[i];
-        int taken = rf_name_filter_match(s->tag_names, "v1.2.3-rc1-alpine", &err);
-        RF_CHECK(taken == 0 || taken == 1 || taken == -RFE_CONFIG);
-        (void)(rf_name_filter_match(s->repo_names, "team/app", &err) < 0);
+        use_names(s);
+        use_time(s);
+        use_backup(s);
         RF_CHECK(!(flags & RF_POLICY_STRICT) || (s->source != NULL && s->type != RF_STEP_UNKNOWN));
     }
+    if (rc == 0 && c->n_steps < 100)
+        print_config(c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

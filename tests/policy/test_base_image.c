@@ -212,7 +212,7 @@ START_TEST(by_digest_only_the_base_is_asked_for)
     image("base", "1", "amd64", "A", "A", NULL, NULL);
     digest_of("base", "1", was);
     /* There is no such image at all. */
-    RF_CLEANUP(rf_place_freep) struct rf_place *empty = layout("app");
+    rf_place_free(layout("app"));
     ASK(0, "", "app:none", .base = "base:1", .digest = was);
     image("base", "1", "amd64", "B", "A", NULL, NULL);
     ASK(1, "base digest changed", "app:none", .base = "base:1", .digest = was);

@@ -52,7 +52,8 @@ const struct rf_image *rf_closure_base_line(const struct rf_closure *c, const st
 struct choice {
     struct rf_digest *children;
     size_t n;
-    struct rf_manifest *pruned; /* or NULL */
+    struct rf_manifest *pruned;  /* or NULL */
+    struct rf_descriptor single; /* instead of the index; or empty */
     int code;
     char *reason;
 };
@@ -72,6 +73,17 @@ static int prune_index(struct rf_selection *s, const struct rf_manifest *m, cons
                                 err);
 }
 
+/* The same image that regsync would copy. */
+static int pick_single(const struct rf_manifest *m, const struct rf_platform *platform,
+                       struct choice *out, struct rf_err *err)
+{
+    size_t at = 0;
+    int rc = rf_manifest_pick(m, platform, &at, err);
+    if (rc == 0)
+        rf_descriptor_copy(&m->entries[at], &out->single);
+    return rc;
+}
+
 static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_err *err)
 {
     struct rf_selection *s = ch->c->sel;
@@ -82,6 +94,8 @@ static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_e
                                im->size, rf_desired_str(&s->wanted, im->media_type), &m, err);
     if (rc < 0)
         return rc;
+    if (item->single)
+        return pick_single(m, &item->platforms[0], out, err);
     RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(m->n_entries + 1, sizeof(*chosen));
     int n = rf_manifest_select(m, item->platforms, item->n_platforms, chosen, err);
     if (n < 0)
@@ -121,6 +135,11 @@ static void enter_choice(struct rf_selection *s, size_t i, const struct choice *
     struct rf_image *im = &s->wanted.images[i];
     if (choice->code != 0) {
         rf_pick_fail(s, i, choice->code, choice->reason);
+    } else if (rf_digest_is_set(&choice->single.digest)) {
+        const char *type = choice->single.media_type;
+        im->digest = choice->single.digest;
+        im->size = choice->single.size;
+        im->media_type = rf_strings_add(&s->wanted.strings, rf_slice_str(type != NULL ? type : ""));
     } else if (choice->pruned != NULL) {
         im->original = rf_desired_add_digests(&s->wanted, &im->digest, 1);
         im->digest = choice->pruned->digest;
@@ -141,6 +160,7 @@ static int choose_platforms(struct rf_closure *c, struct rf_err *err)
         if (rc == 0)
             enter_choice(s, i, &ch.choices[i]);
         rf_manifest_free(ch.choices[i].pruned);
+        rf_descriptor_release(&ch.choices[i].single);
         free(ch.choices[i].children);
         free(ch.choices[i].reason);
     }

@@ -117,6 +117,10 @@ static int step_target(const struct rf_step *s, const struct rf_ref *source, str
 static int step_platforms(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
 {
     int rc = s->platform != NULL ? add_platform(it, s->platform, err) : 0;
+    if (s->platform != NULL) {
+        it->single = true; /* the image itself: there is no index to choose from */
+        return rc;
+    }
     for (size_t i = 0; rc == 0 && i < s->platforms.n; i++)
         rc = add_platform(it, s->platforms.items[i], err);
     return rc;

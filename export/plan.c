@@ -384,6 +384,8 @@ static void key_item(struct rf_buf *out, const struct rf_export_item *it)
     rf_buf_addf(out, "item %s %s %s %d %d %d %d", name, it->repository,
                 it->tag != NULL ? it->tag : "-", it->whole_repository, it->prune, it->referrers,
                 it->digest_tags);
+    if (it->single)
+        rf_buf_add_str(out, " single");
     for (size_t i = 0; i < it->n_platforms; i++) {
         RF_CLEANUP(rf_freep) char *platform = rf_platform_text(&it->platforms[i]);
         rf_buf_addf(out, " %s", platform);

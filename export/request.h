@@ -17,7 +17,8 @@ struct rf_export_item {
     char *filter; /* what `allow` goes by, as a text: another one is another plan; NULL: all */
     struct rf_platform *platforms; /* of an index, only these children; n_platforms 0 = all */
     size_t n_platforms;
-    bool prune; /* with platforms: a new index of them */
+    bool single; /* with one platform: its image instead of the index */
+    bool prune;  /* with platforms: a new index of them */
     bool referrers, digest_tags;
 };
 

@@ -353,7 +353,8 @@ static bool same_line(const struct rf_selection *s, uint32_t x, uint32_t y)
 
 static bool same_platforms(const struct rf_export_item *a, const struct rf_export_item *b)
 {
-    if (a->n_platforms != b->n_platforms || (a->n_platforms > 0 && a->prune != b->prune))
+    if (a->n_platforms != b->n_platforms || a->single != b->single ||
+        (a->n_platforms > 0 && a->prune != b->prune))
         return false;
     for (size_t i = 0; i < a->n_platforms; i++)
         if (!rf_platform_match(&a->platforms[i], &b->platforms[i]))

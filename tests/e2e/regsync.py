@@ -304,6 +304,45 @@ class Refusals(Sync):
         self.assertEqual(lines[0]["level"], "INFO")
 
 
+class Routes(Sync):
+    def test_bundles_bring_what_once_copies(self):
+        """One file, two ways: straight by regsync, and in bundles by regexport and regimport. Both targets end equal, twice."""
+        app, multi = small("app"), images.index([small("m-amd"), small("m-arm", "linux/arm64")])
+        sign, bill = images.signature(multi), images.sbom(app)
+        tag, old_sign = images.cosign_signature(app)
+        triples = [("team/app", t, n) for t, n in (("1.0.0", small("a1")), ("1.1.0", app), ("2.0.0", multi), ("edge", small("ae")), ("test", small("at")))]
+        triples += [("team/app", tag, old_sign), ("team/app", None, sign), ("team/app", None, bill), ("team/one", "1", multi),
+                    ("team/some", "1", images.index([small("s-amd"), small("s-arm", "linux/arm64")])),
+                    ("charts/shop", "1.2.3", images.helm_chart("shop", "1.2.3"))]
+        a, straight, bundled = self.scripted("a", None, self.seed(triples)), self.scripted("straight"), self.scripted("bundled")
+        to = straight.host
+        steps = [{"source": a.host + "/team/app", "target": to + "/mirror/app", "type": "repository", "referrers": True, "digestTags": True,
+                  "tags": {"semverRange": [">=1.1.0"]}, "tagSets": [{"allow": ["ed.*"]}]},
+                 {"source": a.host + "/team/one:1", "target": to + "/mirror/one:stable", "type": "image", "platform": "linux/arm64"},
+                 {"source": a.host + "/team/some:1", "target": to + "/mirror/some:1", "type": "image", "platforms": ["linux/amd64"]},
+                 {"source": a.host + "/charts/shop", "target": to + "/mirror/shop", "type": "repository"}]
+        config = self.config(steps, (a, straight))
+
+        def both():
+            self.sync(config)
+            bundle = self.new_bundle("-c", config, "--site", "plant-7")
+            self.apply(bundle, "--host", bundled.host_flag(), "--to", bundled.host)
+            one, other = straight.state(), bundled.state()
+            for what in ("tags", "manifests"):
+                self.assertEqual(one[what], other[what])
+            self.assertEqual(set(one["tags"]), {"mirror/app", "mirror/one", "mirror/some", "mirror/shop"})
+            return one
+
+        first = both()
+        self.assertEqual(set(first["tags"]["mirror/app"]), {"1.1.0", "2.0.0", "edge", tag})
+        # And once more, with what has changed since.
+        images.push(a.client, "team/app", "edge", small("ae2"))
+        images.push(a.client, "team/app", "2.1.0", small("a21"))
+        images.push(a.client, "charts/shop", "1.3.0", images.helm_chart("shop", "1.3.0"))
+        second = both()
+        self.assertEqual(set(second["tags"]["mirror/shop"]), {"1.2.3", "1.3.0"})
+
+
 class Samples(Sync):
     def test_talk(self):
         triples = [("library/alpine", t, small("alpine" + t)) for t in ("3", "3.19", "3.20", "3.20.1", "edge", "13")]

@@ -146,7 +146,7 @@ START_TEST(one_index_in_part_and_within_another_whole)
     struct run run = {
         .config = "version: 1\nsync:\n"
                   "  - {source: 'ocidir://multi:1', target: 'r.plant/multi:1', type: image, "
-                  "platform: linux/amd64}\n"
+                  "platforms: [linux/amd64]}\n"
                   "  - {source: 'ocidir://multi:outer', target: 'r.plant/multi:outer', type: "
                   "image}\n"
     };

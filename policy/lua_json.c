@@ -192,7 +192,7 @@ static void put_float(struct writer *w, double d)
     }
     bool whole = !w->style->wire && d == floor(d) && fabs(d) < 9007199254740992.0;
     if (whole)
-        (void)snprintf(text, sizeof(text), "%.0f", d);
+        (void)snprintf(text, sizeof(text), "%.0f", d == 0 ? 0.0 : d); /* not -0 */
     else
         shortest(text, sizeof(text), d);
     put(w, text);

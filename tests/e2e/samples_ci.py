@@ -161,7 +161,7 @@ class Containerfile(unittest.TestCase):
         with open(os.path.join(harness.ROOT, "dev"), encoding="utf-8") as f:
             dev = set(re.search(r"packages=\((.*?)\)", f.read(), re.S).group(1).split())
         needed = {p for p in dev if p.endswith("-dev") and "clang" not in p} | {"gcc", "cmake", "ninja-build", "pkg-config"}
-        self.assertLessEqual(needed, self.packages(0) | {"libmicrohttpd-dev"})
+        self.assertLessEqual(needed, self.packages(0))
 
     @unittest.skipUnless(shutil.which("dpkg") and shutil.which("readelf"), "needs dpkg and readelf")
     def test_last_stage_has_the_libraries(self):

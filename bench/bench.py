@@ -3,9 +3,10 @@
 """
 Export, import and copy against skopeo (and crane where installed), in the same run, on the same registries: wall time, CPU time, peak
 memory, bytes, requests; and how fast a program starts, against curl. `./dev bench` runs it; `./dev bench
---only big,small,nothing,copy,startup,memory,wrongbase` takes parts; --quick is a short run.
+--only big,small,nothing,copy,sync,startup,memory,wrongbase` takes parts; --quick is a short run.
 """
 import argparse
+import collections
 import glob
 import json
 import os
@@ -215,6 +216,39 @@ class Bench:
             lines.append(self.measured("crane copy", ["crane", "copy", "--insecure", near, far], self.far, None, empty, times))
         self.show("Copy of one image of %d MB between registries" % (size // 1000000), lines, "wanted: wall <= 1, CPU < 1, under 16 MiB")
 
+    def sync(self):
+        """A whole registry of images kept the same: first all of them, then nothing has changed."""
+        repositories, tags = (20, 5) if self.args.quick else (100, 10)
+        count = repositories * tags
+        triples = [("sync/" + r.split("/", 1)[1], t, n) for r, t, n in images.small_images(count, 4_000_000 + 22_000 * count, repositories, "sync")]
+        images.push_all(self.source.client, triples)
+        config, theirs = self.work("regsync.yml"), self.work("skopeo-sync.yml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("sync:\n- {source: '%s', target: '%s', type: registry, repos: {allow: [sync/.*]}}\n" % (
+                self.source.host, self.far.host))
+        with open(theirs, "w", encoding="utf-8") as f:
+            lists = {}
+            for repository, tag, _ in triples:
+                lists.setdefault(repository, []).append(tag)
+            f.write("'%s':\n  tls-verify: false\n  images:\n%s" % (
+                self.source.host, "".join("    %s: [%s]\n" % (r, ", ".join(t)) for r, t in lists.items())))
+        hosts = ["--host", self.source.host_flag(), "--host", self.far.host_flag()]
+        ours = [harness.program("regsync"), "once", "-c", config, "-v", "warn", *hosts]
+        skopeo = ["skopeo", "sync", "--src", "yaml", "--dest", "docker", "--dest-tls-verify=false", theirs, self.far.host]
+
+        def empty():
+            self.empty_registry("far")
+
+        peer = self.measured("skopeo sync", skopeo, self.far, None, empty)
+        again_peer = self.measured("skopeo sync", skopeo, self.far, None)
+        first = self.measured("regsync once", ours, self.far, None, empty)
+        self.show("First sync of %d images in %d repositories" % (count, repositories), [first, peer], "wanted: wall and CPU <= 1")
+        for repository, tag, node in triples[:: max(1, count // 20)]:
+            harness_check(self.far, repository, tag, node)
+        again = self.measured("regsync once", ours, self.far, None, None, 1 if self.args.quick else 3)
+        heads = collections.Counter(m for m, _, _ in self.far.requests())
+        self.show("The same, nothing changed", [again, again_peer], "wanted: at most 1 s, %d HEADs at the target (found %s)" % (count, dict(heads)))
+
     def startup(self):
         """The medians of many starts, taken in turns so that whatever else the machine does meets both."""
         commands = [[harness.program("regctl"), "version"], [shutil.which("curl"), "--version"]]
@@ -285,7 +319,7 @@ def harness_check(registry, repository, tag, node):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="big,small,nothing,copy,startup,memory,wrongbase")
+    parser.add_argument("--only", default="big,small,nothing,copy,sync,startup,memory,wrongbase")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     with harness.Workspace("bench") as work:

@@ -14,8 +14,10 @@
 
 static time_t real_now(void *ctx)
 {
+    struct timespec now; /* time() may be some milliseconds behind what is waited by */
     (void)ctx;
-    return time(NULL);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
 }
 
 /* A second signal is to be obeyed at once: handlers get it again. */

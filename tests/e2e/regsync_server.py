@@ -248,7 +248,8 @@ class Serving(Sync):
             time.sleep(0.2)
         s.wait("more runs", lambda: metric(s.page("/metrics")[2], "regsync_step_runs_total", step="0") >= runs + 4)
         s.wait("descriptors that were given back", lambda: s.descriptors() <= descriptors + 4)
-        self.assertLess(s.memory(), memory + 4000, s.text()[-2000:])
+        if harness.SLOW == 1:  # sanitizers keep what is freed
+            self.assertLess(s.memory(), memory + 4000, s.text()[-2000:])
         self.assertEqual(s.stop()[0], OK)
 
 

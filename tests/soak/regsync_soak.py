@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+A long run of `regsync server`: a registry that changes, reloads, broken files, watchers. Memory and descriptors must stay flat.
+
+    RF_BIN=build/release tests/soak/regsync_soak.py [MINUTES]     (default 30; e2e.regsync_server has a short form)
+"""
+import json
+import os
+import random
+import re
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import harness  # noqa: E402
+import make_images as images  # noqa: E402
+
+TAGS, GROWTH_KIB, GROWTH_FDS = 50, 4096, 4
+
+
+def small(seed):
+    return images.image([images.random_layer("soak-%s" % seed, 4000)], labels={"seed": str(seed)})
+
+
+def write_config(path, a, b, broken=False):
+    steps = [{"source": "%s/r%d" % (a.host, i), "target": "%s/r%d" % (b.host, i), "type": "repository", "interval": "1s",
+              "backup": "old-{{.Ref.Tag}}"} for i in range(4)]
+    steps.append({"source": a.host + "/none", "target": b.host + "/none", "type": "repository", "interval": "2s"})
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("sync: [" if broken else json.dumps({"creds": [{"registry": r.host, "tls": "disabled"} for r in (a, b)], "sync": steps}))
+
+
+def usage(pid):
+    with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+        memory = int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+    return memory, len(os.listdir("/proc/%d/fd" % pid)), len(os.listdir("/proc/%d/task" % pid))
+
+
+def main():
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30
+    chance = random.Random(1)
+    with harness.Workspace("soak") as work, harness.ScriptedRegistry(work.folder("a")) as a, harness.ScriptedRegistry(work.folder("b")) as b:
+        for i in range(4):
+            for t in range(TAGS):
+                images.push(a.client, "r%d" % i, "v%d" % t, small("%d-%d" % (i, t)))
+        config, log = work("regsync.yml"), open(work("log"), "wb")
+        write_config(config, a, b)
+        server = harness.start_process([harness.program("regsync"), "server", "-c", config, "--listen", ":0"],
+                                       env=harness.clean_env(work.folder("home")), stderr=log)
+        end, first, round_ = time.monotonic() + 60 * minutes, None, 0
+        while time.monotonic() < end and server.poll() is None:
+            time.sleep(1)
+            round_ += 1
+            images.push(a.client, "r%d" % chance.randrange(4), "v%d" % chance.randrange(TAGS), small("round-%d" % round_))
+            if round_ % 5 == 0:
+                write_config(config, a, b, broken=round_ % 15 == 0)
+                server.send_signal(signal.SIGHUP)
+            if round_ % 30 == 0:
+                now = usage(server.pid)
+                print("%6.1f min: %d KiB, %d descriptors, %d threads" % (round_ / 60, *now), flush=True)
+                a.clear_log(), b.clear_log()
+                if first is None and round_ >= 60:
+                    first = now
+                elif first and (now[0] > first[0] + GROWTH_KIB or now[1] > first[1] + GROWTH_FDS):
+                    sys.exit("soak: it grows: %s, then %s" % (first, now))
+        if server.poll() is not None:
+            sys.exit("soak: the server has ended with status %d" % server.returncode)
+        began = time.monotonic()
+        server.terminate()
+        server.wait(20)
+        seconds = time.monotonic() - began
+        print("stopped after %.1f s" % seconds)
+        return 0 if seconds < 5 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

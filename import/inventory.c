@@ -40,6 +40,7 @@ struct job {
 
 struct stock {
     const struct rf_import_request *req;
+    const struct rf_bundle *last; /* empty when none is known */
     struct rf_inventory *out;
     struct rf_strings strings;
     pthread_mutex_t lock; /* guards strings */
@@ -141,13 +142,23 @@ static bool is_fallback(const char *tag, const struct rf_manifest *m)
     return m->kind == RF_KIND_INDEX && rf_digest_tag_parse(tag, &of) && strchr(tag, '.') == NULL;
 }
 
+/* What a tag leads to that cannot be followed: the destination says it, or what was put there last. */
+static void name_broken(struct group *g, struct line *l, const char *tag)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
+    const struct rf_image *im = rf_desired_find(&g->s->last->desired, g->name, tag, NULL);
+    if (rf_place_resolve(g->s->req->to, g->repo, tag, NULL, &desc, NULL) == 0)
+        l->digest = desc.digest;
+    else if (im != NULL)
+        l->digest = im->digest;
+}
+
 static int resolve_job(void *ctx, size_t k, struct rf_err *err)
 {
     struct stock *s = ctx;
     struct group *g = &s->groups[s->jobs[k].group];
     struct line *l = &g->lines[s->jobs[k].item];
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
     struct rf_err why = RF_ERR_INIT;
     const char *tag = text_of(s, l->tag);
     bool by_tag = tag[0] != '\0';
@@ -156,8 +167,8 @@ static int resolve_job(void *ctx, size_t k, struct rf_err *err)
     if (rc < 0 && !is_told(-rc))
         return could_not_tell(s, rf_fail(err, -rc, "%s", why.msg), err);
     if (rc < 0) {
-        if (by_tag && rf_place_resolve(s->req->to, g->repo, tag, NULL, &desc, NULL) == 0)
-            l->digest = desc.digest;
+        if (by_tag)
+            name_broken(g, l, tag);
         if (rf_digest_is_set(&l->digest))
             l->reason = intern(s, why.msg);
         return 0;
@@ -469,7 +480,9 @@ int rf_inventory_take(const struct rf_import_request *req, const struct rf_inven
         rc = check_scope(scope, req, &last, err);
     if (rc == 0) {
         RF_CLEANUP(stock_release)
-        struct stock s = { .req = req, .out = out, .lock = PTHREAD_MUTEX_INITIALIZER };
+        struct stock s = {
+            .req = req, .last = &last, .out = out, .lock = PTHREAD_MUTEX_INITIALIZER
+        };
         const char *site = scope->site != NULL    ? scope->site
                            : last.site[0] != '\0' ? last.site
                                                   : "site";

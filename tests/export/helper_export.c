@@ -197,6 +197,8 @@ void asked_init(struct asked *a, const struct run *r, const char *args)
                                          .n_bases = r->n_bases,
                                          .parallel = r->parallel > 0 ? r->parallel : 2,
                                          .replan = r->replan,
+                                         .repair = r->repair,
+                                         .strict = r->strict,
                                          .client = a->client,
                                          .progress = count_bytes,
                                          .progress_ctx = a };

@@ -38,7 +38,8 @@ struct run {
     size_t n_bases;
     const char *const *platforms;
     size_t n_platforms;
-    bool full, replan, prune, referrers, digest_tags;
+    bool full, replan, prune, referrers, digest_tags, strict;
+    const char *repair; /* the file of a request */
     unsigned parallel;  /* 0 = 2 */
     uint64_t stop_at;   /* cancelled when so many bytes were written; 0 = never */
     const char *config; /* a policy file's text instead of arguments */

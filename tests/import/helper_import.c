@@ -312,7 +312,7 @@ void watched_clear(struct watched *w)
     w->n_writes = w->n_reads = 0;
 }
 
-static void request_of(struct rf_import_request *req, struct watched *w, const struct how *how)
+void request_of(struct rf_import_request *req, struct watched *w, const struct how *how)
 {
     static const struct how usual = { 0 };
     if (how == NULL)
@@ -323,6 +323,7 @@ static void request_of(struct rf_import_request *req, struct watched *w, const s
                                     .prefix = how->prefix != NULL ? how->prefix : "",
                                     .state_dir = how->state != NULL ? how->state : "import-state",
                                     .site = how->site,
+                                    .receipt = how->receipt,
                                     .allow_unsigned = !how->signed_only,
                                     .allow_older = how->older,
                                     .stream = how->stream,
@@ -347,6 +348,17 @@ void plan(struct applied *a, struct watched *w, const char *path, const struct h
     request_of(&req, w, how);
     rf_import_result_init(&a->result);
     a->rc = rf_import_plan(&req, path, &a->result, &a->err);
+}
+
+void ask(struct applied *a, struct watched *w, const char *path, const struct how *how,
+         struct rf_repair_request *doc)
+{
+    static struct rf_import_request req;
+    memset(a, 0, sizeof(*a));
+    request_of(&req, w, how);
+    rf_import_result_init(&a->result);
+    rf_repair_request_init(doc);
+    a->rc = rf_import_ask(&req, path, &a->result, doc, &a->err);
 }
 
 void applied_well(struct watched *w, const char *path, const struct how *how)

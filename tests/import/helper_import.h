@@ -64,13 +64,18 @@ struct applied {
 };
 /* What a request says beyond the usual: unsigned bundles are accepted, the state is "import-state". */
 struct how {
-    const char *site, *state, *prefix;
+    const char *site, *state, *prefix, *receipt;
     bool older, stream, manifests_only, signed_only;
     unsigned parallel;
 };
 /* One import from end to end. The caller releases a->result. */
 void apply(struct applied *a, struct watched *w, const char *path, const struct how *how);
 void plan(struct applied *a, struct watched *w, const char *path, const struct how *how);
+/* A request for what the bundle lacks; doc is filled. */
+void ask(struct applied *a, struct watched *w, const char *path, const struct how *how,
+         struct rf_repair_request *doc);
+/* The request of such a run, for calling a step by itself. */
+void request_of(struct rf_import_request *req, struct watched *w, const struct how *how);
 /* Must succeed. */
 void applied_well(struct watched *w, const char *path, const struct how *how);
 

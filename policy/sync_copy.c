@@ -229,6 +229,7 @@ static int fill(struct rf_sync_env *env, const struct rf_step *step, struct how 
         .include_external = step->s.include_external == RF_TRI_YES,
         .force = step->s.force_recursive == RF_TRI_YES,
         .fast = step->s.fast_check == RF_TRI_YES,
+        .slow_referrers = step->s.referrer_slow == RF_TRI_YES,
         .want_referrer = want_referrer,
         .want_referrer_ctx = h,
     };

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "regclient/referrer_list.h"
 
 #define THREADS_DEFAULT 4u
 #define REPAIR_ROUNDS 3u
@@ -215,13 +216,30 @@ static int on_found(void *ctx, const struct rf_descriptor *desc, struct rf_err *
     return 0;
 }
 
+static int each_referrer(const struct copier *c, struct rf_copy_side at,
+                         const struct rf_digest *subject, rf_place_desc_cb cb, void *ctx,
+                         struct rf_err *err)
+{
+    RF_CLEANUP(rf_referrer_list_release) struct rf_referrer_list l = RF_REFERRER_LIST_INIT;
+    const struct rf_referrer_query query = {
+        .place = at.place, .repo = at.repo, .subject = subject, .slow = true
+    };
+    if (!c->opts->slow_referrers)
+        return rf_place_referrers(at.place, at.repo, subject, NULL, cb, ctx, err);
+    int rc = rf_referrer_list_get(&query, &l, err);
+    for (size_t i = 0; rc == 0 && i < l.n; i++)
+        rc = cb(ctx, &l.items[i], err);
+    return rc;
+}
+
 static int ask_referrers(void *ctx, size_t i, struct rf_err *err)
 {
     struct copier *c = ctx;
     const struct rf_node *n = &c->graph.nodes[c->asked + i];
     if (!rf_node_is_manifest(n))
         return 0;
-    return rf_place_referrers(c->src, c->src_repo, &n->digest, NULL, on_found, c, err);
+    return each_referrer(c, (struct rf_copy_side){ c->src, c->src_repo }, &n->digest, on_found, c,
+                         err);
 }
 
 static int by_digest(const void *a, const void *b)
@@ -436,7 +454,7 @@ static int copy_outside(struct copier *c, struct rf_err *err)
             rc = enter_digest(&o, &c->graph.nodes[i].digest, err);
     for (size_t i = 0; rc >= 0 && i < o.n; i++) {
         struct rf_digest subject = o.digests[i];
-        rc = rf_place_referrers(src.place, src.repo, &subject, NULL, on_outside, &o, err);
+        rc = each_referrer(c, src, &subject, on_outside, &o, err);
     }
     free(o.digests);
     return rc < 0 ? rc : 0;

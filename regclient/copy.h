@@ -43,6 +43,8 @@ struct rf_copy_options {
     bool child; /* without tag: it becomes part of an index that is put afterwards (RF_PUT_CHILD) */
     struct rf_copy_side referrers_src,
         referrers_dst; /* with referrers: where they are and go, when not with the image */
+    bool
+        slow_referrers; /* look into every tag of the source too, for referrers that no list tells */
     bool (*want_referrer)(void *ctx,
                           const struct rf_descriptor *d); /* which of them; NULL: all. Any thread */
     void *want_referrer_ctx;

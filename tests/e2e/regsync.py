@@ -182,6 +182,14 @@ class Copies(Sync):
         for s in (wanted, aside):
             s["fastCheck"] = True
         self.assertEqual(self.messages(self.sync(self.config([step, wanted, aside], (a, b)))), [])
+        # A registry that lists no referrers: they are found by looking into every tag, where that is asked for.
+        blind = {"about": "no list", "options": {"referrers_api": False}}
+        c = self.scripted("c", blind, self.seed([("app", "1", app), ("app", "bill", bill)], "blind"))
+        lost = {"source": c.host + "/app:1", "target": b.host + "/lost:1", "type": "image", "referrers": True}
+        found = dict(lost, target=b.host + "/found:1", referrerSlow=True)
+        self.sync(self.config([lost, found], (b, c)))
+        self.assertEqual(set(b.state()["manifests"]["lost"]), {app.digest})
+        self.assertEqual(set(b.state()["manifests"]["found"]), {app.digest, bill.digest})
         step["forceRecursive"] = True
         told = self.line(self.sync(self.config([step], (a, b))), "Image refreshing")
         self.assertEqual(told["forced"], "true")

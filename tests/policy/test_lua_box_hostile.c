@@ -7,14 +7,18 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "policy/lua_wire.h"
 #include "tests/support/data_files.h"
@@ -190,6 +194,74 @@ START_TEST(long_texts_keep_their_cause)
 }
 END_TEST
 
+/* ---- processes and threads ---- */
+
+static bool is_running(pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    RF_CLEANUP(rf_freep) char *text = test_read_file(path, NULL);
+    const char *state = text != NULL ? strrchr(text, ')') : NULL;
+    return state != NULL && state[1] == ' ' && state[2] != 'Z' && state[2] != 'X';
+}
+
+/* Whoever kills the program need not look for what it left behind. */
+START_TEST(the_child_ends_with_its_parent)
+{
+    int ends[2];
+    pid_t child = 0;
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid_t parent = fork();
+    ck_assert_int_ge(parent, 0);
+    if (parent == 0) {
+        struct rf_lua_box_options options = RF_LUA_BOX_OPTIONS_INIT;
+        struct rf_lua_box *box = NULL;
+        if (rf_lua_box_open(&options, &box, NULL) < 0 ||
+            write(ends[1], &box->pid, sizeof(box->pid)) != (ssize_t)sizeof(box->pid))
+            _exit(1);
+        _exit(rf_lua_box_run(box, "<string>", rf_slice_str("while true do end"), NULL) < 0 ? 2 : 3);
+    }
+    ck_assert_int_eq(read(ends[0], &child, sizeof(child)), (ssize_t)sizeof(child));
+    ck_assert(is_running(child));
+    ck_assert_int_eq(kill(parent, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
+    for (int i = 0; i < 200 && is_running(child); i++)
+        (void)poll(NULL, 0, 10);
+    ck_assert(!is_running(child));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+END_TEST
+
+static int one_of_many(void *ctx, size_t i, struct rf_err *err)
+{
+    (void)ctx;
+    struct rf_lua_box_options options = RF_LUA_BOX_OPTIONS_INIT;
+    RF_CLEANUP(rf_lua_box_closep) struct rf_lua_box *box = NULL;
+    json_t *result = NULL;
+    RF_CLEANUP(rf_freep)
+    char *text = rf_xasprintf("function f() for _ = 1, 1000 do end return %zu end", i);
+    int rc = rf_lua_box_open(&options, &box, err);
+    if (rc == 0)
+        rc = rf_lua_box_run(box, "<string>", rf_slice_str(text), err);
+    for (int k = 0; rc == 0 && k < 20; k++) {
+        rc = rf_lua_box_call(box, "f", NULL, &result, err);
+        if (rc == 0 && json_integer_value(result) != (json_int_t)i)
+            rc = rf_fail(err, RFE_FAILED, "an answer for somebody else");
+        json_decref(result);
+        result = NULL;
+    }
+    return rc;
+}
+
+START_TEST(boxes_on_many_threads)
+{
+    struct rf_err err = RF_ERR_INIT;
+    json_object_seed(0);
+    ck_assert_msg(rf_parallel(4, 24, one_of_many, NULL, &err) == 0, "%s", err.msg);
+}
+END_TEST
+
 /* ---- old kernels: a filter of the test's own answers for them ---- */
 
 static void be_an_old_kernel(void)
@@ -255,6 +327,8 @@ Suite *rf_lua_box_hostile_suite(void)
     tcase_add_test(t, an_end_that_is_closed);
     tcase_add_test(t, after_the_time_nothing_is_called);
     tcase_add_test(t, long_texts_keep_their_cause);
+    tcase_add_test(t, the_child_ends_with_its_parent);
+    tcase_add_test(t, boxes_on_many_threads);
     tcase_add_test(t, without_walls);
     suite_add_tcase(s, t);
     return s;

@@ -41,10 +41,10 @@ void rf_plan_free(struct rf_plan *p)
 {
     if (p == NULL)
         return;
+    rf_repair_free(p->repair); /* before the snapshot, which it points into */
     free_bundle(p->bundle);
     free_snapshot(p->snapshot);
     rf_bases_free(p->bases, p->n_bases);
-    rf_repair_free(p->repair);
     free(p);
 }
 

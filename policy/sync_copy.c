@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/blob_hints.h"
 #include "policy/object.h"
 #include "policy/object_step.h"
 
@@ -182,6 +183,9 @@ static bool passes(const struct rf_referrer_filter *f, const struct rf_descripto
 
 /* What the options of a copy point to. */
 struct how {
+    struct rf_sync_env *env;
+    const struct rf_sync_pair *pair;
+    struct rf_digest has; /* the target; not set: nothing */
     struct rf_copy_options opts;
     struct rf_platform *platforms;
     struct rf_ref referrers_src, referrers_dst;
@@ -251,6 +255,34 @@ static int fill(struct rf_sync_env *env, const struct rf_step *step, struct how 
     return rc;
 }
 
+static char *mount_hint(void *ctx, const struct rf_digest *digest)
+{
+    const struct how *h = ctx;
+    return rf_blob_hints_find(h->env->hints, h->pair->dst, digest);
+}
+
+static void blob_there(void *ctx, const struct rf_digest *digest)
+{
+    const struct how *h = ctx;
+    rf_blob_hints_note(h->env->hints, h->pair->dst, h->pair->dst_repo, digest);
+}
+
+/* What the look has found, and where other images have put their blobs. */
+static void add_knowledge(struct rf_sync_env *env, const struct rf_sync_image *i,
+                          const struct rf_sync_pair *pair, struct how *h)
+{
+    h->env = env;
+    h->pair = pair;
+    if (i->there)
+        h->has = i->has;
+    h->opts.target_has = &h->has;
+    h->opts.hint_ctx = h;
+    if ((pair->dst->flags & RF_PLACE_CAN_MOUNT) == 0)
+        return;
+    h->opts.mount_hint = mount_hint;
+    h->opts.blob_there = blob_there;
+}
+
 /* ---- the copy ---- */
 
 /* How many manifests the copy will fetch beside the index: each counts as a pull. */
@@ -318,6 +350,7 @@ int rf_sync_copy(struct rf_sync_env *env, const struct rf_step *step, struct rf_
     RF_CLEANUP(how_release) struct how h = { .root = NULL };
     struct passage p = { 0 };
     int rc = fill(env, step, &h, err);
+    add_knowledge(env, i, pair, &h);
     if (rc == 0)
         rc = rf_throttle_take(env->throttle, err);
     p.held = rc == 0;

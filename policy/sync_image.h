@@ -43,6 +43,7 @@ enum rf_sync_outcome {
 const char *rf_sync_outcome_text(enum rf_sync_outcome o);
 
 struct rf_look_pool;
+struct rf_blob_hints;
 struct rf_hook_runner;
 struct rf_index_cache;
 /* What all steps of a program share. */
@@ -51,6 +52,7 @@ struct rf_sync_env {
     struct rf_throttle *throttle; /* copies at once */
     struct rf_rate_gate *gate;
     struct rf_look_pool *looks;
+    struct rf_blob_hints *hints;
     struct rf_hook_runner *hooks;   /* NULL: they are not run */
     struct rf_index_cache *choices; /* which image of an index a platform means */
     bool abort_on_error;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "policy/blob_hints.h"
 #include "policy/hooks.h"
 #include "policy/index_cache.h"
 #include "policy/look_ahead.h"
@@ -88,6 +89,7 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     s->env.gate = rf_rate_gate_new();
     s->env.looks = rf_look_pool_new(LOOKERS);
     s->env.choices = rf_index_cache_new();
+    s->env.hints = rf_blob_hints_new();
     if (setup->hooks)
         s->env.hooks = rf_hook_runner_new(config->defaults.user_agent);
     s->env.abort_on_error = setup->abort_on_error;
@@ -113,6 +115,7 @@ void rf_sync_free(struct rf_sync *s)
     rf_throttle_free(s->env.throttle);
     rf_rate_gate_free(s->env.gate);
     rf_index_cache_free(s->env.choices);
+    rf_blob_hints_free(s->env.hints);
     pthread_mutex_destroy(&s->lock);
     free(s->steps);
     free(s->status);

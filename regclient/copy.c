@@ -551,10 +551,20 @@ static int copy_one(struct copier *c, const struct rf_digest *digest, uint64_t s
                                       .progress = c->opts->progress,
                                       .progress_ctx = c->opts->progress_ctx };
     enum rf_blob_outcome outcome = RF_BLOB_THERE;
+    RF_CLEANUP(rf_freep)
+    char *hint =
+        c->opts->mount_hint != NULL ? c->opts->mount_hint(c->opts->hint_ctx, digest) : NULL;
+    const char *from = hint;
+    if (hint != NULL && strcmp(hint, c->dst_repo) != 0) {
+        o.mount_from = &from;
+        o.n_mount_from = 1;
+    }
     int rc =
         rf_copy_blob(c->src, c->src_repo, c->dst, c->dst_repo, digest, size, &o, &outcome, err);
     if (rc < 0)
         return rc;
+    if (c->opts->blob_there != NULL)
+        c->opts->blob_there(c->opts->hint_ctx, digest);
     pthread_mutex_lock(&c->lock);
     c->result->blobs_there += outcome == RF_BLOB_THERE;
     c->result->blobs_mounted += outcome == RF_BLOB_MOUNTED;
@@ -695,6 +705,10 @@ static int put_all(struct copier *c, struct rf_err *err)
 static int ask_destination(struct copier *c, const struct rf_digest *digest, struct rf_digest *out,
                            struct rf_err *err)
 {
+    if (c->opts->target_has != NULL) {
+        *out = *c->opts->target_has;
+        return rf_digest_is_set(out) ? 0 : -RFE_NOT_FOUND;
+    }
     RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
     struct rf_err e = RF_ERR_INIT;
     int rc = rf_place_resolve(c->dst, c->dst_repo, c->dst_tag, c->dst_tag == NULL ? digest : NULL,

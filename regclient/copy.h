@@ -49,7 +49,13 @@ struct rf_copy_options {
                           const struct rf_descriptor *d); /* which of them; NULL: all. Any thread */
     void *want_referrer_ctx;
     const struct rf_manifest
-        *root;        /* the source's document, when the caller has it already: not fetched again */
+        *root; /* the source's document, when the caller has it already: not fetched again */
+    const struct rf_digest *
+        target_has; /* what the target's tag is known to point to, not set: to nothing; NULL: it is asked for */
+    /* Another repository of the destination that may have a blob (NULL: none; freed by the copy), and word of blobs that are there now. Or NULL. Any thread. */
+    char *(*mount_hint)(void *ctx, const struct rf_digest *digest);
+    void (*blob_there)(void *ctx, const struct rf_digest *digest);
+    void *hint_ctx;
     unsigned threads; /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;

@@ -214,6 +214,18 @@ class Copies(Sync):
         left = [d for d in os.listdir(self.work("out/app/blobs/sha256"))]
         self.assertEqual(len(left), 2 * 3)
 
+    def test_what_repositories_share_is_moved_once(self):
+        base = images.random_layer("shared base", 200000)
+        triples = [("team/r%d" % i, "1", images.image([base, images.random_layer("own%d" % i, 2000)])) for i in range(5)]
+        a, b = self.two(seed=triples)
+        self.sync(self.config([{"source": a.host, "target": b.host, "type": "registry"}], (a, b)))
+        harness.check_all(b.client, triples)
+        moved = [r for r in b.requests("PUT") if base.digest.split(":")[1] in r["path"] and "/blobs/" in r["path"]]
+        mounted = [r for r in b.requests("POST") if "mount=" in r["path"] and "from=" in r["path"]]
+        self.assertEqual((len(moved), len(mounted)), (1, 4))
+        # Each image is asked for once at the target, before all else.
+        self.assertEqual(len(b.requests("HEAD", "/manifests/1$")), 5)
+
     def test_parallel_steps(self):
         triples = [("r%d" % i, "1", small("p%d" % i)) for i in range(12)]
         a, b = self.two("one-ms-away", None, triples)

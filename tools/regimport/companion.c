@@ -31,10 +31,18 @@ static void put_asked(struct session *s, const struct rf_repair_request *doc, st
                     "nothing is missing at %s: the bundle can be applied; no request was written\n",
                     s->o->to);
     } else {
-        rf_buf_addf(out, "asked for %zu blobs, %s\n", n, rf_text_size(bytes, size));
-        for (size_t i = 0; i < doc->n_known; i++)
-            rf_buf_addf(out, "known     snapshot %s is there, but for %u of its blobs\n",
-                        rf_digest_text(&doc->known[i].snapshot, text), doc->known[i].n);
+        bool below = false;
+        for (size_t i = 0; i < doc->n_missing; i++)
+            below = below || doc->missing[i].manifest;
+        rf_buf_addf(out, "asked for %zu manifests and blobs, %s%s\n", n, rf_text_size(bytes, size),
+                    below ? ", and what stands below those manifests" : "");
+        for (size_t i = 0; i < doc->n_known; i++) {
+            rf_buf_addf(out, "known     snapshot %s is there",
+                        rf_digest_text(&doc->known[i].snapshot, text));
+            if (doc->known[i].n > 0)
+                rf_buf_addf(out, ", but for %u of its manifests and blobs", doc->known[i].n);
+            rf_buf_add_char(out, '\n');
+        }
         rf_buf_addf(out, "request   %s; on the connected side: regexport create --request FILE\n",
                     to_stdout(s->o) ? "(standard output)" : s->o->out);
     }

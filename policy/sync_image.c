@@ -30,22 +30,29 @@ bool rf_sync_stopped(const struct rf_sync_env *env)
     return rf_cancelled() || atomic_load(&env->stop);
 }
 
+static void answer(struct rf_sync_answer *a, int rc, const struct rf_err *err)
+{
+    free(a->error);
+    *a = (struct rf_sync_answer){ .rc = rc };
+    if (rc < 0) {
+        a->error = rf_xmalloc(sizeof(*a->error));
+        *a->error = *err;
+    }
+}
+
 void rf_sync_image_init(struct rf_sync_image *i, char *source, char *target)
 {
     struct rf_err e = RF_ERR_INIT;
     *i = (struct rf_sync_image){ .source = source, .target = target };
-    i->rc = rf_ref_parse(source, &i->src, &e);
-    if (i->rc < 0) {
+    int rc = rf_ref_parse(source, &i->src, &e);
+    if (rc < 0) {
         i->failed = "Failed parsing source";
     } else {
-        i->rc = rf_ref_parse(target, &i->dst, &e);
-        if (i->rc < 0)
+        rc = rf_ref_parse(target, &i->dst, &e);
+        if (rc < 0)
             i->failed = "Failed parsing target";
     }
-    if (i->rc < 0) {
-        i->error = rf_xmalloc(sizeof(*i->error));
-        *i->error = e;
-    }
+    answer(&i->src_answer, rc, &e);
 }
 
 void rf_sync_image_release(struct rf_sync_image *i)
@@ -54,7 +61,8 @@ void rf_sync_image_release(struct rf_sync_image *i)
     rf_ref_release(&i->dst);
     free(i->source);
     free(i->target);
-    free(i->error);
+    free(i->src_answer.error);
+    free(i->dst_answer.error);
     rf_descriptor_release(&i->found);
     *i = (struct rf_sync_image){ 0 };
 }
@@ -106,23 +114,31 @@ static int look_target(struct rf_sync_env *env, struct rf_sync_image *i, struct 
     return 0;
 }
 
-void rf_sync_image_look(struct rf_sync_env *env, struct rf_sync_image *i)
+void rf_sync_image_look_source(struct rf_sync_env *env, struct rf_sync_image *i)
 {
     struct rf_err e = RF_ERR_INIT;
     if (i->failed != NULL)
         return;
     rf_descriptor_release(&i->found);
-    free(RF_STEAL(i->error));
-    i->there = false;
-    i->rc = look_source(env, i, &e);
-    i->at_target = i->rc == 0;
-    if (i->at_target)
-        i->rc = look_target(env, i, &e);
-    if (i->rc < 0) {
-        i->error = rf_xmalloc(sizeof(*i->error));
-        *i->error = e;
-    }
+    int rc = look_source(env, i, &e);
+    answer(&i->src_answer, rc, &e);
     i->looked_ms = rf_now_ms();
+}
+
+void rf_sync_image_look_target(struct rf_sync_env *env, struct rf_sync_image *i)
+{
+    struct rf_err e = RF_ERR_INIT;
+    if (i->failed != NULL)
+        return;
+    i->there = false;
+    int rc = look_target(env, i, &e);
+    answer(&i->dst_answer, rc, &e);
+}
+
+void rf_sync_image_look(struct rf_sync_env *env, struct rf_sync_image *i)
+{
+    rf_sync_image_look_source(env, i);
+    rf_sync_image_look_target(env, i);
 }
 
 /* ---- deciding ---- */
@@ -329,21 +345,20 @@ static int act(struct work *w, struct rf_err *err)
 static int look_again(struct work *w, struct rf_err *err)
 {
     struct rf_sync_image *i = w->i;
-    bool same = i->rc == 0 && i->there && rf_digest_eq(&i->found.digest, &i->has);
+    bool same = i->src_answer.rc == 0 && i->there && rf_digest_eq(&i->found.digest, &i->has);
     if (!same && rf_now_ms() - i->looked_ms > STALE_MS)
         rf_sync_image_look(w->env, i);
-    if (i->rc == 0)
+    bool source = i->src_answer.rc < 0;
+    const struct rf_sync_answer *a = source ? &i->src_answer : &i->dst_answer;
+    if (a->rc == 0)
         return 0;
-    *err = *i->error;
-    if (rf_cancelled())
-        return i->rc;
-    if (i->at_target)
-        rf_log(RF_LOG_ERROR, "Failed to lookup target manifest", "target", w->pair.target, "error",
+    *err = *a->error;
+    if (!rf_cancelled())
+        rf_log(RF_LOG_ERROR,
+               source ? "Failed to lookup source manifest" : "Failed to lookup target manifest",
+               source ? "source" : "target", source ? w->pair.source : w->pair.target, "error",
                err->msg, NULL);
-    else
-        rf_log(RF_LOG_ERROR, "Failed to lookup source manifest", "source", w->pair.source, "error",
-               err->msg, NULL);
-    return i->rc;
+    return a->rc;
 }
 
 void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
@@ -354,8 +369,8 @@ void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum
     int rc = 0;
     if (i->failed != NULL) {
         bool source = strcmp(i->failed, "Failed parsing source") == 0;
-        out->error = *i->error;
-        out->rc = i->rc;
+        out->error = *i->src_answer.error;
+        out->rc = i->src_answer.rc;
         rf_log(RF_LOG_ERROR, i->failed, source ? "source" : "target",
                source ? i->source : i->target, "error", out->error.msg, NULL);
         return;

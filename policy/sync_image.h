@@ -2,7 +2,8 @@
 /*
  * One image kept the same at two places: what a step does for each tag (inventory 2.9). An image that is unchanged costs one request at each side.
  *
- *     rf_sync_image_look(env, step, &image);                 any thread; what both sides have
+ *     rf_sync_image_init(&image, source, target);
+ *     rf_sync_image_look(env, &image);                       what both sides have; or each side for itself, in any thread
  *     rf_sync_image_run(env, step, mode, &image, &result);   decides, tells, copies
  *     rf_sync_image_release(&image);
  */
@@ -60,15 +61,19 @@ struct rf_sync_env {
     int (*sleep)(uint64_t ms, struct rf_err *e); /* NULL: rf_cancel_sleep */
 };
 
+/* What came of asking one side. */
+struct rf_sync_answer {
+    int rc;
+    struct rf_err *error; /* with rc */
+};
+
 struct rf_sync_image {
     struct rf_ref src, dst;
-    const char
-        *failed; /* which of them is none: the message of the log line, `error` says why; or NULL */
+    const char *
+        failed; /* which of them is none: the message of the log line, src_answer says why; or NULL */
     char *source, *target; /* as put together */
-    int rc;                /* of the look */
-    bool at_target;        /* it failed there */
-    struct rf_err *error;  /* with rc */
-    struct rf_descriptor found;
+    struct rf_sync_answer src_answer, dst_answer;
+    struct rf_descriptor found; /* at the source, and what that said of its limit */
     struct rf_rate rate;
     bool there; /* the target has something */
     struct rf_digest has;
@@ -87,6 +92,9 @@ struct rf_sync_result {
 void rf_sync_image_init(struct rf_sync_image *i, char *source, char *target);
 void rf_sync_image_release(struct rf_sync_image *i);
 void rf_sync_image_look(struct rf_sync_env *env, struct rf_sync_image *i);
+/* Both may run at the same time. */
+void rf_sync_image_look_source(struct rf_sync_env *env, struct rf_sync_image *i);
+void rf_sync_image_look_target(struct rf_sync_env *env, struct rf_sync_image *i);
 void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
                        struct rf_sync_image *i, struct rf_sync_result *out);
 /* No further image is to be begun: told to stop, or after a failure. */

@@ -13,6 +13,7 @@
 #include "regclient/stats.h"
 
 #define WINDOW 64u /* images looked at ahead */
+#define REPOSITORIES_AHEAD 8u
 
 struct run {
     struct rf_sync_env *env;
@@ -105,17 +106,29 @@ struct batch {
     struct rf_sync_image ring[WINDOW];
 };
 
-static void ask(void *ctx, size_t k)
+/* Question 2k is what the source has of image k, 2k + 1 what the target has. */
+static void ask(void *ctx, size_t q)
 {
     struct batch *b = ctx;
-    struct rf_sync_image *i = &b->ring[k % WINDOW];
-    bool whole = b->tags == NULL;
+    struct rf_sync_image *i = &b->ring[q / 2 % WINDOW];
     struct rf_stats *before = rf_stats_also(b->counted);
-    rf_sync_image_init(i, whole ? rf_xstrdup(b->src) : rf_xasprintf("%s:%s", b->src, b->tags[k]),
-                       whole ? rf_xstrdup(b->dst) : rf_xasprintf("%s:%s", b->dst, b->tags[k]));
-    if (!rf_sync_stopped(b->r->env))
-        rf_sync_image_look(b->r->env, i);
+    if (!rf_sync_stopped(b->r->env)) {
+        if (q % 2 == 0)
+            rf_sync_image_look_source(b->r->env, i);
+        else
+            rf_sync_image_look_target(b->r->env, i);
+    }
     (void)rf_stats_also(before);
+}
+
+static void fill_place(struct batch *b, size_t k)
+{
+    bool whole = b->tags == NULL;
+    if (k >= b->n)
+        return;
+    rf_sync_image_init(&b->ring[k % WINDOW],
+                       whole ? rf_xstrdup(b->src) : rf_xasprintf("%s:%s", b->src, b->tags[k]),
+                       whole ? rf_xstrdup(b->dst) : rf_xasprintf("%s:%s", b->dst, b->tags[k]));
 }
 
 static void run_batch(struct run *r, const char *src, const char *dst, char **tags, size_t n)
@@ -125,11 +138,14 @@ static void run_batch(struct run *r, const char *src, const char *dst, char **ta
     *b = (struct batch){ .r = r, .src = src, .dst = dst, .tags = tags, .n = n };
     b->counted = rf_stats_also(NULL);
     (void)rf_stats_also(b->counted);
-    struct rf_look *look = rf_look_start(r->env->looks, n, WINDOW, ask, b);
+    for (size_t k = 0; k < WINDOW; k++)
+        fill_place(b, k);
+    struct rf_look *look = rf_look_start(r->env->looks, 2 * n, 2 * WINDOW - 1, ask, b);
     for (size_t k = 0; k < n && !rf_sync_stopped(r->env); k++) {
         struct rf_sync_result result;
         struct rf_sync_image *i = &b->ring[k % WINDOW];
-        rf_look_wait(look, k);
+        rf_look_wait(look, 2 * k);
+        rf_look_wait(look, 2 * k + 1);
         if (rf_sync_stopped(r->env))
             break; /* it may not have been looked at */
         rf_sync_image_run(r->env, r->step, r->mode, i, &result);
@@ -138,6 +154,7 @@ static void run_batch(struct run *r, const char *src, const char *dst, char **ta
         if (wrote && (k + 1 == n || rf_sync_stopped(r->env)))
             close_target(r, &i->dst);
         rf_sync_image_release(i);
+        fill_place(b, k + WINDOW);
     }
     rf_look_end(look);
     for (size_t k = 0; k < WINDOW; k++)
@@ -206,20 +223,61 @@ static int list_tags(struct rf_sync_env *env, const char *text, unsigned flags,
     return rc;
 }
 
-/* One list tells what the target has; without it each tag is asked for. */
-static void leave_out_present(const struct run *r, const char *dst, char **tags, size_t *n)
+/* A repository and what both sides said of its tags. */
+struct repository {
+    char *src, *dst;
+    const char *failed; /* the message of the log line; or NULL */
+    int rc;
+    struct rf_err error;
+    struct rf_listing tags, there;
+    bool knows_there; /* what the target has is known: asked for in missing mode only */
+};
+
+static void repository_init(struct repository *p, char *src, char *dst)
 {
-    RF_CLEANUP(rf_listing_release) struct rf_listing there;
-    RF_CLEANUP(rf_strings_release) struct rf_strings known;
+    *p = (struct repository){ .src = src, .dst = dst };
+    rf_listing_init(&p->tags);
+    rf_listing_init(&p->there);
+}
+
+static void repository_release(struct repository *p)
+{
+    if (p->src == NULL)
+        return;
+    free(p->src);
+    free(p->dst);
+    rf_listing_release(&p->tags);
+    rf_listing_release(&p->there);
+    *p = (struct repository){ .src = NULL };
+}
+
+/* One list tells what the target has; without it each tag is asked for. */
+static void look_repository(const struct run *r, struct repository *p)
+{
     struct rf_err e = RF_ERR_INIT;
-    rf_listing_init(&there);
-    rf_strings_init(&known);
-    if (list_tags(r->env, dst, RF_CLIENT_WRITE, &there, &e) < 0) {
-        rf_log(RF_LOG_DEBUG, "Failed getting target tags", "target", dst, "error", e.msg, NULL);
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    p->rc = rf_ref_parse_repo(p->src, &ref, &p->error);
+    if (p->rc < 0) {
+        p->failed = "Failed parsing source";
         return;
     }
-    for (size_t i = 0; i < there.n; i++)
-        (void)rf_strings_add(&known, rf_slice_str(there.names[i]));
+    p->rc = list_tags(r->env, p->src, 0, &p->tags, &p->error);
+    if (p->rc < 0)
+        p->failed = "Failed getting source tags";
+    if (p->rc < 0 || r->mode != RF_SYNC_MISSING)
+        return;
+    p->knows_there = list_tags(r->env, p->dst, RF_CLIENT_WRITE, &p->there, &e) == 0;
+    if (!p->knows_there)
+        rf_log(RF_LOG_DEBUG, "Failed getting target tags", "target", p->dst, "error", e.msg, NULL);
+}
+
+static void leave_out_present(const struct run *r, const struct rf_listing *there, char **tags,
+                              size_t *n)
+{
+    RF_CLEANUP(rf_strings_release) struct rf_strings known;
+    rf_strings_init(&known);
+    for (size_t i = 0; i < there->n; i++)
+        (void)rf_strings_add(&known, rf_slice_str(there->names[i]));
     size_t left = 0;
     for (size_t i = 0; i < *n; i++) {
         if (rf_strings_find(&known, rf_slice_str(tags[i])) == RF_NO_ID) {
@@ -232,36 +290,37 @@ static void leave_out_present(const struct run *r, const char *dst, char **tags,
     *n = left;
 }
 
-static void run_repository(struct run *r, const char *src, const char *dst)
+/* It was looked at. */
+static void act_on_repository(struct run *r, struct repository *p)
 {
-    RF_CLEANUP(rf_listing_release) struct rf_listing tags;
     struct rf_err e = RF_ERR_INIT;
-    rf_listing_init(&tags);
-    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
-    int rc = rf_ref_parse_repo(src, &ref, &e);
+    struct rf_listing *tags = &p->tags;
+    if (p->failed != NULL) {
+        fail(r, p->failed, "source", p->src, p->rc, &p->error);
+        return;
+    }
+    size_t available = tags->n;
+    int rc = rf_name_filter_apply(r->step->tag_names, tags->names, &tags->n, &e);
     if (rc < 0) {
-        fail(r, "Failed parsing source", "source", src, rc, &e);
+        fail(r, "Failed processing tag filters", "source", p->src, rc, &e);
         return;
     }
-    rc = list_tags(r->env, src, 0, &tags, &e);
-    if (rc < 0) {
-        fail(r, "Failed getting source tags", "source", src, rc, &e);
+    if (tags->n == 0) {
+        tell_no_tags(r, p->src, available);
         return;
     }
-    size_t available = tags.n;
-    rc = rf_name_filter_apply(r->step->tag_names, tags.names, &tags.n, &e);
-    if (rc < 0) {
-        fail(r, "Failed processing tag filters", "source", src, rc, &e);
-        return;
-    }
-    if (tags.n == 0) {
-        tell_no_tags(r, src, available);
-        return;
-    }
-    if (r->mode == RF_SYNC_MISSING)
-        leave_out_present(r, dst, tags.names, &tags.n);
-    if (tags.n > 0)
-        run_batch(r, src, dst, tags.names, tags.n);
+    if (p->knows_there)
+        leave_out_present(r, &p->there, tags->names, &tags->n);
+    if (tags->n > 0)
+        run_batch(r, p->src, p->dst, tags->names, tags->n);
+}
+
+static void run_repository(struct run *r)
+{
+    RF_CLEANUP(repository_release) struct repository p = { .src = NULL };
+    repository_init(&p, rf_xstrdup(r->step->source), rf_xstrdup(r->step->target));
+    look_repository(r, &p);
+    act_on_repository(r, &p);
 }
 
 /* ---- registries ---- */
@@ -278,6 +337,44 @@ static int list_repos(const struct run *r, const char *last, struct rf_listing *
     if (rc == 0)
         rc = rf_listing_repos(place, &opts, out, err);
     return rc;
+}
+
+/* The repositories of a page, a few of them looked at ahead. */
+struct page {
+    struct run *r;
+    struct rf_stats *counted;
+    char **names;
+    struct repository ring[REPOSITORIES_AHEAD];
+};
+
+static void ask_repository(void *ctx, size_t i)
+{
+    struct page *p = ctx;
+    struct repository *it = &p->ring[i % REPOSITORIES_AHEAD];
+    const struct rf_step *step = p->r->step;
+    struct rf_stats *before = rf_stats_also(p->counted);
+    repository_init(it, rf_xasprintf("%s/%s", step->source, p->names[i]),
+                    rf_xasprintf("%s/%s", step->target, p->names[i]));
+    if (!rf_sync_stopped(p->r->env))
+        look_repository(p->r, it);
+    (void)rf_stats_also(before);
+}
+
+static void run_repositories(struct run *r, char **names, size_t n)
+{
+    struct page p = { .r = r, .names = names, .counted = rf_stats_also(NULL) };
+    (void)rf_stats_also(p.counted);
+    struct rf_look *look = rf_look_start(r->env->looks, n, REPOSITORIES_AHEAD, ask_repository, &p);
+    for (size_t i = 0; i < n && !rf_sync_stopped(r->env); i++) {
+        struct repository *it = &p.ring[i % REPOSITORIES_AHEAD];
+        rf_look_wait(look, i);
+        if (!rf_sync_stopped(r->env))
+            act_on_repository(r, it);
+        repository_release(it);
+    }
+    rf_look_end(look);
+    for (size_t i = 0; i < REPOSITORIES_AHEAD; i++)
+        repository_release(&p.ring[i]);
 }
 
 /* One page: 1 when there may be more behind it, and *last is where it ends. */
@@ -301,11 +398,7 @@ static int run_page(struct run *r, char **last)
         fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
         return 0;
     }
-    for (size_t i = 0; i < repos.n && !rf_sync_stopped(r->env); i++) {
-        RF_CLEANUP(rf_freep) char *src = rf_xasprintf("%s/%s", r->step->source, repos.names[i]);
-        RF_CLEANUP(rf_freep) char *dst = rf_xasprintf("%s/%s", r->step->target, repos.names[i]);
-        run_repository(r, src, dst);
-    }
+    run_repositories(r, repos.names, repos.n);
     return rf_sync_stopped(r->env) ? 0 : 1;
 }
 
@@ -351,7 +444,7 @@ void rf_sync_step_run(struct rf_sync_env *env, const struct rf_step *step, enum 
     if (step->type == RF_STEP_REGISTRY)
         run_registry(&r);
     else if (step->type == RF_STEP_REPOSITORY)
-        run_repository(&r, step->source, step->target);
+        run_repository(&r);
     else
         run_batch(&r, step->source, step->target, NULL, 1);
     report->cancelled = report->cancelled || rf_cancelled();

@@ -89,7 +89,7 @@ int rf_companion_number(const json_t *v, uint64_t *out, struct rf_err *err)
 int rf_companion_image_read(const json_t *obj, struct rf_strings *strings,
                             struct rf_companion_image *out, struct rf_err *err)
 {
-    const char *repository = NULL, *tag = NULL;
+    const char *repository = "", *tag = "";
     int rc = rf_json_string(obj, "repository", "", RF_JSON_REQUIRED, &repository, err);
     if (rc == 0)
         rc = rf_json_string(obj, "tag", "", RF_JSON_REQUIRED, &tag, err);

@@ -154,7 +154,7 @@ static int read_tool(void *ctx, const json_t *v, struct rf_err *err)
 static int read_blob(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_snapshot *s = &((struct rf_inventory *)ctx)->snapshot;
-    const char *kind = NULL, *media_type = NULL;
+    const char *kind = "", *media_type = "";
     struct rf_digest d;
     uint64_t size = 0;
     uint8_t k = 0;
@@ -225,7 +225,7 @@ static int read_unwhole(void *ctx, const json_t *obj, struct rf_err *err)
 {
     struct rf_inventory *v = ctx;
     struct rf_unwhole u = { 0 };
-    const char *reason = NULL;
+    const char *reason = "";
     int rc = rf_companion_image_read(obj, &v->strings, &u.image, err);
     if (rc == 0)
         rc = rf_json_string(obj, "reason", "", RF_JSON_REQUIRED, &reason, err);

@@ -222,7 +222,7 @@ static int read_counts(void *ctx, const json_t *v, struct rf_err *err)
 static int read_refusal(struct rf_receipt *r, const json_t *v, struct rf_receipt_image *im,
                         struct rf_err *err)
 {
-    const char *by = NULL, *reason = NULL;
+    const char *by = "", *reason = "";
     int rc = rf_json_string(v, "by", "", RF_JSON_REQUIRED, &by, err);
     if (rc == 0)
         rc = rf_json_string(v, "reason", "", RF_JSON_REQUIRED, &reason, err);
@@ -239,7 +239,7 @@ static int read_image(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_receipt *r = ctx;
     struct rf_receipt_image im = { .by = RF_NO_ID, .reason = RF_NO_ID };
-    const char *result = NULL;
+    const char *result = "";
     int rc = rf_companion_image_read(v, &r->strings, &im.image, err);
     if (rc == 0)
         rc = rf_json_string(v, "result", "", RF_JSON_REQUIRED, &result, err);

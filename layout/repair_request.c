@@ -284,7 +284,7 @@ static int read_known(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_repair_request *r = ctx;
     struct rf_digest snapshot, one;
-    const json_t *list;
+    const json_t *list = NULL;
     int rc = rf_companion_digest(json_object_get(v, "snapshot"), &snapshot, err);
     if (rc == 0)
         rc = rf_json_array(v, "lacks", "", RF_JSON_REQUIRED, RF_COMPANION_LINE_MAX, &list, err);
@@ -311,7 +311,7 @@ static int read_known(void *ctx, const json_t *v, struct rf_err *err)
 static int read_found(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_repair_request *r = ctx;
-    const char *repository = NULL;
+    const char *repository = "";
     struct rf_digest digest;
     int rc = rf_json_string(v, "repository", "", RF_JSON_REQUIRED, &repository, err);
     if (rc == 0)
@@ -330,7 +330,7 @@ static int read_missing(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_repair_request *r = ctx;
     struct rf_lack m = { 0 };
-    const char *kind = NULL;
+    const char *kind = "";
     int rc = rf_companion_image_read(v, &r->strings, &m.image, err);
     if (rc == 0 && (rc = rf_companion_digest(json_object_get(v, "missing"), &m.digest, err)) < 0)
         return rf_wrap(err, rc, "missing");
@@ -355,7 +355,7 @@ static int read_refused(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_repair_request *r = ctx;
     struct rf_refused one = { 0 };
-    const char *reason = NULL;
+    const char *reason = "";
     int rc = rf_companion_image_read(v, &r->strings, &one.image, err);
     if (rc == 0)
         rc = rf_json_string(v, "reason", "", RF_JSON_REQUIRED, &reason, err);

@@ -4,11 +4,12 @@
 #include "base/mem.h"
 
 #define STEPS_MAX 100000
+#define SCRIPTS_MAX 10000
 
-/* The file on its way: steps are read when the defaults are known, wherever those stand. */
+/* The file on its way: steps and scripts are read when the defaults are known, wherever those stand. */
 struct reading {
     struct rf_policy_config *c;
-    const struct rf_yaml_node *sync;
+    const struct rf_yaml_node *sync, *scripts;
 };
 
 static int set_version(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
@@ -49,6 +50,17 @@ static int set_sync(const struct rf_yaml_reader *r, const struct rf_yaml_node *v
     return 0;
 }
 
+static int set_scripts(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
+                       void *field, struct rf_err *err)
+{
+    if (value->kind != RF_YAML_LIST)
+        return rf_yaml_fail(r->doc, value, err, "%s: a list is wanted", r->key);
+    if (value->n > SCRIPTS_MAX)
+        return rf_yaml_fail(r->doc, value, err, "%s: more than %d scripts", r->key, SCRIPTS_MAX);
+    ((struct reading *)field)->scripts = value;
+    return 0;
+}
+
 static const struct rf_yaml_field top_fields[] = {
     { "version", set_version, 0, NULL },
     { "creds", set_creds, 0, NULL },
@@ -59,8 +71,7 @@ static const struct rf_yaml_field top_fields[] = {
     { "bundle", NULL, 0, NULL },
     { "retain", NULL, 0, NULL },
     { "policy", NULL, 0, NULL },
-    /* regbot's. */
-    { "scripts", NULL, 0, NULL },
+    { "scripts", set_scripts, 0, NULL },
 };
 
 const struct rf_yaml_table rf_policy_config_table = { "top", top_fields, RF_ARRAY_LEN(top_fields) };
@@ -82,6 +93,24 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
     return 0;
 }
 
+static int read_scripts(const struct rf_yaml_reader *r, const struct reading *reading,
+                        struct rf_err *err)
+{
+    struct rf_policy_config *c = reading->c;
+    size_t n = reading->scripts != NULL ? reading->scripts->n : 0;
+    c->scripts = rf_xcalloc(n + 1, sizeof(*c->scripts));
+    for (size_t i = 0; i < n; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "scripts[%zu]", i);
+        c->n_scripts++;
+        int rc = rf_bot_script_read(r, reading->scripts->items[i], path, &c->defaults,
+                                    &c->scripts[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int read_document(const struct rf_yaml *y, unsigned flags, struct rf_policy_config **out,
                          struct rf_err *err)
 {
@@ -97,6 +126,8 @@ static int read_document(const struct rf_yaml *y, unsigned flags, struct rf_poli
                               &reading, err);
     if (rc == 0)
         rc = read_steps(&r, &reading, err);
+    if (rc == 0)
+        rc = read_scripts(&r, &reading, err);
     if (rc < 0)
         return rc;
     *out = RF_STEAL(c);
@@ -129,6 +160,9 @@ void rf_policy_config_free(struct rf_policy_config *c)
     for (size_t i = 0; i < c->n_steps; i++)
         rf_step_release(&c->steps[i]);
     free(c->steps);
+    for (size_t i = 0; i < c->n_scripts; i++)
+        rf_bot_script_release(&c->scripts[i]);
+    free(c->scripts);
     free(c);
 }
 

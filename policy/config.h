@@ -9,6 +9,7 @@
 #ifndef RF_POLICY_CONFIG_H
 #define RF_POLICY_CONFIG_H
 
+#include "policy/bot_script.h"
 #include "policy/creds.h"
 #include "policy/step.h"
 
@@ -24,6 +25,8 @@ struct rf_policy_config {
     struct rf_step_defaults defaults;
     struct rf_step *steps;
     size_t n_steps;
+    struct rf_bot_script *scripts;
+    size_t n_scripts;
 };
 
 /* "-" is stdin. Every failure is -RFE_CONFIG and reads FILE:LINE:COL: text. *out belongs to the caller. */

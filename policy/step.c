@@ -296,7 +296,7 @@ static const struct rf_yaml_field default_fields[] = {
     { "skipDockerConfig", rf_yaml_set_tri, offsetof(struct rf_step_defaults, skip_docker_config),
       NULL },
     { "userAgent", rf_yaml_set_string, offsetof(struct rf_step_defaults, user_agent), NULL },
-    { "timeout", NULL, 0, NULL }, /* regbot's */
+    { "timeout", rf_yaml_set_duration, offsetof(struct rf_step_defaults, timeout_ns), NULL },
 };
 
 static const struct rf_yaml_field step_fields[] = {

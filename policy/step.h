@@ -74,6 +74,7 @@ struct rf_step_defaults {
     uint64_t cache_time_ns;
     enum rf_tri skip_docker_config;
     char *user_agent;
+    uint64_t timeout_ns; /* of scripts; 0: none */
 };
 
 void rf_step_release(struct rf_step *s);

@@ -257,6 +257,7 @@ START_TEST(same_keys)
     for (size_t i = 0; i < n; i++)
         check_table(&tables[i], properties_of(tables[i].name));
     check_table(&rf_creds_table, properties_of(rf_creds_table.name));
+    check_table(&rf_bot_script_table, properties_of(rf_bot_script_table.name));
     check_table(&rf_policy_config_table, json_object_get(schema, "properties"));
     ck_assert_uint_eq(n, 8);
 }
@@ -269,11 +270,11 @@ START_TEST(manual_has_all_keys)
     size_t len = 0, n = 0;
     RF_CLEANUP(rf_freep) char *text = test_read_file(path, &len);
     const struct rf_yaml_table *tables = rf_step_tables(&n);
+    const struct rf_yaml_table *const others[] = { &rf_creds_table, &rf_bot_script_table,
+                                                   &rf_policy_config_table };
     ck_assert_ptr_nonnull(text);
-    for (size_t i = 0; i < n + 2; i++) {
-        const struct rf_yaml_table *t = i < n    ? &tables[i]
-                                        : i == n ? &rf_creds_table
-                                                 : &rf_policy_config_table;
+    for (size_t i = 0; i < n + RF_ARRAY_LEN(others); i++) {
+        const struct rf_yaml_table *t = i < n ? &tables[i] : others[i - n];
         for (size_t k = 0; k < t->n; k++) {
             RF_CLEANUP(rf_freep) char *alone = rf_xasprintf("`%s`", t->fields[k].key);
             RF_CLEANUP(rf_freep) char *below = rf_xasprintf(".%s`", t->fields[k].key);
@@ -335,10 +336,11 @@ END_TEST
 /* What the reader refuses for its form the schema refuses too. */
 START_TEST(refused)
 {
-    static const char *const forms[] = { "unknown-key-", "slip-",      "step-is-",  "sync-is-",
-                                         "version-",     "hook",       "document-", "duration-",
-                                         "parallel-",    "step-type-", "creds-a-",  "step-without-",
-                                         "mistake-",     "creds-tls-", "semver-in-" };
+    static const char *const forms[] = {
+        "unknown-key-", "slip-",      "step-is-",   "sync-is-",   "version-", "hook",
+        "document-",    "duration-",  "parallel-",  "step-type-", "creds-a-", "step-without-",
+        "mistake-",     "creds-tls-", "semver-in-", "scripts-",   "script-",  "defaults-timeout-"
+    };
     static struct test_case_list cases; /* lives as long as the process */
     size_t n = 0;
     cases = test_cases_load("policy/refused", ".case");

@@ -74,6 +74,7 @@ static void ask_next(struct rf_look *l)
 {
     struct rf_look_pool *p = l->pool;
     size_t i = l->next++;
+    RF_CHECK(l->window > 0);
     l->running++;
     pthread_mutex_unlock(&p->lock);
     l->ask(l->ctx, i);

@@ -353,6 +353,7 @@ static void ask_repository(void *ctx, size_t i)
     struct repository *it = &p->ring[i % REPOSITORIES_AHEAD];
     const struct rf_step *step = p->r->step;
     struct rf_stats *before = rf_stats_also(p->counted);
+    repository_release(it); /* the one before in this place is done with */
     repository_init(it, rf_xasprintf("%s/%s", step->source, p->names[i]),
                     rf_xasprintf("%s/%s", step->target, p->names[i]));
     if (!rf_sync_stopped(p->r->env))
@@ -370,7 +371,6 @@ static void run_repositories(struct run *r, char **names, size_t n)
         rf_look_wait(look, i);
         if (!rf_sync_stopped(r->env))
             act_on_repository(r, it);
-        repository_release(it);
     }
     rf_look_end(look);
     for (size_t i = 0; i < REPOSITORIES_AHEAD; i++)

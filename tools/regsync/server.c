@@ -1,40 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regsync server: the steps of the file by their schedules, and pages for those who watch. */
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/server.h"
-#include "serve/listener.h"
 #include "serve/metrics.h"
+#include "serve/serving.h"
 #include "tools/regsync/session.h"
 
-#define FAILURES_MAX (64u << 10)
-
-/* The server over its life. */
-struct watch {
+struct server {
     const struct rf_env *env;
     const struct regsync_options *o;
-    struct rf_metrics_program program;
-    pthread_mutex_t
-        lock; /* guards `program`, and that `current` is not freed while it is looked at */
-    struct regsync_session *current;
 };
 
 /* ---- a file as jobs ---- */
 
 static void free_session(void *ctx)
 {
-    struct regsync_session *s = ctx;
-    struct watch *w = s->watch;
-    pthread_mutex_lock(&w->lock);
-    if (w->current == s)
-        w->current = NULL;
-    pthread_mutex_unlock(&w->lock);
-    regsync_session_release(s);
-    free(s);
+    regsync_session_release(ctx);
+    free(ctx);
 }
 
 static int run_step(void *ctx, size_t job, struct rf_err *err)
@@ -88,30 +72,13 @@ static void add_job(struct regsync_session *s, size_t i, struct rf_server_plan *
     out->jobs[out->n_jobs++] = (struct rf_server_job){ .name = job_name(step), .schedule = when };
 }
 
-static void take_over(struct watch *w, struct regsync_session *s)
-{
-    pthread_mutex_lock(&w->lock);
-    if (w->current != NULL)
-        rf_sync_status_take(s->sync, w->current->sync);
-    w->current = s;
-    pthread_mutex_unlock(&w->lock);
-}
-
 static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err *err)
 {
-    struct watch *w = ctx;
+    const struct server *server = ctx;
     struct regsync_session *s = rf_xcalloc(1, sizeof(*s));
-    s->watch = w;
-    int rc = again && strcmp(w->o->config, "-") == 0
-                 ? rf_fail(err, RFE_CONFIG, "standard input was read already")
-                 : regsync_session_open(s, w->env, w->o, err);
-    pthread_mutex_lock(&w->lock);
-    w->program.reloads += again && rc == 0;
-    w->program.failed_reloads += again && rc < 0;
-    pthread_mutex_unlock(&w->lock);
+    int rc = regsync_session_open(s, server->env, server->o, err);
     if (rc < 0) {
-        regsync_session_release(s);
-        free(s);
+        free_session(s);
         return rc;
     }
     size_t n = rf_sync_steps(s->sync);
@@ -121,92 +88,41 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
     s->scheduled = rf_xcalloc(n + 1, sizeof(*s->scheduled));
     for (size_t i = 0; i < n; i++)
         add_job(s, i, out);
-    take_over(w, s);
     return 0;
+}
+
+static void take_over(void *session, void *old)
+{
+    const struct regsync_session *s = session, *before = old;
+    rf_sync_status_take(s->sync, before->sync);
 }
 
 /* ---- pages ---- */
 
-static bool make_page(struct watch *w, struct rf_buf *out,
-                      void (*make)(const struct rf_metrics_program *, struct rf_sync *,
-                                   struct rf_buf *))
+static void metrics(const struct rf_metrics_program *p, void *session, struct rf_buf *out)
 {
-    pthread_mutex_lock(&w->lock);
-    bool there = w->current != NULL;
-    if (there)
-        make(&w->program, w->current->sync, out);
-    pthread_mutex_unlock(&w->lock);
-    return there;
+    rf_metrics_text(p, ((struct regsync_session *)session)->sync, out);
 }
 
-static bool metrics_page(void *ctx, struct rf_buf *out)
+static void status(const struct rf_metrics_program *p, void *session, struct rf_buf *out)
 {
-    return make_page(ctx, out, rf_metrics_text);
+    rf_metrics_json(p, ((struct regsync_session *)session)->sync, out);
 }
-
-static bool status_page(void *ctx, struct rf_buf *out)
-{
-    return make_page(ctx, out, rf_metrics_json);
-}
-
-static bool health_page(void *ctx, struct rf_buf *out)
-{
-    (void)ctx;
-    rf_buf_add_str(out, "ok\n");
-    return true;
-}
-
-static const struct rf_listener_page pages[] = {
-    { "/metrics", RF_METRICS_TYPE, metrics_page },
-    { "/healthz", "text/plain; charset=utf-8", health_page },
-    { "/status", "application/json", status_page },
-};
 
 /* ---- the command ---- */
 
-static int open_listener(struct watch *w, struct rf_listener **out, struct rf_err *err)
-{
-    if (w->o->listen == NULL)
-        return 0;
-    int rc = rf_listener_open(w->o->listen, pages, RF_ARRAY_LEN(pages), w, out, err);
-    if (rc == 0)
-        rf_log(RF_LOG_INFO, "Listening", "address", rf_listener_address(*out), NULL);
-    return rc;
-}
-
-static int serve(struct watch *w, struct rf_err *err)
-{
-    RF_CLEANUP(rf_buf_release) struct rf_buf failures;
-    RF_CLEANUP(rf_listener_closep) struct rf_listener *listener = NULL;
-    struct rf_server_signals signals;
-    rf_buf_init(&failures, FAILURES_MAX);
-    int rc = rf_server_signals_open(&signals, err);
-    if (rc < 0)
-        return rc;
-    const struct rf_server_options options = {
-        .ctx = w, .load = load, .abort_on_error = w->o->abort_on_error, .clock = &signals.clock
-    };
-    rc = open_listener(w, &listener, err);
-    if (rc == 0)
-        rc = rf_server_run(&options, &failures, err);
-    rf_server_signals_release(&signals);
-    if (rc == -RFE_FAILED && failures.len > 0) {
-        (void)fwrite(failures.ptr, 1, failures.len, stderr);
-        err->msg[0] = '\0';
-    }
-    return rc;
-}
-
 static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
-    struct watch w = { .env = env,
-                       .o = ctx,
-                       .program = { .name = "regsync", .started = time(NULL) } };
+    static const struct rf_serving_ops ops = { load, take_over, metrics, status };
+    struct server server = { .env = env, .o = ctx };
+    const struct rf_serving serving = { .name = "regsync",
+                                        .config = server.o->config,
+                                        .listen = server.o->listen,
+                                        .abort_on_error = server.o->abort_on_error,
+                                        .ops = &ops,
+                                        .ctx = &server };
     (void)argc, (void)argv;
-    pthread_mutex_init(&w.lock, NULL);
-    int rc = serve(&w, err);
-    pthread_mutex_destroy(&w.lock);
-    return rc;
+    return rf_serving_run(&serving, err);
 }
 
 static const struct rf_opt opts[] = {

@@ -22,8 +22,7 @@ struct regsync_session {
     struct rf_policy_config *config;
     struct rf_client *client;
     struct rf_sync *sync;
-    void *watch;       /* of a server, and */
-    size_t *scheduled; /* its jobs' steps */
+    size_t *scheduled; /* of a server: its jobs' steps */
 };
 #define REGSYNC_SESSION_INIT \
     {                        \

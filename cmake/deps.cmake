@@ -22,3 +22,13 @@ if(RF_LAZY_CURL AND CMAKE_READELF AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(RF_CURL_SONAME ${CMAKE_MATCH_1})
   endif()
 endif()
+
+# Likewise the library of the listener (serve/http_lazy.c), which brings GnuTLS.
+set(RF_MHD_SONAME "")
+if(RF_LAZY_CURL AND CMAKE_READELF)
+  list(GET MICROHTTPD_LINK_LIBRARIES 0 mhd_file)
+  execute_process(COMMAND ${CMAKE_READELF} -d ${mhd_file} OUTPUT_VARIABLE mhd_dynamic ERROR_QUIET)
+  if(mhd_dynamic MATCHES "SONAME[^\n]*\\[([^]\n]+)\\]")
+    set(RF_MHD_SONAME ${CMAKE_MATCH_1})
+  endif()
+endif()

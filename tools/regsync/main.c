@@ -7,6 +7,7 @@
 #include "tools/common/program.h"
 #include "tools/regsync/session.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 #define OUTPUT_MAX (512u << 20)
@@ -202,5 +203,9 @@ int main(int argc, char **argv)
         .upstream_habits = true,
         .runner = true,
     };
+#ifdef __GLIBC__
+    /* An arena for each of some thirty threads that mostly wait for answers is memory for nothing. */
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
     return rf_program_main(&regsync, argc, argv);
 }

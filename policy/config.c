@@ -61,6 +61,12 @@ static int set_scripts(const struct rf_yaml_reader *r, const struct rf_yaml_node
     return 0;
 }
 
+static int set_retain(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                      struct rf_err *err)
+{
+    return r->strict ? rf_retain_set(r, value, &((struct reading *)field)->c->retain, err) : 0;
+}
+
 static const struct rf_yaml_field top_fields[] = {
     { "version", set_version, 0, NULL },
     { "creds", set_creds, 0, NULL },
@@ -69,7 +75,7 @@ static const struct rf_yaml_field top_fields[] = {
     /* Ours, read later. */
     { "sites", NULL, 0, NULL },
     { "bundle", NULL, 0, NULL },
-    { "retain", NULL, 0, NULL },
+    { "retain", set_retain, 0, NULL },
     { "policy", NULL, 0, NULL },
     { "scripts", set_scripts, 0, NULL },
 };
@@ -163,6 +169,7 @@ void rf_policy_config_free(struct rf_policy_config *c)
     for (size_t i = 0; i < c->n_scripts; i++)
         rf_bot_script_release(&c->scripts[i]);
     free(c->scripts);
+    rf_retain_release(&c->retain);
     free(c);
 }
 

@@ -11,6 +11,7 @@
 
 #include "policy/bot_script.h"
 #include "policy/creds.h"
+#include "policy/retain.h"
 #include "policy/step.h"
 
 enum rf_policy_config_flags {
@@ -27,6 +28,7 @@ struct rf_policy_config {
     size_t n_steps;
     struct rf_bot_script *scripts;
     size_t n_scripts;
+    struct rf_retain retain; /* strict alone: the others pass over it */
 };
 
 /* "-" is stdin. Every failure is -RFE_CONFIG and reads FILE:LINE:COL: text. *out belongs to the caller. */

@@ -574,14 +574,20 @@ static int copy_one(struct copier *c, const struct rf_digest *digest, uint64_t s
     return 0;
 }
 
+/* A layout of its own has no repository in it. */
+static char *repo_text(const struct rf_place *place, const char *repo)
+{
+    return rf_xasprintf("%s%s%s", place->name, *repo ? "/" : "", repo);
+}
+
 static void tell_blob(const struct copier *c, const struct rf_node *n)
 {
     char text[RF_DIGEST_TEXT];
     bool config = n->kind == RF_NODE_CONFIG;
     if (!rf_log_enabled(RF_LOG_INFO))
         return;
-    RF_CLEANUP(rf_freep) char *from = rf_xasprintf("%s/%s", c->src->name, c->src_repo);
-    RF_CLEANUP(rf_freep) char *to = rf_xasprintf("%s/%s", c->dst->name, c->dst_repo);
+    RF_CLEANUP(rf_freep) char *from = repo_text(c->src, c->src_repo);
+    RF_CLEANUP(rf_freep) char *to = repo_text(c->dst, c->dst_repo);
     rf_log(RF_LOG_INFO, config ? "Copy config" : "Copy layer", "source", from, "target", to,
            config ? "digest" : "layer", rf_digest_text(&n->digest, text), NULL);
 }

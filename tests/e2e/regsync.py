@@ -202,7 +202,7 @@ class Copies(Sync):
                  {"source": "ocidir://%s/out/app:1" % self.work("."), "target": b.host + "/app:1", "type": "image"},
                  {"source": b.host, "target": "ocidir://%s/all" % self.work("."), "type": "registry"}]
         config = self.config(steps, (b,))
-        self.sync(config)
+        self.assertIn("target=ocidir://%s/out/app layer=" % self.work("."), self.sync(config).err)
         harness.check_layout(self.work("out/app"), "1", multi)
         harness.check_layout(self.work("all/app"), "1", multi)
         before = harness.tree_of(self.work("out")), harness.tree_of(self.work("all"))

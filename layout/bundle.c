@@ -20,6 +20,7 @@ void rf_bundle_release(struct rf_bundle *b)
     free(b->blobs);
     free(b->lists);
     free(b->holes);
+    free(b->refused);
     memset(b, 0, sizeof(*b));
 }
 
@@ -77,6 +78,11 @@ static int compare_strings(const void *a, const void *b, void *ctx)
 static int compare_holes(const void *a, const void *b, void *ctx)
 {
     return rf_hole_cmp(ctx, a, b);
+}
+
+static int compare_refused(const void *a, const void *b, void *ctx)
+{
+    return rf_bundle_refused_cmp(ctx, a, b);
 }
 
 static int compare_digests(const void *a, const void *b)
@@ -172,6 +178,17 @@ static void sort_holes(struct rf_bundle *b)
     b->n_holes = n;
 }
 
+static void sort_refused(struct rf_bundle *b)
+{
+    size_t n = 0;
+    if (b->n_refused > 1)
+        qsort_r(b->refused, b->n_refused, sizeof(*b->refused), compare_refused, &b->desired);
+    for (size_t i = 0; i < b->n_refused; i++)
+        if (n == 0 || rf_bundle_refused_cmp(&b->desired, &b->refused[n - 1], &b->refused[i]) != 0)
+            b->refused[n++] = b->refused[i];
+    b->n_refused = n;
+}
+
 static void sort_bases(struct rf_bundle *b)
 {
     size_t n = 0;
@@ -195,6 +212,7 @@ static int sort_all(struct rf_bundle *b, struct rf_err *err)
     if (b->n_blobs > 1)
         qsort(b->blobs, b->n_blobs, sizeof(*b->blobs), compare_blobs);
     sort_holes(b);
+    sort_refused(b);
     return 0;
 }
 

@@ -41,6 +41,12 @@ struct rf_hole {
     uint32_t source, repository, tag, reason; /* in desired.strings; tag "" = none */
 };
 
+/* What the connected side's policy left out. */
+struct rf_bundle_refused {
+    struct rf_digest digest;
+    uint32_t source, repository, tag, reason; /* in desired.strings; tag "" = none */
+};
+
 struct rf_bundle {
     char site[RF_SITE_MAX + 1];
     char chain[RF_CHAIN_HEX + 1];
@@ -60,6 +66,8 @@ struct rf_bundle {
     size_t n_lists, cap_lists;
     struct rf_hole *holes;
     size_t n_holes, cap_holes;
+    struct rf_bundle_refused *refused;
+    size_t n_refused, cap_refused;
     /* set by rf_bundle_seal and rf_bundle_read */
     struct rf_digest id; /* SHA-256 of bundle.json */
     uint64_t json_size;
@@ -75,7 +83,7 @@ void rf_chain_name(const char *site, const struct rf_digest *first_snapshot,
                    char out[RF_CHAIN_HEX + 1]);
 
 /*
- * Sorts all lists, drops what stands twice in bases, holes, repositories and lists, and repositories that no list names; checks
+ * Sorts all lists, drops what stands twice in bases, holes, refused, repositories and lists, and repositories that no list names; checks
  * (rf_bundle_check); sets snapshot, index and id. -RFE_TOO_LARGE when bundle.json would pass a limit, -RFE_INVALID when no reader would take it.
  */
 RF_MUST_USE int rf_bundle_seal(struct rf_bundle *b, struct rf_err *err);
@@ -84,9 +92,11 @@ RF_MUST_USE int rf_bundle_seal(struct rf_bundle *b, struct rf_err *err);
  * Part of seal and read. -RFE_INVALID, -RFE_TOO_LARGE.
  */
 RF_MUST_USE int rf_bundle_check(const struct rf_bundle *b, struct rf_err *err);
-/* The orders of blobs and of holes. */
+/* The orders of blobs, of holes and of what was refused. */
 int rf_bundle_blob_cmp(const struct rf_bundle_blob *a, const struct rf_bundle_blob *b);
 int rf_hole_cmp(const struct rf_desired *d, const struct rf_hole *a, const struct rf_hole *b);
+int rf_bundle_refused_cmp(const struct rf_desired *d, const struct rf_bundle_refused *a,
+                          const struct rf_bundle_refused *b);
 /* Writes bundle.json. The bundle is sealed. */
 RF_MUST_USE int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink,
                                 struct rf_err *err);
@@ -105,6 +115,10 @@ static inline bool rf_bundle_is_repair(const struct rf_bundle *b)
 {
     return rf_digest_is_set(&b->repairs);
 }
+/* What was refused of this repository and tag, without a tag of this digest; NULL when nothing was. The bundle is sealed or read. */
+const struct rf_bundle_refused *rf_bundle_find_refused(const struct rf_bundle *b,
+                                                       const char *repository, const char *tag,
+                                                       const struct rf_digest *digest);
 /* The blob of this digest, or NULL. The bundle is sealed or read. */
 const struct rf_bundle_blob *rf_bundle_find(const struct rf_bundle *b, const struct rf_digest *d);
 static inline const char *rf_bundle_repo(const struct rf_bundle *b, uint32_t list_item)

@@ -89,6 +89,61 @@ static int check_holes(const struct rf_bundle *b, struct rf_err *err)
     return 0;
 }
 
+int rf_bundle_refused_cmp(const struct rf_desired *d, const struct rf_bundle_refused *a,
+                          const struct rf_bundle_refused *b)
+{
+    int c = strcmp(rf_desired_str(d, a->repository), rf_desired_str(d, b->repository));
+    if (c == 0)
+        c = strcmp(rf_desired_str(d, a->tag), rf_desired_str(d, b->tag));
+    return c != 0 ? c : rf_digest_cmp(&a->digest, &b->digest);
+}
+
+/* What was refused does not travel under the same name. */
+static int check_refused(const struct rf_bundle *b, struct rf_err *err)
+{
+    const struct rf_desired *d = &b->desired;
+    for (size_t i = 0; i < b->n_refused; i++) {
+        const struct rf_bundle_refused *r = &b->refused[i];
+        const char *repository = rf_desired_str(d, r->repository), *tag = rf_desired_str(d, r->tag);
+        if (!rf_repository_valid(rf_slice_str(repository)))
+            return rf_fail(err, RFE_INVALID, "refused[%zu].repository: not a repository name", i);
+        if (tag[0] != '\0' && !rf_tag_valid(rf_slice_str(tag)))
+            return rf_fail(err, RFE_INVALID, "refused[%zu].tag: not a tag", i);
+        if (!is_utf8(d, r->source) || !is_utf8(d, r->reason))
+            return rf_fail(err, RFE_INVALID, "refused[%zu]: not UTF-8", i);
+        if (i > 0 && rf_bundle_refused_cmp(d, r - 1, r) >= 0)
+            return rf_fail(err, RFE_INVALID, "refused[%zu]: twice or out of order", i);
+        const struct rf_image *line = rf_desired_find(d, repository, tag, &r->digest);
+        if (line != NULL && rf_image_travels(line))
+            return rf_fail(err, RFE_INVALID, "refused[%zu]: it travels nevertheless", i);
+    }
+    return 0;
+}
+
+const struct rf_bundle_refused *rf_bundle_find_refused(const struct rf_bundle *b,
+                                                       const char *repository, const char *tag,
+                                                       const struct rf_digest *digest)
+{
+    const struct rf_desired *d = &b->desired;
+    size_t lo = 0, hi = b->n_refused;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        const struct rf_bundle_refused *r = &b->refused[mid];
+        int c = strcmp(rf_desired_str(d, r->repository), repository);
+        if (c == 0)
+            c = strcmp(rf_desired_str(d, r->tag), tag);
+        if (c == 0 && tag[0] == '\0')
+            c = rf_digest_cmp(&r->digest, digest);
+        if (c == 0)
+            return r;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
 /* ---- blobs ---- */
 
 static int check_list(const struct rf_bundle *b, uint32_t first, uint32_t n, const char *key,
@@ -230,5 +285,7 @@ int rf_bundle_check(const struct rf_bundle *b, struct rf_err *err)
         rc = check_holes(b, err);
     if (rc == 0)
         rc = check_blobs(b, err);
-    return rc < 0 ? rc : check_images(b, err);
+    if (rc == 0)
+        rc = check_images(b, err);
+    return rc < 0 ? rc : check_refused(b, err);
 }

@@ -88,6 +88,31 @@ static void put_header(struct out *o, const struct rf_bundle *b)
     close_array(o, b->n_bases, "],");
 }
 
+/* Only where there is something: bundles without a policy are what they always were. */
+static void put_refused(struct out *o, const struct rf_bundle *b)
+{
+    if (b->n_refused == 0)
+        return;
+    open_array(o, "refused");
+    for (size_t i = 0; i < b->n_refused && o->rc == 0; i++) {
+        const struct rf_bundle_refused *r = &b->refused[i];
+        size_t start = element(o, i);
+        rf_buf_add_str(&o->buf, "{\"repository\":");
+        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, r->repository));
+        rf_buf_add_str(&o->buf, ",\"tag\":");
+        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, r->tag));
+        rf_buf_add_str(&o->buf, ",\"digest\":");
+        put_digest(o, &r->digest);
+        rf_buf_add_str(&o->buf, ",\"source\":");
+        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, r->source));
+        rf_buf_add_str(&o->buf, ",\"reason\":");
+        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, r->reason));
+        rf_buf_add_char(&o->buf, '}');
+        check_line(o, start);
+    }
+    close_array(o, b->n_refused, "],");
+}
+
 static void put_images(struct out *o, const struct rf_bundle *b)
 {
     open_array(o, "repositories");
@@ -173,6 +198,7 @@ int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink, struct rf_e
     rf_buf_init(&o.buf, 4u << 20);
     put_header(&o, b);
     put_images(&o, b);
+    put_refused(&o, b);
     put_blobs(&o, b);
     put_volumes(&o, b);
     flush(&o);

@@ -24,14 +24,15 @@ enum key {
     KEY_REPOSITORIES,
     KEY_IMAGES,
     KEY_HOLES,
+    KEY_REFUSED, /* where there is something */
     KEY_BLOBS,
     KEY_VOLUMES,
     KEY_COUNT
 };
 static const char *const key_names[] = {
-    "bundleVersion", "site",     "chain",   "sequence", "parent",
-    "snapshot",      "features", "repairs", "tool",     "bases",
-    "repositories",  "images",   "holes",   "blobs",    "volumes",
+    "bundleVersion", "site",    "chain", "sequence", "parent",       "snapshot",
+    "features",      "repairs", "tool",  "bases",    "repositories", "images",
+    "holes",         "refused", "blobs", "volumes",
 };
 
 struct reader {
@@ -175,6 +176,25 @@ static int read_hole(struct rf_bundle *b, const json_t *v, struct rf_err *err)
     return 0;
 }
 
+static int read_refused(struct rf_bundle *b, const json_t *v, struct rf_err *err)
+{
+    struct rf_bundle_refused r = { 0 };
+    int rc = read_string(b, v, "repository", &r.repository, err);
+    if (rc == 0)
+        rc = read_string(b, v, "tag", &r.tag, err);
+    if (rc == 0 && (rc = parse_digest(json_object_get(v, "digest"), &r.digest, err)) < 0)
+        rf_wrap(err, rc, "digest");
+    if (rc == 0)
+        rc = read_string(b, v, "source", &r.source, err);
+    if (rc == 0)
+        rc = read_string(b, v, "reason", &r.reason, err);
+    if (rc < 0)
+        return rc;
+    b->refused = rf_grow(b->refused, b->n_refused, &b->cap_refused, sizeof(*b->refused));
+    b->refused[b->n_refused++] = r;
+    return 0;
+}
+
 static int read_list(struct rf_bundle *b, const json_t *obj, const char *key, uint32_t *first,
                      uint32_t *n, struct rf_err *err)
 {
@@ -314,6 +334,8 @@ static int read_element(struct reader *r, int key, const json_t *v, struct rf_er
         return rf_image_from_json(&r->b->desired, v, true, err);
     case KEY_HOLES:
         return read_hole(r->b, v, err);
+    case KEY_REFUSED:
+        return read_refused(r->b, v, err);
     case KEY_BLOBS:
         return read_blob(r->b, v, err);
     case KEY_VOLUMES:
@@ -436,6 +458,8 @@ static int read_member(struct reader *r, struct rf_slice line, bool *comma, stru
     if (key == KEY_COUNT && (rc = pass_over(r, name, err)) < 0)
         return rc;
     if (r->next == KEY_REPAIRS && !r->repair)
+        r->next++;
+    if (r->next == KEY_REFUSED && key == KEY_BLOBS)
         r->next++;
     if (key < KEY_COUNT) {
         if (key != r->next)

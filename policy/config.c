@@ -67,6 +67,13 @@ static int set_retain(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     return r->strict ? rf_retain_set(r, value, &((struct reading *)field)->c->retain, err) : 0;
 }
 
+static int set_policy(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                      struct rf_err *err)
+{
+    struct rf_policy_config *c = ((struct reading *)field)->c;
+    return r->strict ? rf_policy_section_set(r, value, &c->policy, err) : 0;
+}
+
 static const struct rf_yaml_field top_fields[] = {
     { "version", set_version, 0, NULL },
     { "creds", set_creds, 0, NULL },
@@ -76,7 +83,7 @@ static const struct rf_yaml_field top_fields[] = {
     { "sites", NULL, 0, NULL },
     { "bundle", NULL, 0, NULL },
     { "retain", set_retain, 0, NULL },
-    { "policy", NULL, 0, NULL },
+    { "policy", set_policy, 0, NULL },
     { "scripts", set_scripts, 0, NULL },
 };
 
@@ -169,6 +176,7 @@ void rf_policy_config_free(struct rf_policy_config *c)
     for (size_t i = 0; i < c->n_scripts; i++)
         rf_bot_script_release(&c->scripts[i]);
     free(c->scripts);
+    rf_policy_section_release(&c->policy);
     rf_retain_release(&c->retain);
     free(c);
 }

@@ -11,6 +11,7 @@
 
 #include "policy/bot_script.h"
 #include "policy/creds.h"
+#include "policy/policy_section.h"
 #include "policy/retain.h"
 #include "policy/step.h"
 
@@ -28,6 +29,7 @@ struct rf_policy_config {
     size_t n_steps;
     struct rf_bot_script *scripts;
     size_t n_scripts;
+    struct rf_policy_section policy; /* strict alone, too */
     struct rf_retain retain; /* strict alone: the others pass over it */
 };
 

@@ -55,6 +55,8 @@ static int place_blob(struct rf_import_run *r, uint32_t blob, bool *moved, struc
     const struct rf_bundle_blob *b = &r->doc->blobs[blob];
     RF_CLEANUP(rf_freep)
     char *have = r->found[blob] != RF_NO_ID ? rf_run_repo(r, repo_name(r, r->found[blob])) : NULL;
+    if (have == NULL && b->travel != RF_TRAVEL_CARRIED)
+        return rf_fail(err, RFE_GROUND_MISSING, "it is not at the destination");
     for (uint32_t i = 0; i < b->n_repos; i++) {
         uint32_t number = r->doc->lists[b->first_repo + i];
         enum rf_blob_outcome outcome = RF_BLOB_THERE;
@@ -79,6 +81,18 @@ struct blob_jobs {
     uint32_t *list;
     size_t n;
 };
+
+/* What is missing cannot be placed: the images that need it are left as they were. */
+static void collect_blobs(struct blob_jobs *jobs)
+{
+    const struct rf_import_run *r = jobs->r;
+    for (size_t i = 0; i < r->doc->n_blobs; i++) {
+        const struct rf_bundle_blob *b = &r->doc->blobs[i];
+        bool there = b->travel == RF_TRAVEL_CARRIED || r->found[i] != RF_NO_ID;
+        if (b->kind != RF_BLOB_MANIFEST && there)
+            jobs->list[jobs->n++] = (uint32_t)i;
+    }
+}
 
 /* With --stream the blob is proven here: on its way into an upload, or by reading it when no upload does. */
 static int blob_job(void *ctx, size_t k, struct rf_err *err)
@@ -108,9 +122,7 @@ static int blob_job(void *ctx, size_t k, struct rf_err *err)
 int rf_apply_blobs(struct rf_import_run *r, struct rf_err *err)
 {
     struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
-    for (size_t i = 0; i < r->doc->n_blobs; i++)
-        if (r->doc->blobs[i].kind != RF_BLOB_MANIFEST)
-            jobs.list[jobs.n++] = (uint32_t)i;
+    collect_blobs(&jobs);
     int rc = rf_parallel(r->req->parallel, jobs.n, blob_job, &jobs, err);
     free(jobs.list);
     if (rc == 0 && r->req->stream)
@@ -291,9 +303,10 @@ static void refuse_images(struct rf_import_run *r)
 {
     const struct rf_desired *d = &r->doc->desired;
     for (size_t i = 0; i < d->n; i++) {
-        const char *reason = rf_image_travels(&d->images[i]) && r->refused[i] == NULL
-                                 ? failure_of(r, &d->images[i])
-                                 : NULL;
+        const char *reason =
+            rf_image_travels(&d->images[i]) && r->refused[i] == NULL && !r->lacking[i]
+                ? failure_of(r, &d->images[i])
+                : NULL;
         if (reason == NULL)
             continue;
         r->refused[i] =
@@ -321,6 +334,7 @@ int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
     uint8_t highest;
     RF_CLEANUP(rf_freep) uint8_t *levels = rf_content_levels(&r->content, &highest);
     int rc = 0;
+    fail_parents(r); /* of what lacks its ground */
     for (unsigned level = 0; rc == 0 && level <= highest; level++) {
         add_level(&jobs, levels, (uint8_t)level);
         rc = rf_parallel(r->req->parallel, jobs.n, manifest_job, &jobs, err);
@@ -353,130 +367,6 @@ void rf_apply_unhold(struct rf_import_run *r)
     }
 }
 
-/* ---- tags ---- */
-
-struct tag_jobs {
-    struct rf_import_run *r;
-    struct rf_old_tag *old; /* per image line with a tag */
-    uint32_t *images;
-    char **repos;
-    size_t n;
-};
-
-static void tag_jobs_release(struct tag_jobs *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        free(t->repos[i]);
-    free(t->repos);
-    free(t->old);
-    free(t->images);
-}
-
-static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
-{
-    const struct rf_desired *d = &r->doc->desired;
-    size_t n = rf_bundle_is_repair(r->doc) ? 0 : d->n;
-    t->r = r;
-    t->old = rf_xcalloc(d->n + 1, sizeof(*t->old));
-    t->images = rf_xcalloc(d->n + 1, sizeof(*t->images));
-    t->repos = rf_xcalloc(d->n + 1, sizeof(*t->repos));
-    for (size_t i = 0; i < n; i++) {
-        const struct rf_image *im = &d->images[i];
-        const char *tag = rf_desired_str(d, im->tag);
-        if (!rf_image_is_wanted(im) || tag[0] == '\0' || r->refused[i] != NULL)
-            continue;
-        t->repos[t->n] = rf_run_repo(r, rf_desired_str(d, im->repository));
-        t->old[t->n] =
-            (struct rf_old_tag){ .repository = t->repos[t->n], .tag = tag, .becomes = im->digest };
-        t->images[t->n++] = (uint32_t)i;
-    }
-}
-
-/* The tag is read, not only asked for: a registry may tell of what it cannot give any more, and a tag that cannot be read is set again. */
-static int old_tag_job(void *ctx, size_t k, struct rf_err *err)
-{
-    struct tag_jobs *t = ctx;
-    struct rf_place *to = t->r->req->to;
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor desc = RF_DESCRIPTOR_INIT;
-    struct rf_err why = RF_ERR_INIT;
-    int rc = rf_place_get_manifest(to, t->repos[k], t->old[k].tag, NULL, NULL, &m, &why);
-    if (rc == 0) {
-        t->old[k].was = m->digest;
-        return 0;
-    }
-    /* what is no image to us can be what the tag was all the same */
-    if (rc != -RFE_NOT_FOUND && !rf_run_ends(rc))
-        rc = rf_place_resolve(to, t->repos[k], t->old[k].tag, NULL, &desc, &why);
-    if (rc == 0)
-        t->old[k].was = desc.digest;
-    /* some registries answer 401 or 403 for a repository that is not there yet; writing will tell */
-    return rc == 0 || rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0
-                                                                : rf_fail(err, -rc, "%s", why.msg);
-}
-
-static int tag_manifest(struct rf_import_run *r, const struct rf_image *im, const char *repo,
-                        struct rf_manifest **out, struct rf_err *err)
-{
-    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
-    if (b != NULL && b->travel == RF_TRAVEL_CARRIED)
-        return rf_run_manifest(r, (uint32_t)(b - r->doc->blobs), out, err);
-    return rf_place_get_manifest(r->req->to, repo, NULL, &im->digest, NULL, out, err);
-}
-
-static int set_tag_job(void *ctx, size_t k, struct rf_err *err)
-{
-    struct tag_jobs *t = ctx;
-    struct rf_import_run *r = t->r;
-    const struct rf_image *im = &r->doc->desired.images[t->images[k]];
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    struct rf_err why = RF_ERR_INIT;
-    if (rf_digest_eq(&t->old[k].was, &im->digest)) {
-        rf_run_count(r, &r->counts.tags_right, 1);
-        return 0;
-    }
-    int rc = tag_manifest(r, im, t->repos[k], &m, &why);
-    if (rc == 0)
-        rc = rf_place_put_manifest(r->req->to, t->repos[k], t->old[k].tag, m, RF_PUT_READ_BACK,
-                                   &why);
-    if (rc == 0) {
-        rf_run_count(r, &r->counts.tags_set, 1);
-        return 0;
-    }
-    rf_wrap(&why, rc, "%s:%s", t->repos[k], t->old[k].tag);
-    if (rf_cancelled())
-        return rf_cancel_check(err);
-    if (rf_run_ends(rc))
-        return rf_fail(err, -rc, "%s", why.msg);
-    pthread_mutex_lock(&r->lock);
-    r->refused[t->images[k]] = rf_xstrdup(why.msg);
-    pthread_mutex_unlock(&r->lock);
-    return 0;
-}
-
-static int save_old_tags(const struct tag_jobs *t, struct rf_import_state *state,
-                         struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) struct rf_old_tag *moving = rf_xcalloc(t->n + 1, sizeof(*moving));
-    size_t n = 0;
-    for (size_t i = 0; i < t->n; i++)
-        if (!rf_digest_eq(&t->old[i].was, &t->old[i].becomes))
-            moving[n++] = t->old[i];
-    if (n == 0 || state == NULL)
-        return 0;
-    return rf_import_state_save_tags(state, t->r->doc, t->r->req->to_name, moving, n, err);
-}
-
-int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state, struct rf_err *err)
-{
-    RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
-    collect_tags(r, &t);
-    int rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
-    if (rc == 0)
-        rc = save_old_tags(&t, state, err);
-    return rc < 0 ? rc : rf_parallel(r->req->parallel, t.n, set_tag_job, &t, err);
-}
-
 /* ---- a plan's look ahead ---- */
 
 static int forecast_job(void *ctx, size_t k, struct rf_err *err)
@@ -506,19 +396,8 @@ static int forecast_job(void *ctx, size_t k, struct rf_err *err)
 int rf_apply_forecast(struct rf_import_run *r, struct rf_err *err)
 {
     struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
-    RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
-    for (size_t i = 0; i < r->doc->n_blobs; i++)
-        if (r->doc->blobs[i].kind != RF_BLOB_MANIFEST)
-            jobs.list[jobs.n++] = (uint32_t)i;
+    collect_blobs(&jobs);
     int rc = rf_parallel(r->req->parallel, jobs.n, forecast_job, &jobs, err);
     free(jobs.list);
-    collect_tags(r, &t);
-    if (rc == 0)
-        rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
-    for (size_t i = 0; rc == 0 && i < t.n; i++) {
-        bool right = rf_digest_eq(&t.old[i].was, &t.old[i].becomes);
-        r->counts.tags_right += right;
-        r->counts.tags_set += !right;
-    }
     return rc;
 }

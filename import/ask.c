@@ -197,8 +197,8 @@ static void fill_refused(const struct rf_import_run *r, const struct rf_import_s
     int rc = rf_receipt_load(&receipt, path, NULL);
     for (size_t i = 0; rc == 0 && i < receipt.n; i++) {
         const struct rf_receipt_image *im = &receipt.images[i];
-        if (im->by == RF_NO_ID)
-            continue;
+        if (im->by == RF_NO_ID || strcmp(rf_strings_get(&receipt.strings, im->by), "ground") == 0)
+            continue; /* what lacked its ground is what is asked for */
         struct rf_refused refused = { .image.digest = im->image.digest };
         const uint32_t from[] = { im->image.repository, im->image.tag, im->reason };
         uint32_t *const to[] = { &refused.image.repository, &refused.image.tag, &refused.reason };

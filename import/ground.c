@@ -273,6 +273,26 @@ static void list_image(struct listing *l, size_t image)
         tell_all(l, image, &l->unread, repository);
 }
 
+/* Nothing is written of a manifest whose content would not be whole. What stands above it follows when manifests are written. */
+static void fail_manifest(struct rf_import_run *r, uint32_t manifest, uint32_t lacks)
+{
+    const struct rf_bundle_blob *b = &r->doc->blobs[manifest];
+    char text[RF_DIGEST_TEXT];
+    rf_digest_text(&r->doc->blobs[lacks].digest, text);
+    for (uint32_t k = 0; k < b->n_repos; k++)
+        if (r->failed[b->first_repo + k] == NULL)
+            r->failed[b->first_repo + k] = rf_xasprintf("%s is missing", text);
+}
+
+static void fail_unwhole(struct rf_import_run *r, const struct listing *l)
+{
+    for (size_t i = 0; i < l->lacking.n; i++)
+        fail_manifest(r, l->lacking.list[i].owner, l->lacking.list[i].item);
+    for (size_t i = 0; i < r->doc->n_blobs; i++)
+        if (l->absent[i] && r->doc->blobs[i].kind == RF_BLOB_MANIFEST)
+            fail_manifest(r, (uint32_t)i, (uint32_t)i);
+}
+
 static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_err *err)
 {
     const struct rf_bundle *doc = r->doc;
@@ -294,6 +314,8 @@ static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_e
     for (size_t i = 0; i < doc->desired.n; i++)
         if (rf_image_travels(&doc->desired.images[i]))
             list_image(&l, i);
+    if (r->req->complete_only)
+        fail_unwhole(r, &l);
     return 0;
 }
 
@@ -344,6 +366,14 @@ static int check_assumed(struct rf_import_run *r, struct rf_err *err)
                          "the repair bundle needs what no image of it has; export it anew");
 }
 
+static size_t count_wanted(const struct rf_import_run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        n += rf_image_is_wanted(&r->doc->desired.images[i]);
+    return n;
+}
+
 int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = check_assumed(r, err);
@@ -354,6 +384,11 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
     size_t images = 0;
     for (size_t i = 0; i < r->n_missing; i++)
         images += i == 0 || r->missing[i].image != r->missing[i - 1].image;
+    if (r->req->complete_only && !rf_bundle_is_repair(r->doc) && images < count_wanted(r)) {
+        for (size_t i = 0; i < r->n_missing; i++)
+            r->lacking[r->missing[i].image] = true;
+        return 0;
+    }
     return rf_fail(
         err, RFE_GROUND_MISSING,
         "%s lacks what this bundle builds on, for %zu images (listed above); nothing was written; apply the bundle that "

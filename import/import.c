@@ -8,6 +8,7 @@
 #include "import/ask.h"
 #include "import/ground.h"
 #include "import/receipt.h"
+#include "import/tags.h"
 
 void rf_import_result_init(struct rf_import_result *r)
 {
@@ -225,6 +226,18 @@ int rf_import_ask(const struct rf_import_request *req, const char *path,
     return rf_ask_fill(&out->run, state, doc, err);
 }
 
+/* 0 when every image has its ground. */
+static int left_behind(const struct rf_import_run *r, struct rf_err *err)
+{
+    size_t lacking = rf_run_lacking(r);
+    if (lacking == 0)
+        return 0;
+    return rf_fail(
+        err, RFE_PARTIAL,
+        "%s lacks what %zu images build on (listed above): these are left as they are, and their tags; apply again when it is there",
+        r->req->to_name, lacking);
+}
+
 int rf_import_plan(const struct rf_import_request *req, const char *path,
                    struct rf_import_result *out, struct rf_err *err)
 {
@@ -233,8 +246,11 @@ int rf_import_plan(const struct rf_import_request *req, const char *path,
     if (rc == 0)
         rc = rf_apply_forecast(&out->run, err);
     if (rc == 0)
-        out->stage = RF_IMPORT_PLANNED;
-    return rc;
+        rc = rf_apply_forecast_tags(&out->run, state, err);
+    if (rc < 0)
+        return rc;
+    out->stage = RF_IMPORT_PLANNED;
+    return left_behind(&out->run, err);
 }
 
 static int finish(struct rf_import_state *state, struct rf_import_result *out, struct rf_err *err)
@@ -245,7 +261,8 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
     if (!rf_bundle_is_repair(r->doc)) {
         rc = rf_receipt_give(r, state, err);
         if (rc == 0 && state != NULL)
-            rc = rf_import_state_record(state, r->doc, r->req->to_name, refused > 0, err);
+            rc = rf_import_state_record(state, r->doc, r->req->to_name,
+                                        refused > 0 || rf_run_lacking(r) > 0, err);
     }
     if (rc < 0)
         return rc;
@@ -255,7 +272,7 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
             err, RFE_PARTIAL,
             "%s refused %zu images (listed above); all others are in place; their tags stay as they were",
             r->req->to_name, refused);
-    return 0;
+    return left_behind(r, err);
 }
 
 static int write_all(struct rf_import_result *out, struct rf_import_state *state,

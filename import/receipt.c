@@ -35,10 +35,14 @@ static void fill(struct rf_receipt *out, const struct rf_import_run *r)
     fill_header(out, r);
     for (size_t i = 0; i < d->n; i++) {
         const struct rf_image *im = &d->images[i];
+        const char *by = r->refused[i] != NULL ? "destination" : NULL, *reason = r->refused[i];
+        if (r->lacking[i]) {
+            by = "ground";
+            reason = "what it builds on was missing";
+        }
         if (rf_image_is_wanted(im))
             rf_receipt_add(out, rf_desired_str(d, im->repository), rf_desired_str(d, im->tag),
-                           &im->digest, r->refused[i] != NULL ? "destination" : NULL,
-                           r->refused[i]);
+                           &im->digest, by, reason);
     }
 }
 

@@ -67,6 +67,19 @@ static void put_refused(const struct rf_import_run *r, struct rf_buf *out)
     }
 }
 
+static void put_foreign(const struct rf_import_run *r, bool plan, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    char text[RF_DIGEST_TEXT];
+    for (size_t i = 0; i < r->n_foreign; i++) {
+        rf_buf_add_str(out, "foreign   tag ");
+        rf_image_name(d, &d->images[r->foreign[i].image], out);
+        rf_buf_addf(out, " %s %s, not brought by us: %s\n", plan ? "has" : "had",
+                    rf_digest_text(&r->foreign[i].was, text),
+                    plan ? "it would be overwritten" : "overwritten; rollback can bring it back");
+    }
+}
+
 static void put_head(const struct rf_import_result *res, struct rf_buf *out)
 {
     const struct rf_import_run *r = &res->run;
@@ -134,6 +147,7 @@ void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *ou
     put_holes(r, out);
     put_missing(r, out);
     put_refused(r, out);
+    put_foreign(r, res->stage == RF_IMPORT_PLANNED, out);
     put_head(res, out);
     if (res->stage == RF_IMPORT_VERIFIED && r->n_missing == 0)
         rf_buf_add_str(out, "verified  every byte\n");
@@ -161,6 +175,12 @@ static void put_json_lists(const struct rf_import_run *r, struct rf_buf *out)
                     rf_digest_text(&r->missing[i].digest, text),
                     (unsigned long long)r->missing[i].size,
                     r->missing[i].manifest ? "manifest" : "blob");
+    }
+    rf_buf_add_str(out, "],\"foreign\":[");
+    for (size_t i = 0; i < r->n_foreign; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
+        rf_image_name(d, &d->images[r->foreign[i].image], out);
+        rf_buf_addf(out, "\",\"digest\":\"%s\"}", rf_digest_text(&r->foreign[i].was, text));
     }
     rf_buf_add_str(out, "],\"refused\":[");
     for (size_t i = 0, n = 0; i < d->n; i++) {

@@ -16,6 +16,7 @@ struct rf_import_request {
     const char *site;      /* the bundle must be of this one; NULL: any */
     const char *receipt; /* the receipt also goes to this file, or folder; NULL: the state alone */
     bool allow_unsigned, allow_older, stream;
+    bool complete_only;         /* take the images whose ground is whole, leave the others */
     enum rf_import_check check; /* how far images that did not change are checked */
     unsigned parallel;          /* 0 = 4 */
     void (*phase)(void *ctx, const char *what, uint64_t total_bytes);

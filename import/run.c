@@ -16,6 +16,7 @@ void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
     for (size_t i = 0; i < r->doc->n_blobs; i++)
         r->found[i] = RF_NO_ID;
     r->failed = rf_xcalloc(r->doc->n_lists + 1, sizeof(*r->failed));
+    r->lacking = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->lacking));
     r->refused = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->refused));
 }
 
@@ -31,6 +32,8 @@ void rf_run_release(struct rf_import_run *r)
     free(r->refused);
     free(r->found);
     free(r->missing);
+    free(r->lacking);
+    free(r->foreign);
     rf_content_release(&r->content);
     rf_bundle_file_free(r->file);
     pthread_mutex_destroy(&r->lock);
@@ -107,5 +110,13 @@ size_t rf_run_refused(const struct rf_import_run *r)
     size_t n = 0;
     for (size_t i = 0; i < r->doc->desired.n; i++)
         n += r->refused[i] != NULL;
+    return n;
+}
+
+size_t rf_run_lacking(const struct rf_import_run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        n += r->lacking[i];
     return n;
 }

@@ -15,6 +15,12 @@ struct rf_missing {
     bool manifest;
 };
 
+/* A tag that points to what no bundle brought, as far as is known: somebody else set it. */
+struct rf_foreign {
+    uint32_t image; /* in desired.images */
+    struct rf_digest was;
+};
+
 struct rf_import_counts {
     uint64_t blobs_uploaded, blobs_mounted, blobs_there, bytes_uploaded;
     uint64_t manifests_put, manifests_there, tags_set, tags_right;
@@ -30,9 +36,12 @@ struct rf_import_run {
         found; /* per blob: the repository (of doc->repositories) where assumed ground was found, or RF_NO_ID */
     struct rf_missing *missing;
     size_t n_missing, cap_missing;
+    bool *lacking;  /* per image: its ground is missing, and the others go on without it */
     char **refused; /* per image: why it was refused, or NULL */
     char **
         failed; /* per item of doc->lists (a manifest and a repository): why the destination refused it, or NULL */
+    struct rf_foreign *foreign; /* of the tags that move */
+    size_t n_foreign;
     struct rf_import_counts counts;
     pthread_mutex_t lock; /* guards counts, content.edges, failed, refused, missing */
     size_t held;          /* so many of doc->repositories are held at the destination */
@@ -53,5 +62,6 @@ void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n);
 /* A failure of this code is about the destination as a whole, not about one image: it ends the run. */
 bool rf_run_ends(int rc);
 size_t rf_run_refused(const struct rf_import_run *r);
+size_t rf_run_lacking(const struct rf_import_run *r);
 
 #endif

@@ -17,6 +17,7 @@ void rf_import_state_free(struct rf_import_state *s)
     for (size_t i = 0; i < s->n; i++) {
         free(s->records[i].to);
         free(s->records[i].time);
+        free(s->records[i].taken_back);
     }
     free(s->records);
     rf_closep(&s->lock);
@@ -40,7 +41,7 @@ static int get_digest(const json_t *v, const char *key, struct rf_digest *out, s
 static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err *err)
 {
     struct rf_import_record r = { 0 };
-    const char *chain = NULL, *to = NULL, *time_text = NULL;
+    const char *chain = NULL, *to = NULL, *time_text = NULL, *taken_back = NULL;
     int rc = get_digest(v, "id", &r.id, err);
     if (rc == 0)
         rc = get_digest(v, "snapshot", &r.snapshot, err);
@@ -54,6 +55,8 @@ static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err 
         rc = rf_json_string(v, "to", "", RF_JSON_REQUIRED, &to, err);
     if (rc == 0)
         rc = rf_json_string(v, "time", "", RF_JSON_REQUIRED, &time_text, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "takenBack", "", RF_JSON_OPTIONAL, &taken_back, err);
     if (rc != 0)
         return rc;
     if (strlen(chain) != RF_CHAIN_HEX)
@@ -61,6 +64,7 @@ static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err 
     memcpy(r.chain, chain, RF_CHAIN_HEX + 1);
     r.to = rf_xstrdup(to);
     r.time = rf_xstrdup(time_text);
+    r.taken_back = rf_xstrdup(taken_back);
     s->records = rf_grow(s->records, s->n, &s->cap, sizeof(*s->records));
     s->records[s->n++] = r;
     return 0;
@@ -142,12 +146,42 @@ int rf_import_state_open(const char *dir, struct rf_import_state **out, struct r
     return 0;
 }
 
+static int store(struct rf_import_state *s, struct rf_err *err);
+
+static bool stands_at(const struct rf_import_record *r, const char *to)
+{
+    return r->taken_back == NULL && strcmp(r->to, to) == 0;
+}
+
 const struct rf_import_record *rf_import_state_last(const struct rf_import_state *s, const char *to)
 {
     for (size_t i = s->n; i-- > 0;)
-        if (strcmp(s->records[i].to, to) == 0)
+        if (stands_at(&s->records[i], to))
             return &s->records[i];
     return NULL;
+}
+
+const struct rf_import_record *rf_import_state_below(const struct rf_import_state *s,
+                                                     const char *to, const struct rf_digest *id)
+{
+    for (size_t i = s->n; i-- > 0;)
+        if (stands_at(&s->records[i], to) && !rf_digest_eq(&s->records[i].id, id))
+            return &s->records[i];
+    return NULL;
+}
+
+int rf_import_state_take_back(struct rf_import_state *s, const char *to, size_t from,
+                              struct rf_err *err)
+{
+    char now[32];
+    size_t n = 0;
+    for (size_t i = from; i < s->n; i++) {
+        if (!stands_at(&s->records[i], to))
+            continue;
+        s->records[i].taken_back = rf_xstrdup(rf_text_time(time(NULL), now));
+        n++;
+    }
+    return n > 0 ? store(s, err) : 0;
 }
 
 static int store(struct rf_import_state *s, struct rf_err *err)
@@ -165,7 +199,10 @@ static int store(struct rf_import_state *s, struct rf_err *err)
             i > 0 ? "," : "", rf_digest_text(&r->id, id), rf_digest_text(&r->snapshot, snapshot),
             r->chain, (unsigned long long)r->sequence, r->partial ? "true" : "false");
         rf_json_add_string(&out, r->to);
-        rf_buf_addf(&out, ",\"time\":\"%s\"}", r->time);
+        rf_buf_addf(&out, ",\"time\":\"%s\"", r->time);
+        if (r->taken_back != NULL)
+            rf_buf_addf(&out, ",\"takenBack\":\"%s\"", r->taken_back);
+        rf_buf_add_char(&out, '}');
     }
     rf_buf_add_str(&out, "\n]}\n");
     if (out.rc < 0)
@@ -225,6 +262,14 @@ char *rf_import_state_receipt_path(const struct rf_import_state *s, const struct
                         place_digits(to, place));
 }
 
+char *rf_import_state_tags_path(const struct rf_import_state *s, const struct rf_digest *id,
+                                const char *to)
+{
+    char hex[RF_DIGEST_TEXT], place[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s/tags/%s-%s.json", s->dir, rf_digest_hex(id, hex),
+                        place_digits(to, place));
+}
+
 int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
                            bool partial, struct rf_err *err)
 {
@@ -241,93 +286,4 @@ int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
     s->records = rf_grow(s->records, s->n, &s->cap, sizeof(*s->records));
     s->records[s->n++] = r;
     return store(s, err);
-}
-
-/* ---- tags/<bundle>-<place>.json ---- */
-
-static char *tags_path(const struct rf_import_state *s, const struct rf_bundle *b, const char *to)
-{
-    char id[RF_DIGEST_TEXT], place[RF_DIGEST_TEXT];
-    return rf_xasprintf("%s/tags/%s-%s.json", s->dir, rf_digest_hex(&b->id, id),
-                        place_digits(to, place));
-}
-
-/*
- * What an interrupted run of the same bundle saved, or an earlier run of the bundle that was applied last: the tags as they were before any
- * of them. A map from before other bundles came in between says nothing any more. NULL when there is none.
- */
-static json_t *load_saved(const char *path, const char *before, bool last)
-{
-    RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
-    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
-    rf_buf_init(&bytes, STATE_MAX);
-    if (rf_file_read(path, &bytes, NULL) < 0 ||
-        rf_json_parse(rf_buf_slice(&bytes), STATE_MAX, &doc, NULL) < 0)
-        return NULL;
-    const char *then = json_string_value(json_object_get(doc, "before"));
-    if (!last && strcmp(then != NULL ? then : "", before) != 0)
-        return NULL;
-    return json_incref(json_object_get(doc, "tags"));
-}
-
-static json_t *text_or_null(const struct rf_digest *d)
-{
-    char text[RF_DIGEST_TEXT];
-    return rf_digest_is_set(d) ? json_string(rf_digest_text(d, text)) : json_null();
-}
-
-/* Entries that are there already keep what was; `becomes` is the same for one bundle. */
-static void add_tags(json_t *tags, const struct rf_old_tag *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s:%s", list[i].repository, list[i].tag);
-        json_t *one;
-        if (json_object_get(tags, name) != NULL)
-            continue;
-        one = json_object();
-        json_object_set_new(one, "was", text_or_null(&list[i].was));
-        json_object_set_new(one, "becomes", text_or_null(&list[i].becomes));
-        json_object_set_new(tags, name, one);
-    }
-}
-
-static void put_tags(struct rf_buf *out, json_t *tags)
-{
-    size_t n = 0;
-    for (void *at = json_object_iter(tags); at != NULL; at = json_object_iter_next(tags, at)) {
-        rf_buf_add_str(out, n++ > 0 ? ",\n" : "\n");
-        rf_json_add_string(out, json_object_iter_key(at));
-        rf_buf_add_char(out, ':');
-        rf_json_add_value(out, json_object_iter_value(at), false);
-    }
-}
-
-int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
-                              const struct rf_old_tag *tags, size_t n, struct rf_err *err)
-{
-    const struct rf_import_record *record = rf_import_state_last(s, to);
-    RF_CLEANUP(rf_freep) char *path = tags_path(s, b, to);
-    RF_CLEANUP(rf_buf_release) struct rf_buf out;
-    char text[RF_DIGEST_TEXT], before[RF_DIGEST_TEXT] = "";
-    bool last = record != NULL && rf_digest_eq(&record->id, &b->id);
-    if (record != NULL)
-        rf_digest_text(&record->id, before);
-    RF_CLEANUP(rf_json_decrefp) json_t *saved = load_saved(path, before, last);
-    if (!json_is_object(saved)) {
-        rf_json_decrefp(&saved);
-        saved = json_object();
-    }
-    add_tags(saved, tags, n);
-    rf_buf_init(&out, STATE_MAX);
-    rf_buf_addf(&out,
-                "{\"tagsVersion\":1,\"bundle\":\"%s\",\"before\":", rf_digest_text(&b->id, text));
-    rf_json_add_string(&out, before);
-    rf_buf_add_str(&out, ",\"to\":");
-    rf_json_add_string(&out, to);
-    rf_buf_add_str(&out, ",\"tags\":{");
-    put_tags(&out, saved);
-    rf_buf_add_str(&out, "\n}}\n");
-    if (out.rc < 0)
-        return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, STATE_MAX);
-    return rf_file_write(path, rf_buf_slice(&out), 0600, err);
 }

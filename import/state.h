@@ -9,8 +9,9 @@ struct rf_import_record {
     struct rf_digest id, snapshot;
     char chain[RF_CHAIN_HEX + 1];
     uint64_t sequence;
-    bool partial; /* some images were refused */
+    bool partial; /* some images were refused, or their ground was missing */
     char *to, *time;
+    char *taken_back; /* when; NULL: it stands */
 };
 
 struct rf_import_state {
@@ -24,9 +25,15 @@ RF_MUST_USE int rf_import_state_open(const char *dir, struct rf_import_state **o
                                      struct rf_err *err);
 void rf_import_state_free(struct rf_import_state *s);
 void rf_import_state_freep(struct rf_import_state **s);
-/* The last record for this destination, or NULL. */
+/* The last record for this destination that was not taken back, or NULL. */
 const struct rf_import_record *rf_import_state_last(const struct rf_import_state *s,
                                                     const char *to);
+/* The last of them that is of another bundle than `id`, or NULL. */
+const struct rf_import_record *rf_import_state_below(const struct rf_import_state *s,
+                                                     const char *to, const struct rf_digest *id);
+/* All records for this destination from number `from` on are taken back. */
+RF_MUST_USE int rf_import_state_take_back(struct rf_import_state *s, const char *to, size_t from,
+                                          struct rf_err *err);
 /* The bundle's document, then the line that it was applied. */
 RF_MUST_USE int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
                                        const char *to, bool partial, struct rf_err *err);
@@ -38,6 +45,10 @@ RF_MUST_USE int rf_import_state_load_bundle(const struct rf_import_state *s,
 char *rf_import_state_receipt_path(const struct rf_import_state *s, const struct rf_digest *id,
                                    const char *to);
 
+/* Where the map of old tags of a bundle for this destination is kept (import/tag_map.h). The caller frees. */
+char *rf_import_state_tags_path(const struct rf_import_state *s, const struct rf_digest *id,
+                                const char *to);
+
 /* One tag and what it pointed to before. */
 struct rf_old_tag {
     const char *repository, *tag; /* borrowed; of the destination */
@@ -45,8 +56,8 @@ struct rf_old_tag {
     struct rf_digest becomes;
 };
 /*
- * Saves the map for a later roll-back, durably, before the first tag moves. Entries that an interrupted run of this bundle saved for this place, or an
- * earlier one while the bundle is the last that was applied there, stay as they are.
+ * Saves the map for a later roll-back, durably, before the first tag moves; also when none moves. Entries that an interrupted run of this bundle saved for
+ * this place, or an earlier one while the bundle is the last that was applied there, stay as they are. Part of import/tag_map.h.
  */
 RF_MUST_USE int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b,
                                           const char *to, const struct rf_old_tag *tags, size_t n,

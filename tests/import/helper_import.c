@@ -327,6 +327,7 @@ void request_of(struct rf_import_request *req, struct watched *w, const struct h
                                     .allow_unsigned = !how->signed_only,
                                     .allow_older = how->older,
                                     .stream = how->stream,
+                                    .complete_only = how->complete,
                                     .check =
                                         how->manifests_only ? RF_CHECK_MANIFESTS : RF_CHECK_BLOBS,
                                     .parallel = how->parallel > 0 ? how->parallel : 2 };

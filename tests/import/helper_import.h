@@ -65,7 +65,7 @@ struct applied {
 /* What a request says beyond the usual: unsigned bundles are accepted, the state is "import-state". */
 struct how {
     const char *site, *state, *prefix, *receipt;
-    bool older, stream, manifests_only, signed_only;
+    bool older, stream, manifests_only, signed_only, complete;
     unsigned parallel;
 };
 /* One import from end to end. The caller releases a->result. */

@@ -61,7 +61,8 @@ static int run_all(const struct rf_env *env, const struct options *o, one_bundle
     if (s.client != NULL)
         rf_net_stats(env->net, s.client);
     if (rc == 0 && partial < 0)
-        return rf_fail(err, RFE_PARTIAL, "some images were refused (listed above)");
+        return rf_fail(err, RFE_PARTIAL,
+                       "some images were refused or lack their ground (listed above)");
     return rc;
 }
 
@@ -156,11 +157,19 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
             "how far images that did not change are checked at the destination", "blobs", 0 \
     }
 
+#define COMPLETE_OPT                                                                                                   \
+    {                                                                                                                  \
+        "complete-only", 0, RF_OPT_FLAG, AT(complete_only), NULL,                                                      \
+            "where ground is missing, take the images that are whole and leave the others as they are; exit status 3", \
+            NULL, 0                                                                                                    \
+    }
+
 static const struct rf_opt look_opts[] = { COMMON_OPTS };
-static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT };
+static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT, COMPLETE_OPT };
 static const struct rf_opt apply_opts[] = {
     TO_OPTS,
     CHECK_OPT,
+    COMPLETE_OPT,
     { "stream", 0, RF_OPT_FLAG, AT(stream), NULL,
       "for slow media: read the bundle once, sending blobs while it is verified; manifests and tags still wait for the last byte",
       NULL, 0 },

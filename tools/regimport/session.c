@@ -81,7 +81,8 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
                                          .receipt = o->receipt,
                                          .allow_unsigned = o->allow_unsigned,
                                          .allow_older = o->allow_older,
-                                         .stream = o->stream };
+                                         .stream = o->stream,
+                                         .complete_only = o->complete_only };
     s->req.check = o->check != NULL && strcmp(o->check, "manifests") == 0 ? RF_CHECK_MANIFESTS
                                                                           : RF_CHECK_BLOBS;
     s->req.parallel = (unsigned)env->net->parallel;

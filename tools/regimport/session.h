@@ -11,7 +11,7 @@
 struct options {
     const char *config, *site, *state, *to, *check, *receipt, *out;
     struct rf_list repositories;
-    bool allow_unsigned, allow_older, stream;
+    bool allow_unsigned, allow_older, stream, complete_only;
 };
 
 struct session {

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/bundle_retain.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,8 @@ void rf_bundle_release(struct rf_bundle *b)
     free(b->blobs);
     free(b->lists);
     free(b->holes);
+    free(b->retain.rules);
+    free(b->retain.candidates);
     free(b->refused);
     memset(b, 0, sizeof(*b));
 }
@@ -213,6 +216,7 @@ static int sort_all(struct rf_bundle *b, struct rf_err *err)
         qsort(b->blobs, b->n_blobs, sizeof(*b->blobs), compare_blobs);
     sort_holes(b);
     sort_refused(b);
+    rf_bundle_sort_candidates(b);
     return 0;
 }
 

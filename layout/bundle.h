@@ -12,6 +12,8 @@
 
 #include "layout/desired.h"
 
+#include <time.h>
+
 #define RF_BUNDLE_VERSION 1
 #define RF_BUNDLE_JSON_MAX (64u << 20)
 #define RF_BUNDLE_LINE_MAX (64u << 10) /* with comma and LF */
@@ -21,6 +23,8 @@
 #define RF_BUNDLE_UNKNOWN_MAX 64u /* top-level members that a reader does not know */
 #define RF_SITE_MAX 64
 #define RF_CHAIN_HEX 32
+#define RF_BUNDLE_RULE_MAX 8192u                 /* bytes of a rule's text */
+#define RF_BUNDLE_GRACE_MAX (100u * 366 * 86400) /* seconds */
 #define RF_BLOB_SIZE_MAX (UINT64_C(1) << 60)
 
 enum rf_blob_kind { RF_BLOB_MANIFEST, RF_BLOB_CONFIG, RF_BLOB_LAYER };
@@ -47,6 +51,24 @@ struct rf_bundle_refused {
     uint32_t source, repository, tag, reason; /* in desired.strings; tag "" = none */
 };
 
+/* An image that the connected side no longer selects and its rules let go. */
+struct rf_candidate {
+    struct rf_digest digest;
+    uint32_t repository, tag, rule; /* in desired.strings; tag "" = none */
+};
+struct rf_bundle_retain {
+    bool set;       /* the bundle has retention rules */
+    bool has_as_of; /* a rule goes by age */
+    bool has_max, percent;
+    time_t as_of;
+    uint64_t grace_s, max_delete;
+    uint64_t known;  /* images that were judged, those that are selected too */
+    uint32_t *rules; /* as texts, in desired.strings */
+    size_t n_rules, cap_rules;
+    struct rf_candidate *candidates; /* sealed: by repository, tag, digest */
+    size_t n, cap;
+};
+
 struct rf_bundle {
     char site[RF_SITE_MAX + 1];
     char chain[RF_CHAIN_HEX + 1];
@@ -66,6 +88,7 @@ struct rf_bundle {
     size_t n_lists, cap_lists;
     struct rf_hole *holes;
     size_t n_holes, cap_holes;
+    struct rf_bundle_retain retain;
     struct rf_bundle_refused *refused;
     size_t n_refused, cap_refused;
     /* set by rf_bundle_seal and rf_bundle_read */

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/bundle_retain.h"
 #include "manifests/manifest.h"
 #include "manifests/reference.h"
 
@@ -287,5 +288,7 @@ int rf_bundle_check(const struct rf_bundle *b, struct rf_err *err)
         rc = check_blobs(b, err);
     if (rc == 0)
         rc = check_images(b, err);
-    return rc < 0 ? rc : check_refused(b, err);
+    if (rc == 0)
+        rc = check_refused(b, err);
+    return rc < 0 ? rc : rf_bundle_check_retain(b, err);
 }

@@ -3,6 +3,8 @@
 #include "layout/bundle.h"
 
 #include "base/mem.h"
+#include "base/text.h"
+#include "layout/bundle_retain.h"
 
 static const char *const kind_names[] = { "manifest", "config", "layer" };
 static const char *const travel_names[] = { "carried", "assumed" };
@@ -146,6 +148,29 @@ static void put_images(struct out *o, const struct rf_bundle *b)
     close_array(o, b->n_holes, "],");
 }
 
+/* Nothing at all without rules: such bundles are the same bytes as ever. */
+static void put_retain(struct out *o, const struct rf_bundle *b)
+{
+    char text[32];
+    size_t start;
+    if (!b->retain.set)
+        return;
+    if (b->retain.has_as_of)
+        rf_buf_addf(&o->buf, "\"asOf\":\"%s\",\n", rf_text_time(b->retain.as_of, text));
+    start = o->buf.len;
+    rf_buf_add_str(&o->buf, "\"retain\":");
+    rf_bundle_retain_json(b, &o->buf);
+    check_line(o, start);
+    rf_buf_add_str(&o->buf, ",\n");
+    open_array(o, "candidates");
+    for (size_t i = 0; i < b->retain.n && o->rc == 0; i++) {
+        start = element(o, i);
+        rf_candidate_json(b, &b->retain.candidates[i], &o->buf);
+        check_line(o, start);
+    }
+    close_array(o, b->retain.n, "],");
+}
+
 static void put_list(struct out *o, const struct rf_bundle *b, const char *key, uint32_t first,
                      uint32_t n)
 {
@@ -199,6 +224,7 @@ int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink, struct rf_e
     put_header(&o, b);
     put_images(&o, b);
     put_refused(&o, b);
+    put_retain(&o, b);
     put_blobs(&o, b);
     put_volumes(&o, b);
     flush(&o);

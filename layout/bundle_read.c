@@ -5,6 +5,7 @@
 #include "base/lines.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/bundle_retain.h"
 #include "manifests/reference.h"
 
 #include <strings.h>
@@ -25,14 +26,17 @@ enum key {
     KEY_IMAGES,
     KEY_HOLES,
     KEY_REFUSED, /* where there is something */
+    KEY_AS_OF,   /* these three where there are rules */
+    KEY_RETAIN,
+    KEY_CANDIDATES,
     KEY_BLOBS,
     KEY_VOLUMES,
     KEY_COUNT
 };
 static const char *const key_names[] = {
-    "bundleVersion", "site",    "chain", "sequence", "parent",       "snapshot",
-    "features",      "repairs", "tool",  "bases",    "repositories", "images",
-    "holes",         "refused", "blobs", "volumes",
+    "bundleVersion", "site",   "chain",      "sequence",     "parent",  "snapshot", "features",
+    "repairs",       "tool",   "bases",      "repositories", "images",  "holes",    "refused",
+    "asOf",          "retain", "candidates", "blobs",        "volumes",
 };
 
 struct reader {
@@ -130,6 +134,10 @@ static int read_header(struct reader *r, enum key key, const json_t *v, struct r
         return read_features(r, v, err);
     case KEY_REPAIRS:
         return parse_digest(v, &b->repairs, err);
+    case KEY_AS_OF:
+        return rf_bundle_read_as_of(b, v, err);
+    case KEY_RETAIN:
+        return rf_bundle_read_retain(b, v, err);
     default:
         return rf_fail(err, RFE_INVALID, "must be an array of lines");
     }
@@ -336,6 +344,8 @@ static int read_element(struct reader *r, int key, const json_t *v, struct rf_er
         return read_hole(r->b, v, err);
     case KEY_REFUSED:
         return read_refused(r->b, v, err);
+    case KEY_CANDIDATES:
+        return rf_bundle_read_candidate(r->b, v, err);
     case KEY_BLOBS:
         return read_blob(r->b, v, err);
     case KEY_VOLUMES:
@@ -445,6 +455,13 @@ static int read_scalar(struct reader *r, int key, struct rf_slice value, struct 
     return key == KEY_COUNT ? 0 : read_header(r, (enum key)key, json_array_get(v, 0), err);
 }
 
+/* The key that is next need not stand. */
+static bool may_be_absent(const struct reader *r)
+{
+    return r->next == KEY_REFUSED || r->next == KEY_AS_OF || r->next == KEY_RETAIN ||
+           (r->next == KEY_CANDIDATES && !r->b->retain.set);
+}
+
 static int read_member(struct reader *r, struct rf_slice line, bool *comma, struct rf_err *err)
 {
     size_t at = 0;
@@ -459,7 +476,7 @@ static int read_member(struct reader *r, struct rf_slice line, bool *comma, stru
         return rc;
     if (r->next == KEY_REPAIRS && !r->repair)
         r->next++;
-    if (r->next == KEY_REFUSED && key == KEY_BLOBS)
+    while (key > r->next && key < KEY_COUNT && may_be_absent(r))
         r->next++;
     if (key < KEY_COUNT) {
         if (key != r->next)

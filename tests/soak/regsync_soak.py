@@ -3,7 +3,9 @@
 """
 A long run of `regsync server`: a registry that changes, reloads, broken files, watchers. Memory and descriptors must stay flat.
 
-    RF_BIN=build/release tests/soak/regsync_soak.py [MINUTES]     (default 30; e2e.regsync_server has a short form)
+    RF_BIN=build/release tests/soak/regsync_soak.py [MINUTES [STEPS]]     (default 30 and 4; e2e.regsync_server has a short form)
+
+Each step is run every second: 18 minutes with 10 steps are more than 10,000 runs.
 """
 import json
 import os
@@ -12,22 +14,23 @@ import re
 import signal
 import sys
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import harness  # noqa: E402
 import make_images as images  # noqa: E402
 
-TAGS, GROWTH_KIB, GROWTH_FDS = 50, 4096, 4
+TAGS, GROWTH_KIB, GROWTH_FDS = 200, 4096, 4  # of all steps together
 
 
 def small(seed):
     return images.image([images.random_layer("soak-%s" % seed, 4000)], labels={"seed": str(seed)})
 
 
-def write_config(path, a, b, broken=False):
+def write_config(path, a, b, n_steps, broken=False):
     steps = [{"source": "%s/r%d" % (a.host, i), "target": "%s/r%d" % (b.host, i), "type": "repository", "interval": "1s",
-              "backup": "old-{{.Ref.Tag}}"} for i in range(4)]
+              "backup": "old-{{.Ref.Tag}}"} for i in range(n_steps)]
     steps.append({"source": a.host + "/none", "target": b.host + "/none", "type": "repository", "interval": "2s"})
     with open(path, "w", encoding="utf-8") as f:
         f.write("sync: [" if broken else json.dumps({"creds": [{"registry": r.host, "tls": "disabled"} for r in (a, b)], "sync": steps}))
@@ -39,24 +42,34 @@ def usage(pid):
     return memory, len(os.listdir("/proc/%d/fd" % pid)), len(os.listdir("/proc/%d/task" % pid))
 
 
+def runs(log):
+    """Of all steps since the start, as the server tells."""
+    with open(log, encoding="utf-8") as f:
+        address = re.search(r"msg=Listening.* address=(\S+)", f.read()).group(1)
+    with urllib.request.urlopen("http://%s/status" % address, timeout=10) as answer:
+        return sum(step["runs"] for step in json.load(answer)["steps"])
+
+
 def main():
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30
+    n_steps = int(sys.argv[2]) if len(sys.argv) > 2 else 4
+    tags = TAGS // n_steps
     chance = random.Random(1)
     with harness.Workspace("soak") as work, harness.ScriptedRegistry(work.folder("a")) as a, harness.ScriptedRegistry(work.folder("b")) as b:
-        for i in range(4):
-            for t in range(TAGS):
+        for i in range(n_steps):
+            for t in range(tags):
                 images.push(a.client, "r%d" % i, "v%d" % t, small("%d-%d" % (i, t)))
         config, log = work("regsync.yml"), open(work("log"), "wb")
-        write_config(config, a, b)
+        write_config(config, a, b, n_steps)
         server = harness.start_process([harness.program("regsync"), "server", "-c", config, "--listen", ":0"],
                                        env=harness.clean_env(work.folder("home")), stderr=log)
         end, first, round_ = time.monotonic() + 60 * minutes, None, 0
         while time.monotonic() < end and server.poll() is None:
             time.sleep(1)
             round_ += 1
-            images.push(a.client, "r%d" % chance.randrange(4), "v%d" % chance.randrange(TAGS), small("round-%d" % round_))
+            images.push(a.client, "r%d" % chance.randrange(n_steps), "v%d" % chance.randrange(tags), small("round-%d" % round_))
             if round_ % 5 == 0:
-                write_config(config, a, b, broken=round_ % 15 == 0)
+                write_config(config, a, b, n_steps, broken=round_ % 15 == 0)
                 server.send_signal(signal.SIGHUP)
             if round_ % 30 == 0:
                 now = usage(server.pid)
@@ -68,6 +81,7 @@ def main():
                     sys.exit("soak: it grows: %s, then %s" % (first, now))
         if server.poll() is not None:
             sys.exit("soak: the server has ended with status %d" % server.returncode)
+        print("%d runs of steps" % runs(work("log")))
         began = time.monotonic()
         server.terminate()
         server.wait(20)

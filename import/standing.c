@@ -121,7 +121,9 @@ static int add_root(struct group *g, size_t line, struct rf_err *err)
     struct rf_err why = RF_ERR_INIT;
     int rc = rf_graph_add_root(&g->graph, &desc, 0, &g->roots[line - g->first], &why);
     return rc < 0 ? rf_fail(err, RFE_DAMAGED, "%s: its list of images contradicts itself: %s",
-                            rf_bundle_file_place(g->r->file)->name, why.msg)
+                            g->r->file != NULL ? rf_bundle_file_place(g->r->file)->name
+                                               : "what is remembered of earlier bundles",
+                            why.msg)
                   : 0;
 }
 

@@ -98,6 +98,8 @@ static int parse(struct rf_tag_map *m, struct rf_slice bytes, struct rf_err *err
     if (rc == 0)
         rc = get_digest(doc, "before", &m->before, err);
     if (rc == 0)
+        rc = rf_json_u64(doc, "after", "", RF_JSON_OPTIONAL, &m->after, err);
+    if (rc == 0)
         rc = rf_json_bool(doc, "takenBack", "", false, &m->taken_back, err);
     if (rc == 0)
         rc = rf_json_string(doc, "to", "", RF_JSON_REQUIRED, &to, err);
@@ -161,7 +163,8 @@ int rf_tag_map_store(const struct rf_import_state *s, const struct rf_tag_map *m
     put_digest(&out, &m->bundle);
     rf_buf_add_str(&out, ",\"before\":");
     put_digest(&out, &m->before);
-    rf_buf_addf(&out, ",\"takenBack\":%s,\"to\":", m->taken_back ? "true" : "false");
+    rf_buf_addf(&out, ",\"after\":%llu,\"takenBack\":%s,\"to\":", (unsigned long long)m->after,
+                m->taken_back ? "true" : "false");
     rf_json_add_string(&out, m->to);
     rf_buf_addf(&out, ",\"time\":\"%s\",\"tags\":{", m->time);
     for (size_t i = 0; i < m->n; i++) {
@@ -199,6 +202,11 @@ static void add_new(struct rf_tag_map *m, const struct rf_old_tag *list, size_t 
         qsort(m->tags, m->n, sizeof(*m->tags), compare_tags);
 }
 
+static uint64_t number_of(const struct rf_import_state *s, const struct rf_import_record *r)
+{
+    return r != NULL ? (uint64_t)(r - s->records) + 1 : 0;
+}
+
 /*
  * What an interrupted run of the same bundle saved, or an earlier run of the bundle that was applied last, says how the tags were before any of them, and
  * goes on. A map from before other bundles came in between, or of a bundle that was taken back since, says nothing any more.
@@ -210,15 +218,17 @@ int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle 
     const struct rf_import_record *last = rf_import_state_last(s, to);
     const struct rf_import_record *below = rf_import_state_below(s, to, &b->id);
     struct rf_digest before = { 0 };
+    uint64_t after = number_of(s, below);
     char now[32];
     if (below != NULL)
         before = below->id;
     rf_tag_map_init(&m);
     int rc = rf_tag_map_load(s, &b->id, to, &m, NULL);
-    if (rc < 0 || m.taken_back || !rf_digest_eq(&m.before, &before)) {
+    if (rc < 0 || m.taken_back || m.after != after || !rf_digest_eq(&m.before, &before)) {
         rf_tag_map_release(&m);
         m.bundle = b->id;
         m.before = before;
+        m.after = after;
         m.to = rf_xstrdup(to);
         /* the map of the bundle that stands is lost: what moves now is not all that it moved, and must not be taken for it */
         if (rc < 0 && last != NULL && rf_digest_eq(&last->id, &b->id))
@@ -243,11 +253,10 @@ static bool is_better(const struct rf_tag_map *a, const struct rf_tag_map *than)
 static bool is_open(const struct rf_import_state *s, const char *to, const struct rf_tag_map *m)
 {
     const struct rf_import_record *top = rf_import_state_last(s, to);
-    if (m->to == NULL || strcmp(m->to, to) != 0)
+    if (m->to == NULL || strcmp(m->to, to) != 0 || m->after != number_of(s, top))
         return false;
-    if (top == NULL)
-        return !rf_digest_is_set(&m->before);
-    return rf_digest_eq(&m->before, &top->id) && !rf_digest_eq(&m->bundle, &top->id);
+    return top == NULL ||
+           (rf_digest_eq(&m->before, &top->id) && !rf_digest_eq(&m->bundle, &top->id));
 }
 
 int rf_tag_map_find_unfinished(const struct rf_import_state *s, const char *to,

@@ -260,6 +260,13 @@ static int watch_referrers(struct rf_place *p, const char *repo, const struct rf
     return rf_place_referrers(watched_of(p)->inner, repo, subject, artifact_type, cb, ctx, err);
 }
 
+static int watch_delete_tag(struct rf_place *p, const char *repo, const char *tag,
+                            struct rf_err *err)
+{
+    int rc = note_write(watched_of(p), "delete", repo, tag, NULL, err);
+    return rc < 0 ? rc : rf_place_delete_tag(watched_of(p)->inner, repo, tag, err);
+}
+
 static int watch_hold(struct rf_place *p, const char *repo, struct rf_err *err)
 {
     watched_of(p)->held++;
@@ -283,6 +290,7 @@ static const struct rf_place_ops watch_ops = {
     .mount = watch_mount,
     .list_tags = watch_list_tags,
     .referrers = watch_referrers,
+    .delete_tag = watch_delete_tag,
     .hold = watch_hold,
     .unhold = watch_unhold,
 };

@@ -200,6 +200,24 @@ static const struct rf_opt inventory_opts[] = {
       NULL, 0 },
 };
 
+static const struct rf_opt rollback_opts[] = {
+    { "plan", 0, RF_OPT_FLAG, AT(plan), NULL, "only show what would be done", NULL, 0 },
+    { "also-moved", 0, RF_OPT_FLAG, AT(also_moved), NULL,
+      "take back tags too that somebody else has moved since", NULL, 0 },
+    { "complete-only", 0, RF_OPT_FLAG, AT(complete_only), NULL,
+      "where an old image is not whole any more, leave its tag and take back the others; exit status 3",
+      NULL, 0 },
+    { "to", 0, RF_OPT_STRING, AT(to), "REGISTRY[/PREFIX]|ocidir://PATH",
+      "the destination, as it was named for apply", NULL, 0 },
+    { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
+      "policy file: its creds; - for standard input", NULL, 0 },
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "the site whose state this is (default: site)",
+      NULL, 0 },
+    { "state", 0, RF_OPT_STRING, AT(state), "DIR",
+      "what is remembered of earlier imports (default ${XDG_STATE_HOME:-~/.local/state}/regferry/import/SITE)",
+      NULL, 0 },
+};
+
 static const struct rf_cmd commands[] = {
     {
         .name = "inspect",
@@ -257,6 +275,25 @@ static const struct rf_cmd commands[] = {
         .min_args = 1,
         .max_args = RF_ARGS_ANY,
         .run = run_apply,
+    },
+    {
+        .name = "rollback",
+        .synopsis = "[BUNDLE-ID|none]",
+        .summary = "point tags back to what they were before a bundle",
+        .description =
+            "Without an ID the bundle that was applied last is taken back, once: repeated, it takes nothing more. With an ID all bundles are taken back "
+            "that were applied after that one; none goes back to before the first. An ID is a digest, or its first 8 digits or more. Tags that somebody else "
+            "moved since are listed and left, those that were not there before are deleted. What tags go back to is read first: when an image is not "
+            "whole any more, nothing is written and the exit status is 5. No content is deleted. The bundle can be applied again.",
+        .examples = "regimport rollback --plan --to registry.plant:5000\n"
+                    "regimport rollback --to registry.plant:5000 --site plant-7\n"
+                    "# everything that came after this bundle\n"
+                    "regimport rollback 3f2a9c01d4e5 --to ocidir:///srv/images",
+        .opts = rollback_opts,
+        .n_opts = RF_ARRAY_LEN(rollback_opts),
+        .ctx_size = sizeof(struct options),
+        .max_args = 1,
+        .run = run_rollback,
     },
     {
         .name = "request",

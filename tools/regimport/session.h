@@ -11,7 +11,7 @@
 struct options {
     const char *config, *site, *state, *to, *check, *receipt, *out;
     struct rf_list repositories;
-    bool allow_unsigned, allow_older, stream, complete_only;
+    bool allow_unsigned, allow_older, stream, complete_only, plan, also_moved;
 };
 
 struct session {
@@ -37,6 +37,7 @@ RF_MUST_USE int session_state(const struct session *s, const char *path, char **
                               struct rf_err *err);
 
 int run_request(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+int run_rollback(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 int run_inventory(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 
 #endif

@@ -19,10 +19,12 @@ from httpd import Response, Server  # noqa: E402
 class Running:
     """A server started by a test; ends with it."""
 
+    program_name = "regsync"
+
     def __init__(self, case, config, *args):
         self.log_path = case.work("server-%d.log" % len(os.listdir(case.work("."))))
         with open(self.log_path, "wb") as log:
-            self.process = harness.start_process([harness.program("regsync"), "server", "-c", config, "-v", "debug", *args],
+            self.process = harness.start_process([harness.program(self.program_name), "server", "-c", config, "-v", "debug", *args],
                                                  env=case.env, stderr=log, stdout=log)
         case.addCleanup(harness.stop_process, self.process)
 

@@ -251,7 +251,7 @@ START_TEST(docs_list_the_exit_statuses)
 }
 END_TEST
 
-static const char *const programs[] = { "regexport", "regimport", "regctl", "regsync" };
+static const char *const programs[] = { "regexport", "regimport", "regctl", "regsync", "regbot" };
 
 /* The page of a program that is built has the option lists of its tables. */
 START_TEST(docs_list_the_options)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/regbot/session.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* ---- folders of modules ---- */
+
+static void add_folder(struct rf_list *list, struct rf_slice folder)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (rf_slice_is(folder, list->items[i]))
+            return;
+    list->items = rf_xreallocarray(list->items, list->n + 1, sizeof(*list->items));
+    list->items[list->n++] = rf_xstrndup(folder.ptr, folder.len);
+}
+
+/* One template of Lua's path: its folder, where it is one that names a folder. */
+static void add_template(struct rf_list *list, struct rf_slice t)
+{
+    static const char *const ends[] = { "/?.lua", "/?/init.lua", "/?" };
+    static const char *const here[] = { "?.lua", "?", "?/init.lua" };
+    for (size_t i = 0; i < RF_ARRAY_LEN(here); i++)
+        if (rf_slice_is(t, here[i])) {
+            add_folder(list, rf_slice_str("."));
+            return;
+        }
+    for (size_t i = 0; i < RF_ARRAY_LEN(ends); i++) {
+        size_t n = strlen(ends[i]);
+        if (t.len <= n || memcmp(t.ptr + t.len - n, ends[i], n) != 0 ||
+            memchr(t.ptr, '?', t.len - n) != NULL)
+            continue;
+        add_folder(list, rf_slice_of(t.ptr, t.len - n));
+        return;
+    }
+    RF_CLEANUP(rf_freep) char *text = rf_xstrndup(t.ptr, t.len);
+    if (t.len > 0)
+        rf_log(RF_LOG_DEBUG, "Template of LUA_PATH is passed over", "template", text, NULL);
+}
+
+/* LUA_PATH as upstream's image sets it: "?;?.lua;/lua-user/?;/lua-user/?.lua;...". */
+static void add_lua_path(struct rf_list *list)
+{
+    const char *path = getenv("LUA_PATH");
+    while (path != NULL && *path != '\0') {
+        size_t n = strcspn(path, ";");
+        add_template(list, rf_slice_of(path, n));
+        path += n + (path[n] == ';');
+    }
+}
+
+/* ---- opening ---- */
+
+static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
+{
+    const struct rf_policy_config *config = ctx;
+    if (config->defaults.skip_docker_config == RF_TRI_YES)
+        rf_hosts_use_docker(hosts, false, false);
+    return rf_creds_merge(&config->creds, hosts, err);
+}
+
+static int open_client(struct regbot_session *s, struct rf_err *err)
+{
+    struct rf_net_options net = *s->env->net;
+    if (net.user_agent == NULL)
+        net.user_agent = s->config->defaults.user_agent;
+    return rf_net_client(&net, merge_creds, s->config, &s->client, err);
+}
+
+static int load_config(struct regbot_session *s, const struct regbot_options *o, struct rf_err *err)
+{
+    if (o->config == NULL)
+        return rf_policy_config_parse("none", rf_slice_str(""), 0, &s->config, err);
+    return rf_policy_config_load(o->config, o->strict ? RF_POLICY_STRICT : 0, &s->config, err);
+}
+
+static int open_session(struct regbot_session *s, const struct rf_env *env,
+                        const struct regbot_options *o, bool online, struct rf_err *err)
+{
+    s->env = env;
+    if (o->memory != 0 && (o->memory < RF_LUA_MEMORY_MIN || o->memory > RF_LUA_MEMORY_MAX))
+        return rf_fail(err, RFE_USAGE, "--memory: wanted is a size from 1MiB to 64GiB");
+    int rc = load_config(s, o, err);
+    if (rc == 0 && online)
+        rc = open_client(s, err);
+    if (rc < 0)
+        return rc;
+    if (o->lua_path.n == 0)
+        add_lua_path(&s->folders);
+    const struct rf_list *folders = o->lua_path.n > 0 ? &o->lua_path : &s->folders;
+    const struct rf_bot_setup setup = { .dry_run = o->dry_run,
+                                        .unsafe_libs = o->unsafe_libs,
+                                        .memory = (size_t)o->memory,
+                                        .module_dirs = (const char *const *)folders->items,
+                                        .n_module_dirs = folders->n,
+                                        .env = (const char *const *)o->env.items,
+                                        .n_env = o->env.n };
+    s->bot = rf_bot_new(s->config, s->client, &setup);
+    return 0;
+}
+
+int regbot_session_open(struct regbot_session *s, const struct rf_env *env,
+                        const struct regbot_options *o, struct rf_err *err)
+{
+    return open_session(s, env, o, true, err);
+}
+
+int regbot_session_offline(struct regbot_session *s, const struct rf_env *env,
+                           const struct regbot_options *o, struct rf_err *err)
+{
+    return open_session(s, env, o, false, err);
+}
+
+void regbot_session_release(struct regbot_session *s)
+{
+    if (s->client != NULL)
+        rf_net_stats(s->env->net, s->client);
+    rf_bot_freep(&s->bot);
+    rf_client_freep(&s->client);
+    rf_policy_config_freep(&s->config);
+    for (size_t i = 0; i < s->folders.n; i++)
+        free(s->folders.items[i]);
+    free(RF_STEAL(s->folders.items));
+    free(RF_STEAL(s->scheduled));
+    s->folders.n = 0;
+}

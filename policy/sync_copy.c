@@ -10,6 +10,7 @@
 #include "policy/blob_hints.h"
 #include "policy/object.h"
 #include "policy/object_step.h"
+#include "policy/step_rules.h"
 
 /* ---- places ---- */
 
@@ -162,25 +163,6 @@ static int save_backup(struct rf_sync_env *env, const struct rf_step *step,
 
 /* ---- options of the copy ---- */
 
-static const char *annotation(const json_t *annotations, const char *name)
-{
-    return json_string_value(json_object_get(annotations, name));
-}
-
-static bool passes(const struct rf_referrer_filter *f, const struct rf_descriptor *d)
-{
-    if (f->artifact_type != NULL && f->artifact_type[0] != '\0' &&
-        (d->artifact_type == NULL || strcmp(f->artifact_type, d->artifact_type) != 0))
-        return false;
-    for (size_t k = 0; k + 1 < f->annotations.n; k += 2) {
-        const char *has = annotation(d->annotations, f->annotations.items[k]);
-        const char *want = f->annotations.items[k + 1];
-        if (has == NULL || (want[0] != '\0' && strcmp(has, want) != 0))
-            return false;
-    }
-    return true;
-}
-
 /* What the options of a copy point to. */
 struct how {
     struct rf_sync_env *env;
@@ -195,11 +177,7 @@ struct how {
 
 static bool want_referrer(void *ctx, const struct rf_descriptor *d)
 {
-    const struct rf_step_settings *s = &((const struct how *)ctx)->step->s;
-    for (size_t k = 0; k < s->n_referrer_filters; k++)
-        if (passes(&s->referrer_filters[k], d))
-            return true;
-    return s->n_referrer_filters == 0;
+    return rf_step_takes_referrer(((const struct how *)ctx)->step, d);
 }
 
 static void how_release(struct how *h)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "policy/hooks.h"
 #include "policy/index_cache.h"
+#include "policy/step_rules.h"
 #include "policy/sync_copy.h"
 #include "regclient/fetch.h"
 
@@ -160,26 +161,6 @@ static bool wants_more(const struct rf_step_settings *s)
            s->digest_tags == RF_TRI_YES;
 }
 
-static bool type_is_wanted(const struct rf_step *step, const char *media_type)
-{
-    for (size_t k = 0; k < step->s.media_types.n; k++)
-        if (media_type != NULL && strcmp(step->s.media_types.items[k], media_type) == 0)
-            return true;
-    return false;
-}
-
-static void tell_skipped(const struct work *w)
-{
-    RF_CLEANUP(rf_buf_release) struct rf_buf allowed;
-    rf_buf_init(&allowed, 0);
-    for (size_t k = 0; k < w->step->s.media_types.n; k++)
-        rf_buf_addf(&allowed, "%s%s", k > 0 ? " " : "[", w->step->s.media_types.items[k]);
-    rf_buf_add_str(&allowed, "]");
-    rf_log(RF_LOG_INFO, "Skipping unsupported media type", "ref", w->pair.source, "mediaType",
-           w->i->found.media_type != NULL ? w->i->found.media_type : "", "allowed", allowed.ptr,
-           NULL);
-}
-
 static int pick_entry(struct work *w, const struct rf_platform *platform, struct rf_digest *out,
                       struct rf_err *err)
 {
@@ -248,8 +229,8 @@ static int is_done(struct work *w, struct rf_err *err)
         w->out->outcome = RF_SYNC_EXISTS;
         return 1;
     }
-    if (!type_is_wanted(w->step, i->found.media_type)) {
-        tell_skipped(w);
+    if (!rf_step_takes_type(w->step, i->found.media_type)) {
+        rf_step_tell_skipped(w->step, w->pair.source, i->found.media_type);
         w->out->outcome = RF_SYNC_SKIPPED;
         return 1;
     }

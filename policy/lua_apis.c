@@ -4,9 +4,11 @@
 
 #include <stddef.h>
 
-extern const struct rf_lua_api rf_lua_api_host;
+extern const struct rf_lua_api rf_lua_api_host, rf_lua_api_regbot, rf_lua_api_policy;
 
 const struct rf_lua_api *const rf_lua_apis[] = {
     &rf_lua_api_host,
+    &rf_lua_api_regbot,
+    &rf_lua_api_policy,
     NULL,
 };

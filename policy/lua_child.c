@@ -39,7 +39,8 @@ struct child {
     bool missing;                    /* what was to be called is not there */
     char *in; /* the frame that came last, NUL behind it; kept here since Lua may raise */
     size_t in_len, in_cap;
-    json_t *env; /* what os.getenv sees */
+    json_t *env;                  /* what os.getenv sees */
+    const struct rf_lua_api *api; /* or NULL */
 };
 
 static struct child *child_of(lua_State *L)
@@ -370,8 +371,11 @@ static int prepare(lua_State *L)
         n = (int)lua_tointeger(L, -1);
     (void)lua_getfield(L, 1, "args");
     luaL_checkstack(L, n + 8, "arguments");
-    for (int i = 1; i <= n; i++)
+    for (int i = 1; i <= n; i++) {
         (void)lua_rawgeti(L, function + 2, i);
+        if (child_of(L)->api != NULL && child_of(L)->api->argument != NULL)
+            child_of(L)->api->argument(L);
+    }
     lua_remove(L, function + 2);
     lua_remove(L, function + 1);
     return n;
@@ -533,6 +537,7 @@ static int open_libs(lua_State *L)
     for (size_t i = 0; api != NULL && rf_lua_apis[i] != NULL; i++) {
         if (strcmp(rf_lua_apis[i]->name, api) == 0) {
             rf_lua_apis[i]->open(L);
+            child_of(L)->api = rf_lua_apis[i];
             return 0;
         }
     }

@@ -23,6 +23,8 @@ extern const char rf_lua_child_word[];
 struct rf_lua_api {
     const char *name; /* as in rf_lua_box_options.api */
     void (*open)(lua_State *L);
+    /* Each argument of rf_lua_box_call(), on top of the stack, may become another value there; or NULL. */
+    void (*argument)(lua_State *L);
 };
 /* All that there are, ended by NULL; the list is in policy/lua_apis.c. */
 extern const struct rf_lua_api *const rf_lua_apis[];

@@ -257,10 +257,10 @@ METHOD(raw_headers)
     return 0;
 }
 
-static const struct rf_type *doc_type(const struct rf_manifest_object *o)
+const struct rf_type *rf_manifest_document_type(const char *media_type)
 {
-    bool docker = rf_media_is_docker(o->media_type);
-    if (rf_media_kind(o->media_type) == RF_KIND_INDEX)
+    bool docker = rf_media_is_docker(media_type);
+    if (rf_media_kind(media_type) == RF_KIND_INDEX)
         return docker ? &docker_index_doc : &rf_type_oci_index;
     return docker ? &docker_image_doc : &oci_image_doc;
 }
@@ -268,7 +268,7 @@ static const struct rf_type *doc_type(const struct rf_manifest_object *o)
 METHOD(get_orig)
 {
     (void)call, (void)args, (void)n, (void)err;
-    *out = rf_value_object(doc_type(of(self)), of(self)->doc);
+    *out = rf_value_object(rf_manifest_document_type(of(self)->media_type), of(self)->doc);
     return 0;
 }
 

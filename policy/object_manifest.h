@@ -35,6 +35,8 @@ struct rf_value rf_manifest_object_value(const struct rf_manifest_object *o);
 
 /* The document of an OCI index alone (v1.Index); the object is its json_t. */
 extern const struct rf_type rf_type_oci_index;
+/* The document of a manifest of that media type alone; an image's unless it is an index. */
+const struct rf_type *rf_manifest_document_type(const char *media_type);
 
 /* What is shown of a command that made a manifest: {{.Manifest.GetDescriptor.Digest}}; the object is a struct rf_manifest_object. */
 extern const struct rf_type rf_type_manifest_result;

@@ -205,9 +205,9 @@ class DockerRegistry:
         with DockerRegistry(folder, htpasswd=("user", "pass"), tls=authority) as registry: registry.host, registry.client
     """
 
-    def __init__(self, folder, htpasswd=None, tls=None, token=None, delete=True, port=0):
+    def __init__(self, folder, htpasswd=None, tls=None, token=None, delete=True, port=0, cache=False):
         self.folder = os.path.abspath(str(folder))
-        self.htpasswd, self.tls, self.token, self.delete = htpasswd, tls, token, delete
+        self.htpasswd, self.tls, self.token, self.delete, self.cache = htpasswd, tls, token, delete, cache
         self.port, self.process = port, None
         self.log_path = os.path.join(self.folder, "registry.log")
         self.access_path = os.path.join(self.folder, "access.log")
@@ -216,7 +216,7 @@ class DockerRegistry:
     def _config(self):
         lines = ["version: 0.1", "log: {level: info, fields: {service: registry}}", "storage:", "  delete: {enabled: %s}" % str(self.delete).lower(),
                  "  filesystem: {rootdirectory: %s}" % json.dumps(os.path.join(self.folder, "storage")),
-                 "  maintenance: {uploadpurging: {enabled: false}}",
+                 "  maintenance: {uploadpurging: {enabled: false}}", *(["  cache: {blobdescriptor: inmemory}"] if self.cache else []),
                  "http:", "  addr: 127.0.0.1:%d" % self.port, "  secret: a-fixed-secret-of-the-tests"]
         if self.tls:
             cert, key = self.tls.issue()
@@ -260,6 +260,14 @@ class DockerRegistry:
         if self.process:
             stop_process(self.process)
             self.process = None
+
+    def collect_garbage(self, untagged=False):
+        """What no manifest (untagged: no tagged one) needs goes from the disk, behind the back of the registry."""
+        return tool("docker-registry", "garbage-collect", *(["--delete-untagged"] if untagged else []), os.path.join(self.folder, "config.yml"))
+
+    def blob_file(self, digest):
+        algorithm, hexits = digest.split(":")
+        return os.path.join(self.folder, "storage", "docker/registry/v2/blobs", algorithm, hexits[:2], hexits, "data")
 
     def restart(self):
         """Stops and starts again on the same port (forgets what it cached)."""

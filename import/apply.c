@@ -168,6 +168,16 @@ static int repair_blobs(struct rf_import_run *r, const struct rf_manifest *m, st
     return 0;
 }
 
+static int say_lost(struct rf_err *err, int rc, const struct rf_err *why)
+{
+    rc = rf_fail(err, -rc, "%s", why->msg);
+    if (rc != -RFE_NOT_FOUND && rc != -RFE_GROUND_MISSING)
+        return rc;
+    return rf_hint(
+        err, rc,
+        "after a garbage collection some registries remember what they no longer have: restart it, then apply again");
+}
+
 static int put_manifest(struct rf_import_run *r, const struct manifest_job *job, const char *repo,
                         struct rf_err *err)
 {
@@ -181,7 +191,7 @@ static int put_manifest(struct rf_import_run *r, const struct manifest_job *job,
             return 0;
         bool lost = rc == -RFE_GROUND_MISSING || rc == -RFE_NOT_FOUND;
         if (round + 1 == REPAIR_ROUNDS || !lost || m->kind != RF_KIND_IMAGE)
-            return rf_fail(err, -rc, "%s", why.msg);
+            return say_lost(err, rc, &why);
         rc = repair_blobs(r, m, err);
     }
     return rc;

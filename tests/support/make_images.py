@@ -177,10 +177,10 @@ def random_layer(seed, size, types=OCI):
 
 # --- images, indexes, artifacts ---
 
-def image(layers, types=OCI, platform="linux/amd64", annotations=None, labels=None, subject=None, extra=None):
+def image(layers, types=OCI, platform="linux/amd64", annotations=None, labels=None, subject=None, extra=None, created="1970-01-01T00:00:00Z"):
     os_name, _, rest = platform.partition("/")
     arch, _, variant = rest.partition("/")
-    config = {"architecture": arch, "os": os_name, "created": "1970-01-01T00:00:00Z",
+    config = {"architecture": arch, "os": os_name, "created": created,
               "config": {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["/bin/sh"]},
               "rootfs": {"type": "layers", "diff_ids": [l.diff_id for l in layers]},
               "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "make_images"} for _ in layers]}

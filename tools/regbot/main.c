@@ -160,6 +160,7 @@ static const struct rf_cmd check_cmd = {
 static const struct rf_cmd run_cmd = {
     .name = "run",
     .synopsis = "FILE.lua [ARGUMENT...]",
+    .arg_kinds = "FILE FILE...",
     .summary = "run one script from a file of its own",
     .description =
         "The script finds its arguments as `...` and in the table `arg`. Arguments that begin with - stand behind --. With -c the script has the logins and defaults "

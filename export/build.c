@@ -197,6 +197,23 @@ static void add_holes(struct builder *b)
     }
 }
 
+static void add_refused(struct builder *b)
+{
+    struct rf_bundle *out = b->out;
+    struct rf_strings *strings = &out->desired.strings;
+    for (size_t i = 0; i < b->in->n_refused; i++) {
+        const struct rf_build_refused *from = &b->in->refused[i];
+        struct rf_bundle_refused r = { .digest = from->digest };
+        r.source = rf_strings_add(strings, rf_slice_str(from->source));
+        r.repository = rf_strings_add(strings, rf_slice_str(from->repository));
+        r.tag = rf_strings_add(strings, rf_slice_str(from->tag));
+        r.reason = rf_strings_add(strings, rf_slice_str(from->reason));
+        out->refused =
+            rf_grow(out->refused, out->n_refused, &out->cap_refused, sizeof(*out->refused));
+        out->refused[out->n_refused++] = r;
+    }
+}
+
 static int compare_digests(const void *a, const void *b)
 {
     return rf_digest_cmp(a, b);
@@ -239,6 +256,7 @@ int rf_build_bundle(const struct rf_build *in, struct rf_bundle *out, struct rf_
     add_origins(&b);
     add_removed(&b);
     add_holes(&b);
+    add_refused(&b);
     for (uint32_t i = 0; i < b.repos.len; i++) {
         out->repositories = rf_grow(out->repositories, out->n_repositories, &out->cap_repositories,
                                     sizeof(uint32_t));

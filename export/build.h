@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a snapshot and its bases to the bundle that leads from the one to the other. Pure: the same snapshot, bases and holes give the
+ * From a snapshot and its bases to the bundle that leads from the one to the other. Pure: the same snapshot, bases, holes and refusals give the
  * same bundle. Third step of planning (export/plan.h).
  */
 #ifndef RF_EXPORT_BUILD_H
@@ -14,12 +14,18 @@
 struct rf_build_hole {
     const char *source, *repository, *tag, *reason; /* borrowed */
 };
+struct rf_build_refused {
+    const char *source, *repository, *tag, *reason; /* borrowed */
+    struct rf_digest digest;
+};
 struct rf_build {
     const struct rf_snapshot *snapshot; /* sealed, with the status of each line set */
     struct rf_snapshot *const *bases;
     size_t n_bases;
     const struct rf_build_hole *holes;
     size_t n_holes;
+    const struct rf_build_refused *refused; /* what the policy does not carry */
+    size_t n_refused;
     const char *site;
     const struct rf_export_record *last; /* the chain goes on from it; NULL starts one */
 };

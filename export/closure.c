@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "export/carry.h"
 #include "export/extras.h"
 #include "manifests/config.h"
 
@@ -304,19 +305,7 @@ static int ask(struct asking *a, size_t i, struct rf_err *err)
     if (n->kind != RF_NODE_CONFIG || n->size > RF_CONFIG_MAX)
         return rf_place_probe_blob(l->place, l->repo, &n->digest, n->size, RF_PROBE_HEAD, err);
     a->cached[i] = true;
-    if (rf_blob_store_stat(s->state->cache, &n->digest, NULL, err) == 0)
-        return 0;
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
-    int rc = rf_export_state_note(
-        s->state, rf_blob_store_put(s->state->cache, &n->digest, n->size, &sink, err), err);
-    if (rc < 0)
-        return rc;
-    rc = rf_place_get_blob(l->place, l->repo, &n->digest, n->size, 0, NULL, sink, err);
-    if (rc == 0)
-        rc = rf_sink_commit(sink, err);
-    /* the sink fails for the disk, or because it got other bytes than it was to get */
-    bool bytes = rc == -RFE_DIGEST_MISMATCH || rc == -RFE_SIZE_MISMATCH;
-    return rc < 0 && sink->failed != 0 && !bytes ? rf_export_state_note(s->state, rc, err) : rc;
+    return rf_fetch_config(s->state, l, &n->digest, n->size, err);
 }
 
 static int ask_job(void *ctx, size_t i, struct rf_err *err)
@@ -435,8 +424,10 @@ int rf_closure_build(struct rf_closure *c, struct rf_err *err)
     if (rc == 0) {
         mark_contradictions(c);
         mark_holes(c); /* what cannot be read is not asked for */
-        rc = ask_for_blobs(c, err);
+        rc = rf_carry_ask(c, err);
     }
+    if (rc == 0)
+        rc = ask_for_blobs(c, err);
     if (rc == 0)
         mark_holes(c);
     return rc;

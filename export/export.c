@@ -24,13 +24,31 @@ static void tell_phase(const struct rf_export_request *req, const char *what)
         req->phase(req->progress_ctx, what, 0);
 }
 
+static int check_mistakes(const struct rf_plan *p, struct rf_err *err)
+{
+    const struct rf_bundle *b = p->bundle;
+    size_t n = rf_plan_mistakes(p);
+    for (size_t i = 0; n > 0 && i < b->n_refused; i++) {
+        const char *reason = rf_desired_str(&b->desired, b->refused[i].reason);
+        if (rf_verdict_is_mistake(RF_VERDICT_CARRY, reason))
+            return rf_fail(
+                err, RFE_FAILED,
+                "the policy failed for %zu images, which --strict does not pass over; nothing was written; the first: %s: %s",
+                n, rf_desired_str(&b->desired, b->refused[i].source), reason);
+    }
+    return 0;
+}
+
 /* With `strict`, holes end the run before anything is written. */
-static int check_strict(const struct rf_export_request *req, const struct rf_bundle *b,
+static int check_strict(const struct rf_export_request *req, const struct rf_plan *p,
                         struct rf_err *err)
 {
+    const struct rf_bundle *b = p->bundle;
     const struct rf_desired *d = &b->desired;
-    if (!req->strict || b->n_holes == 0)
+    if (!req->strict)
         return 0;
+    if (b->n_holes == 0)
+        return check_mistakes(p, err);
     return rf_fail(
         err, RFE_FAILED,
         "%zu images could not be had, which --strict does not pass over; nothing was written; the first: %s: %s",
@@ -43,7 +61,7 @@ static int make_plan(const struct rf_export_request *req, struct rf_export_state
     tell_phase(req, "planning");
     int rc = req->repair != NULL ? rf_repair_plan(req, state, &out->plan, err)
                                  : rf_plan_make(req, state, &out->plan, err);
-    return rc < 0 ? rc : check_strict(req, out->plan->bundle, err);
+    return rc < 0 ? rc : check_strict(req, out->plan, err);
 }
 
 int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,

@@ -80,6 +80,22 @@ static void add_hole(struct holes *h, const struct rf_build_hole *hole)
     h->list[h->n++] = *hole;
 }
 
+struct refusals {
+    struct rf_build_refused *list;
+    size_t n, cap;
+};
+
+static void refusals_release(struct refusals *r)
+{
+    free(r->list);
+}
+
+static void add_refusal(struct refusals *r, const struct rf_build_refused *one)
+{
+    r->list = rf_grow(r->list, r->n, &r->cap, sizeof(*r->list));
+    r->list[r->n++] = *one;
+}
+
 struct filling {
     struct rf_snapshot *to;
     const struct rf_graph *g;
@@ -232,6 +248,20 @@ static void add_failed(struct holding *h, struct rf_closure *c, size_t i, struct
         hold_repository(h, hole.repository, false);
 }
 
+/* The site keeps what it has under this name. */
+static void add_refused(struct holding *h, const struct rf_selection *s, size_t i,
+                        struct refusals *refused)
+{
+    const struct rf_image *im = &s->wanted.images[i];
+    const struct rf_build_refused one = { .source = rf_desired_str(&s->wanted, im->source),
+                                          .repository = rf_desired_str(&s->wanted, im->repository),
+                                          .tag = rf_desired_str(&s->wanted, im->tag),
+                                          .reason = rf_desired_str(&s->wanted, s->picks[i].error),
+                                          .digest = im->digest };
+    add_refusal(refused, &one);
+    hold_line(h, one.repository, one.tag, &one.digest);
+}
+
 /* An inventory does not know where its images come from. */
 static void add_unchanged(struct rf_plan *p, const struct rf_snapshot *base,
                           const struct rf_image *line, const char *source)
@@ -243,7 +273,7 @@ static void add_unchanged(struct rf_plan *p, const struct rf_snapshot *base,
 }
 
 static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *holes,
-                         struct rf_err *err)
+                         struct refusals *refused, struct rf_err *err)
 {
     struct rf_selection *s = c->sel;
     RF_CLEANUP(holding_release) struct holding h;
@@ -265,6 +295,8 @@ static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *
     for (size_t i = 0; rc == 0 && i < s->wanted.n; i++)
         if (!s->picks[i].dropped && s->picks[i].error_code != 0)
             add_failed(&h, c, i, holes);
+        else if (!s->picks[i].dropped && s->picks[i].refused)
+            add_refused(&h, s, i, refused);
     return rc < 0 ? rc : rf_snapshot_seal(p->snapshot, err);
 }
 
@@ -347,6 +379,7 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     RF_CLEANUP(rf_selection_release) struct rf_selection sel;
     RF_CLEANUP(rf_closure_release) struct rf_closure closure;
     RF_CLEANUP(holes_release) struct holes holes = { 0 };
+    RF_CLEANUP(refusals_release) struct refusals refused = { 0 };
     rf_selection_init(&sel, req, state);
     rf_closure_init(&closure, &sel, NULL, 0);
     int rc = rf_bases_load(req, state, &p->bases, &p->n_bases, err);
@@ -360,13 +393,15 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     if (rc == 0)
         rc = check_any(&sel, err);
     if (rc == 0)
-        rc = fill_snapshot(p, &closure, &holes, err);
+        rc = fill_snapshot(p, &closure, &holes, &refused, err);
     if (rc < 0)
         return rc;
     p->fetch_bytes = closure.fetch_bytes;
     rf_graph_release(&closure.graph); /* before the bundle takes its memory */
     const struct rf_build in = { .holes = holes.list,
                                  .n_holes = holes.n,
+                                 .refused = refused.list,
+                                 .n_refused = refused.n,
                                  .site = req->site,
                                  .last = rf_export_state_last(state) };
     rc = lay_out(p, &in, err);
@@ -405,6 +440,8 @@ char *rf_plan_key(const struct rf_export_request *req, const char *output)
     rf_buf_addf(&text, "3 %s %s %d %d\n", req->site, output, req->full, req->strict);
     for (size_t i = 0; i < req->n_bases; i++)
         rf_buf_addf(&text, "base %s\n", req->bases[i]);
+    if (rf_verdicts_has(req->policy, RF_VERDICT_CARRY))
+        rf_buf_addf(&text, "policy %s\n", rf_verdicts_id(req->policy));
     for (size_t i = 0; i < req->n_items; i++)
         key_item(&text, &req->items[i]);
     rf_hasher_update(h, text.ptr, text.len);
@@ -528,6 +565,31 @@ static void keep_old_holes(const struct rf_bundle *b, struct holes *holes)
     }
 }
 
+static void keep_old_refusals(const struct rf_bundle *b, struct refusals *refused)
+{
+    const struct rf_desired *d = &b->desired;
+    for (size_t i = 0; i < b->n_refused; i++) {
+        const struct rf_bundle_refused *r = &b->refused[i];
+        add_refusal(refused,
+                    &(struct rf_build_refused){ .source = rf_desired_str(d, r->source),
+                                                .repository = rf_desired_str(d, r->repository),
+                                                .tag = rf_desired_str(d, r->tag),
+                                                .reason = rf_desired_str(d, r->reason),
+                                                .digest = r->digest });
+    }
+}
+
+size_t rf_plan_mistakes(const struct rf_plan *p)
+{
+    const struct rf_bundle *b = p->bundle;
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_refused; i++) {
+        const char *reason = rf_desired_str(&b->desired, b->refused[i].reason);
+        n += rf_verdict_is_mistake(RF_VERDICT_CARRY, reason);
+    }
+    return n;
+}
+
 /* Copies what stands from `from` to the plan's fresh snapshot; what failed is held or gone. *left counts what could be had. */
 static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
                        const char *const *reasons, struct holes *holes, size_t *left,
@@ -568,6 +630,7 @@ int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size
     if (p->repair != NULL)
         return rf_repair_drop(p, failures, n, old, err);
     RF_CLEANUP(holes_release) struct holes holes = { 0 };
+    RF_CLEANUP(refusals_release) struct refusals refused = { 0 };
     struct rf_snapshot *from = p->snapshot;
     struct rf_bundle *was = p->bundle;
     struct rf_export_record last = { .sequence = was->sequence - 1, .id = was->parent };
@@ -576,6 +639,7 @@ int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size
     p->snapshot = new_snapshot(was->site);
     p->bundle = new_bundle();
     keep_old_holes(was, &holes);
+    keep_old_refusals(was, &refused);
     size_t left = 0;
     int rc = split_lines(p, from, reasons, &holes, &left, err);
     free(reasons);
@@ -586,6 +650,8 @@ int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size
         rc = rf_snapshot_seal(p->snapshot, err);
     const struct rf_build in = { .holes = holes.list,
                                  .n_holes = holes.n,
+                                 .refused = refused.list,
+                                 .n_refused = refused.n,
                                  .site = was->site,
                                  .last = rf_digest_is_set(&was->parent) ? &last : NULL };
     if (rc == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of an export: what is wanted, what of it the base lacks, what could not be had.
+ * The plan of an export: what is wanted, what of it the base lacks, what could not be had, what the policy refuses.
  *
  *     rf_plan_make(req, state, &plan, err)       select, resolve, walk, subtract, ask for each layer
  *     plan->bundle                               sealed: every byte but the blobs' contents is fixed
@@ -38,6 +38,8 @@ RF_MUST_USE int rf_plan_resume(const struct rf_export_request *req, struct rf_ex
 /* The plan of a recorded bundle, to write it anew. -RFE_NOT_FOUND with the next step when its record is lost. */
 RF_MUST_USE int rf_plan_again(struct rf_export_state *state, const struct rf_digest *id,
                               struct rf_plan **out, struct rf_err *err);
+/* Images that are left out because the policy's carry() failed on them. */
+size_t rf_plan_mistakes(const struct rf_plan *p);
 /* What tells one request from another: everything that decides the plan. The caller frees. */
 char *rf_plan_key(const struct rf_export_request *req, const char *output);
 

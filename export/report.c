@@ -56,19 +56,40 @@ static void put_holes(struct rf_buf *out, const struct rf_bundle *b)
     }
 }
 
+static void put_refused(struct rf_buf *out, const struct rf_bundle *b)
+{
+    const struct rf_desired *d = &b->desired;
+    char text[RF_DIGEST_TEXT];
+    for (size_t i = 0; i < b->n_refused; i++) {
+        const struct rf_bundle_refused *r = &b->refused[i];
+        const char *tag = rf_desired_str(d, r->tag);
+        rf_buf_addf(out, "%-9s %s", "refused", rf_desired_str(d, r->repository));
+        if (tag[0] != '\0')
+            rf_buf_addf(out, ":%s %s from ", tag, rf_digest_text(&r->digest, text));
+        else
+            rf_buf_addf(out, "@%s from ", rf_digest_text(&r->digest, text));
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, r->source)), SHOWN_SOURCE);
+        rf_buf_add_str(out, " by ");
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, r->reason)), 1024);
+        rf_buf_add_char(out, '\n');
+    }
+}
+
 static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
 {
     const struct rf_bundle *b = r->plan->bundle;
     struct totals t = count(b);
     char a[16], c[16], e[16];
     rf_buf_addf(
-        out,
-        "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes\n",
+        out, "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes",
         (unsigned long long)t.by_status[RF_IMAGE_NEW],
         (unsigned long long)t.by_status[RF_IMAGE_CHANGED],
         (unsigned long long)t.by_status[RF_IMAGE_UNCHANGED],
         (unsigned long long)t.by_status[RF_IMAGE_REMOVED],
         (unsigned long long)t.by_status[RF_IMAGE_HELD], b->n_holes);
+    if (b->n_refused > 0)
+        rf_buf_addf(out, ", %zu refused", b->n_refused);
+    rf_buf_add_char(out, '\n');
     rf_buf_addf(out, "carried   %llu blobs, %s; assumed on the far side: %llu blobs, %s\n",
                 (unsigned long long)t.carried, rf_text_size(t.carried_bytes, a),
                 (unsigned long long)t.assumed, rf_text_size(t.assumed_bytes, c));
@@ -114,6 +135,7 @@ void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
         if (r->path == NULL || d->images[i].status != RF_IMAGE_UNCHANGED)
             put_line(out, d, &d->images[i]);
     put_holes(out, r->plan->bundle);
+    put_refused(out, r->plan->bundle);
     put_heading(out, r);
     put_totals(out, r);
 }
@@ -152,6 +174,26 @@ static void put_json_lines(const struct rf_bundle *b, struct rf_buf *out)
     rf_buf_add_char(out, ']');
 }
 
+static void put_json_refused(const struct rf_bundle *b, struct rf_buf *out)
+{
+    const struct rf_desired *d = &b->desired;
+    char text[RF_DIGEST_TEXT];
+    rf_buf_add_str(out, ",\"refused\":[");
+    for (size_t i = 0; i < b->n_refused; i++) {
+        const struct rf_bundle_refused *r = &b->refused[i];
+        rf_buf_add_str(out, i > 0 ? ",\n{\"repository\":" : "\n{\"repository\":");
+        rf_json_add_string(out, rf_desired_str(d, r->repository));
+        rf_buf_add_str(out, ",\"tag\":");
+        rf_json_add_string(out, rf_desired_str(d, r->tag));
+        rf_buf_addf(out, ",\"digest\":\"%s\",\"source\":", rf_digest_text(&r->digest, text));
+        rf_json_add_string(out, rf_desired_str(d, r->source));
+        rf_buf_add_str(out, ",\"by\":\"policy\",\"reason\":");
+        rf_json_add_string(out, rf_desired_str(d, r->reason));
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_char(out, ']');
+}
+
 void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_bundle *b = r->plan->bundle;
@@ -182,7 +224,8 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
         rf_buf_addf(out, "%s\"%s\":%llu", s > 0 ? "," : "",
                     rf_image_status_name((enum rf_image_status)s),
                     (unsigned long long)t.by_status[s]);
-    rf_buf_addf(out, ",\"holes\":%zu}", b->n_holes);
+    rf_buf_addf(out, ",\"holes\":%zu,\"refused\":%zu}", b->n_holes, b->n_refused);
     put_json_lines(b, out);
+    put_json_refused(b, out);
     rf_buf_add_str(out, "}\n");
 }

@@ -5,6 +5,7 @@
 
 #include "manifests/platform.h"
 #include "manifests/reference.h"
+#include "policy/verdict.h"
 #include "regclient/client.h"
 
 struct rf_export_item {
@@ -34,7 +35,8 @@ struct rf_export_request {
     const char *repair; /* the file of a request to answer instead of all this; or NULL */
     unsigned parallel;  /* 0 = 4 */
     bool replan;
-    bool strict; /* what cannot be had is a failure, not a hole */
+    bool strict;                /* what cannot be had is a failure, not a hole */
+    struct rf_verdicts *policy; /* its carry() decides what travels; NULL: everything does */
     struct rf_client *client;
     void (*phase)(void *ctx, const char *what,
                   uint64_t total_bytes); /* a new phase of the run; or NULL */

@@ -233,6 +233,25 @@ int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *a
     return rc;
 }
 
+int rf_fetch_config(struct rf_export_state *state, const struct rf_location *at,
+                    const struct rf_digest *digest, uint64_t size, struct rf_err *err)
+{
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
+    struct rf_err absent = RF_ERR_INIT;
+    if (rf_blob_store_stat(state->cache, digest, NULL, &absent) == 0)
+        return 0;
+    int rc =
+        rf_export_state_note(state, rf_blob_store_put(state->cache, digest, size, &sink, err), err);
+    if (rc < 0)
+        return rc;
+    rc = rf_place_get_blob(at->place, at->repo, digest, size, 0, NULL, sink, err);
+    if (rc == 0)
+        rc = rf_sink_commit(sink, err);
+    /* the sink fails for the disk, or because it got other bytes than it was to get */
+    bool bytes = rc == -RFE_DIGEST_MISMATCH || rc == -RFE_SIZE_MISMATCH;
+    return rc < 0 && sink->failed != 0 && !bytes ? rf_export_state_note(state, rc, err) : rc;
+}
+
 struct answer {
     struct rf_descriptor desc;
     int code;

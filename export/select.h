@@ -16,17 +16,18 @@ struct rf_pick {
     uint32_t where; /* in locations */
     uint32_t root;  /* node in the closure's graph, RF_NO_ID before or when the base knows it */
     uint32_t source_tag; /* in wanted.strings; "" = by digest */
-    uint32_t error;      /* in wanted.strings: why it is a hole; RF_NO_ID = fine */
+    uint32_t error;      /* in wanted.strings: why it is a hole, or was refused; RF_NO_ID = fine */
     int error_code;
     bool unchanged;              /* the base has exactly this line */
     bool dropped;                /* a second mention of the same */
+    bool refused;                /* by the policy's carry() */
     bool extra;                  /* a referrer or digest tag: platforms do not apply to it */
     bool referrers, digest_tags; /* asked for by any of its mentions */
 };
 
 static inline bool rf_pick_usable(const struct rf_pick *p)
 {
-    return p->error_code == 0 && !p->dropped;
+    return p->error_code == 0 && !p->dropped && !p->refused;
 }
 
 /* What tells lines apart: repository and tag, or without tag the digest. */
@@ -62,6 +63,9 @@ RF_MUST_USE int rf_fetch_manifest(struct rf_export_state *state, const struct rf
                                   const struct rf_digest *digest, uint64_t size,
                                   const char *media_type, struct rf_manifest **out,
                                   struct rf_err *err);
+/* A configuration into the cache, unless it is there. Thread-safe. */
+RF_MUST_USE int rf_fetch_config(struct rf_export_state *state, const struct rf_location *at,
+                                const struct rf_digest *digest, uint64_t size, struct rf_err *err);
 /* Descriptor of a tag, or of a digest when it is given. HEAD says it all on most registries; where it does not, the manifest itself does. Thread-safe. */
 RF_MUST_USE int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at,
                               const char *tag, const struct rf_digest *digest,

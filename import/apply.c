@@ -14,6 +14,12 @@ static const char *repo_name(const struct rf_import_run *r, uint32_t number)
     return rf_desired_str(&r->doc->desired, r->doc->repositories[number]);
 }
 
+/* An item of doc->lists that only images need which the policy refused. */
+static bool is_needless(const struct rf_import_run *r, uint32_t item)
+{
+    return r->needless != NULL && r->needless[item];
+}
+
 /* ---- blobs ---- */
 
 static void count_outcome(struct rf_import_run *r, enum rf_blob_outcome outcome, uint64_t size)
@@ -60,6 +66,8 @@ static int place_blob(struct rf_import_run *r, uint32_t blob, bool *moved, struc
     for (uint32_t i = 0; i < b->n_repos; i++) {
         uint32_t number = r->doc->lists[b->first_repo + i];
         enum rf_blob_outcome outcome = RF_BLOB_THERE;
+        if (is_needless(r, b->first_repo + i))
+            continue;
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
         if (number != r->found[blob]) {
             int rc = place_in(r, blob, repo, have, &outcome, err);
@@ -253,7 +261,7 @@ static void add_level(struct manifest_jobs *jobs, const uint8_t *levels, uint8_t
     for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
         for (uint32_t k = 0; levels[i] == level && k < doc->blobs[i].n_repos; k++) {
             uint32_t item = doc->blobs[i].first_repo + k;
-            if (jobs->r->failed[item] != NULL)
+            if (jobs->r->failed[item] != NULL || is_needless(jobs->r, item))
                 continue;
             jobs->list = rf_grow(jobs->list, jobs->n, &jobs->cap, sizeof(*jobs->list));
             jobs->list[jobs->n++] = (struct manifest_job){ (uint32_t)i, item, doc->lists[item] };
@@ -361,7 +369,7 @@ int rf_apply_hold(struct rf_import_run *r, struct rf_err *err)
 {
     for (size_t i = 0; i < r->doc->n_repositories; i++) {
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, (uint32_t)i));
-        int rc = rf_place_hold(r->req->to, repo, err);
+        int rc = rf_run_is_idle(r, i) ? 0 : rf_place_hold(r->req->to, repo, err);
         if (rc < 0)
             return rc;
         r->held++;
@@ -373,7 +381,8 @@ void rf_apply_unhold(struct rf_import_run *r)
 {
     for (; r->held > 0; r->held--) {
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, (uint32_t)r->held - 1));
-        rf_place_unhold(r->req->to, repo);
+        if (!rf_run_is_idle(r, r->held - 1))
+            rf_place_unhold(r->req->to, repo);
     }
 }
 
@@ -387,6 +396,8 @@ static int forecast_job(void *ctx, size_t k, struct rf_err *err)
     bool have = false;
     for (uint32_t i = 0; i < b->n_repos; i++) {
         uint32_t number = r->doc->lists[b->first_repo + i];
+        if (is_needless(r, b->first_repo + i))
+            continue;
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
         int rc =
             number == r->found[jobs->list[k]]

@@ -187,6 +187,32 @@ static int fill_found(const struct rf_import_run *r, const struct rf_import_stat
 
 /* ---- what was refused ---- */
 
+/* It is refused in this run, too: the reason of now counts. */
+static bool refused_now(const struct rf_import_run *r, const struct rf_receipt *receipt,
+                        const struct rf_receipt_image *im)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    const struct rf_image *line =
+        rf_desired_find(d, rf_strings_get(&receipt->strings, im->image.repository),
+                        rf_strings_get(&receipt->strings, im->image.tag), &im->image.digest);
+    return line != NULL && rf_digest_eq(&line->digest, &im->image.digest) &&
+           r->refused[line - d->images] != NULL;
+}
+
+static void fill_refused_now(const struct rf_import_run *r, struct rf_repair_request *doc)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    for (size_t i = 0; i < d->n; i++) {
+        if (r->refused[i] == NULL)
+            continue;
+        const struct rf_refused one = {
+            .image = image_of(doc, d, &d->images[i]),
+            .reason = rf_strings_add(&doc->strings, rf_slice_str(r->refused[i])),
+        };
+        rf_repair_request_add_refused(doc, &one);
+    }
+}
+
 static void fill_refused(const struct rf_import_run *r, const struct rf_import_state *state,
                          const struct rf_import_record *last, struct rf_repair_request *doc)
 {
@@ -197,7 +223,8 @@ static void fill_refused(const struct rf_import_run *r, const struct rf_import_s
     int rc = rf_receipt_load(&receipt, path, NULL);
     for (size_t i = 0; rc == 0 && i < receipt.n; i++) {
         const struct rf_receipt_image *im = &receipt.images[i];
-        if (im->by == RF_NO_ID || strcmp(rf_strings_get(&receipt.strings, im->by), "ground") == 0)
+        if (im->by == RF_NO_ID || refused_now(r, &receipt, im) ||
+            strcmp(rf_strings_get(&receipt.strings, im->by), "ground") == 0)
             continue; /* what lacked its ground is what is asked for */
         struct rf_refused refused = { .image.digest = im->image.digest };
         const uint32_t from[] = { im->image.repository, im->image.tag, im->reason };
@@ -222,6 +249,8 @@ int rf_ask_fill(struct rf_import_run *r, const struct rf_import_state *state,
     doc->destination = rf_text_safe_dup(rf_slice_str(r->req->to_name), RF_COMPANION_NAME_MAX / 4);
     doc->tool = rf_xstrdup("regimport " RF_VERSION);
     fill_missing(r, doc);
+    if (r->n_missing > 0)
+        fill_refused_now(r, doc);
     const struct rf_import_record *last =
         state != NULL ? rf_import_state_last(state, r->req->to_name) : NULL;
     if (last == NULL || r->n_missing == 0)

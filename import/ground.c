@@ -312,7 +312,7 @@ static int list_changed(struct rf_import_run *r, const bool *absent, struct rf_e
     l.told = rf_xcalloc(doc->n_blobs + 1, sizeof(*l.told));
     l.stack = rf_xcalloc(doc->n_blobs + 1, sizeof(*l.stack));
     for (size_t i = 0; i < doc->desired.n; i++)
-        if (rf_image_travels(&doc->desired.images[i]))
+        if (rf_image_travels(&doc->desired.images[i]) && r->refused[i] == NULL)
             list_image(&l, i);
     if (r->req->complete_only)
         fail_unwhole(r, &l);
@@ -399,6 +399,8 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
 static int can_write_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct rf_import_run *r = ctx;
+    if (rf_run_is_idle(r, i))
+        return 0;
     RF_CLEANUP(rf_freep)
     char *repo = rf_run_repo(r, rf_desired_str(&r->doc->desired, r->doc->repositories[i]));
     int rc = rf_place_can_write(r->req->to, repo, err);

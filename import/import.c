@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "import/accept.h"
 #include "import/apply.h"
 #include "import/ask.h"
 #include "import/ground.h"
@@ -197,7 +198,11 @@ static int prepare(const struct rf_import_request *req, const char *path,
     if (rc < 0)
         return rc;
     tell_phase(req, "checking the destination", 0);
-    rc = rf_ground_check(&out->run, err);
+    rc = rf_accept_ask(&out->run, *state, err);
+    if (rc == 0)
+        rc = rf_ground_check(&out->run, err);
+    if (rc == 0)
+        rc = rf_accept_settle(&out->run, err);
     if (rc == 0)
         out->stage = RF_IMPORT_GROUND;
     return rc;
@@ -226,6 +231,18 @@ int rf_import_ask(const struct rf_import_request *req, const char *path,
     return rf_ask_fill(&out->run, state, doc, err);
 }
 
+/* 0 when the policy takes every image. */
+static int policy_refused(const struct rf_import_run *r, struct rf_err *err)
+{
+    size_t n = rf_run_by_policy(r);
+    if (n == 0)
+        return 0;
+    return rf_fail(
+        err, RFE_PARTIAL,
+        "the policy here refused %zu images (listed above): nothing of them is written for their sake, and their tags stay as they are",
+        n);
+}
+
 /* 0 when every image has its ground. */
 static int left_behind(const struct rf_import_run *r, struct rf_err *err)
 {
@@ -250,7 +267,8 @@ int rf_import_plan(const struct rf_import_request *req, const char *path,
     if (rc < 0)
         return rc;
     out->stage = RF_IMPORT_PLANNED;
-    return left_behind(&out->run, err);
+    rc = left_behind(&out->run, err);
+    return rc < 0 ? rc : policy_refused(&out->run, err);
 }
 
 static int finish(struct rf_import_state *state, struct rf_import_result *out, struct rf_err *err)
@@ -267,12 +285,13 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
     if (rc < 0)
         return rc;
     out->stage = RF_IMPORT_APPLIED;
-    if (refused > 0)
+    if (refused > rf_run_by_policy(r))
         return rf_fail(
             err, RFE_PARTIAL,
             "%s refused %zu images (listed above); all others are in place; their tags stay as they were",
-            r->req->to_name, refused);
-    return left_behind(r, err);
+            r->req->to_name, refused - rf_run_by_policy(r));
+    rc = left_behind(r, err);
+    return rc < 0 ? rc : policy_refused(r, err);
 }
 
 static int write_all(struct rf_import_result *out, struct rf_import_state *state,

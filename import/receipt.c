@@ -35,7 +35,8 @@ static void fill(struct rf_receipt *out, const struct rf_import_run *r)
     fill_header(out, r);
     for (size_t i = 0; i < d->n; i++) {
         const struct rf_image *im = &d->images[i];
-        const char *by = r->refused[i] != NULL ? "destination" : NULL, *reason = r->refused[i];
+        const char *by = r->refused[i] == NULL ? NULL : r->by_policy[i] ? "policy" : "destination";
+        const char *reason = r->refused[i];
         if (r->lacking[i]) {
             by = "ground";
             reason = "what it builds on was missing";

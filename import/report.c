@@ -63,7 +63,23 @@ static void put_refused(const struct rf_import_run *r, struct rf_buf *out)
             continue;
         rf_buf_add_str(out, "refused   ");
         rf_image_name(d, &d->images[i], out);
-        rf_buf_addf(out, ": %s\n", r->refused[i]);
+        rf_buf_addf(out, "%s%s\n", r->by_policy[i] ? " here, by " : ": ", r->refused[i]);
+    }
+}
+
+/* By the other side's policy; a part of the bundle, so it is shown before anything is asked. */
+static void put_not_carried(const struct rf_import_run *r, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    char text[RF_DIGEST_TEXT];
+    for (size_t i = 0; i < r->doc->n_refused; i++) {
+        const struct rf_bundle_refused *one = &r->doc->refused[i];
+        const char *tag = rf_desired_str(d, one->tag);
+        rf_buf_addf(out, "refused   %s%s%s on the connected side, by ",
+                    rf_desired_str(d, one->repository), tag[0] != '\0' ? ":" : "@",
+                    tag[0] != '\0' ? tag : rf_digest_text(&one->digest, text));
+        rf_text_safe(out, rf_slice_str(rf_desired_str(d, one->reason)), 1024);
+        rf_buf_add_char(out, '\n');
     }
 }
 
@@ -146,6 +162,7 @@ void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *ou
             put_image(r, i, out);
     put_holes(r, out);
     put_missing(r, out);
+    put_not_carried(r, out);
     put_refused(r, out);
     put_foreign(r, res->stage == RF_IMPORT_PLANNED, out);
     put_head(res, out);
@@ -188,7 +205,8 @@ static void put_json_lists(const struct rf_import_run *r, struct rf_buf *out)
             continue;
         rf_buf_add_str(out, n++ > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
         rf_image_name(d, &d->images[i], out);
-        rf_buf_add_str(out, "\",\"reason\":");
+        rf_buf_addf(out,
+                    "\",\"by\":\"%s\",\"reason\":", r->by_policy[i] ? "policy" : "destination");
         rf_json_add_string(out, r->refused[i]);
         rf_buf_add_char(out, '}');
     }

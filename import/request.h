@@ -4,6 +4,7 @@
 #define RF_IMPORT_REQUEST_H
 
 #include "layout/bundle_file.h"
+#include "policy/verdict.h"
 #include "regclient/client.h"
 
 enum rf_import_check { RF_CHECK_BLOBS, RF_CHECK_MANIFESTS };
@@ -16,6 +17,7 @@ struct rf_import_request {
     const char *site;      /* the bundle must be of this one; NULL: any */
     const char *receipt; /* the receipt also goes to this file, or folder; NULL: the state alone */
     bool allow_unsigned, allow_older, stream;
+    struct rf_verdicts *policy; /* its accept() decides what is taken; NULL: everything is */
     bool complete_only;         /* take the images whose ground is whole, leave the others */
     enum rf_import_check check; /* how far images that did not change are checked */
     unsigned parallel;          /* 0 = 4 */

@@ -17,6 +17,8 @@ void rf_run_init(struct rf_import_run *r, const struct rf_import_request *req,
         r->found[i] = RF_NO_ID;
     r->failed = rf_xcalloc(r->doc->n_lists + 1, sizeof(*r->failed));
     r->lacking = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->lacking));
+    r->by_policy = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->by_policy));
+    r->unasked = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->unasked));
     r->refused = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->refused));
 }
 
@@ -33,6 +35,10 @@ void rf_run_release(struct rf_import_run *r)
     free(r->found);
     free(r->missing);
     free(r->lacking);
+    free(r->by_policy);
+    free(r->unasked);
+    free(r->needless);
+    free(r->idle);
     free(r->foreign);
     rf_content_release(&r->content);
     rf_bundle_file_free(r->file);
@@ -110,6 +116,14 @@ size_t rf_run_refused(const struct rf_import_run *r)
     size_t n = 0;
     for (size_t i = 0; i < r->doc->desired.n; i++)
         n += r->refused[i] != NULL;
+    return n;
+}
+
+size_t rf_run_by_policy(const struct rf_import_run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        n += r->by_policy[i];
     return n;
 }
 

@@ -36,10 +36,14 @@ struct rf_import_run {
         found; /* per blob: the repository (of doc->repositories) where assumed ground was found, or RF_NO_ID */
     struct rf_missing *missing;
     size_t n_missing, cap_missing;
-    bool *lacking;  /* per image: its ground is missing, and the others go on without it */
-    char **refused; /* per image: why it was refused, or NULL */
+    bool *lacking;   /* per image: its ground is missing, and the others go on without it */
+    char **refused;  /* per image: why it was refused, or NULL */
+    bool *by_policy; /* per image: it was the local policy that refused it, not the destination */
+    bool *unasked;   /* per image: it could not be read for the policy */
     char **
         failed; /* per item of doc->lists (a manifest and a repository): why the destination refused it, or NULL */
+    bool *needless; /* per item of doc->lists: only what is refused needs it there; NULL: none is */
+    bool *idle; /* per repository of the bundle: nothing is to be written to it; NULL: none is */
     struct rf_foreign *foreign; /* of the tags that move */
     size_t n_foreign;
     struct rf_import_counts counts;
@@ -62,6 +66,12 @@ void rf_run_count(struct rf_import_run *r, uint64_t *counter, uint64_t n);
 /* A failure of this code is about the destination as a whole, not about one image: it ends the run. */
 bool rf_run_ends(int rc);
 size_t rf_run_refused(const struct rf_import_run *r);
+/* Of those refused, by the policy alone. */
+size_t rf_run_by_policy(const struct rf_import_run *r);
+static inline bool rf_run_is_idle(const struct rf_import_run *r, size_t repository)
+{
+    return r->idle != NULL && r->idle[repository];
+}
 size_t rf_run_lacking(const struct rf_import_run *r);
 
 #endif

@@ -58,9 +58,12 @@ static void standing_release(struct standing *s)
     rf_idmap_release(&s->by_digest);
 }
 
-static bool stands(const struct rf_image *im)
+/* What the policy refused need not be there. */
+static bool stands(const struct rf_import_run *r, size_t line)
 {
-    return im->status == RF_IMAGE_UNCHANGED || im->status == RF_IMAGE_HELD;
+    uint8_t status = r->doc->desired.images[line].status;
+    return (status == RF_IMAGE_UNCHANGED || status == RF_IMAGE_HELD) &&
+           (r->refused == NULL || r->refused[line] == NULL);
 }
 
 static int could_not_tell(const struct rf_import_run *r, int rc, struct rf_err *err)
@@ -77,7 +80,7 @@ static bool wanted(const struct group *g, const struct rf_digest *root,
     const struct rf_desired *d = &g->r->doc->desired;
     for (size_t i = g->first; i < g->end; i++) {
         const struct rf_image *im = &d->images[i];
-        if (stands(im) && rf_digest_eq(&im->digest, root) &&
+        if (stands(g->r, i) && rf_digest_eq(&im->digest, root) &&
             (im->n_children == 0 || rf_image_chose(d, im, child)))
             return true;
     }
@@ -134,7 +137,7 @@ static int walk_group(void *ctx, size_t i, struct rf_err *err)
     int rc = 0;
     rf_graph_init(&g->graph, fetch, g);
     for (size_t k = g->first; rc == 0 && k < g->end; k++)
-        if (stands(&g->r->doc->desired.images[k]))
+        if (stands(g->r, k))
             rc = add_root(g, k, err);
     return rc < 0 ? rc : rf_graph_walk(&g->graph, g->threads, err);
 }
@@ -145,8 +148,8 @@ static void add_group(struct standing *s, size_t first, size_t end)
     struct group g = { .r = s->r, .first = first, .end = end };
     bool any = false;
     for (size_t i = first; i < end; i++) {
-        any = any || stands(&d->images[i]);
-        g.sparse = g.sparse || (stands(&d->images[i]) && d->images[i].n_children > 0);
+        any = any || stands(s->r, i);
+        g.sparse = g.sparse || (stands(s->r, i) && d->images[i].n_children > 0);
     }
     if (!any)
         return;

@@ -30,6 +30,12 @@ const char *rf_verdict_function_name(enum rf_verdict_function f)
     return function_names[f];
 }
 
+bool rf_verdict_is_mistake(enum rf_verdict_function f, const char *reason)
+{
+    size_t n = strlen(function_names[f]);
+    return strncmp(reason, function_names[f], n) == 0 && strncmp(reason + n, " failed: ", 9) == 0;
+}
+
 void rf_verdict_release(struct rf_verdict *v)
 {
     free(v->reason);

@@ -42,6 +42,8 @@ struct rf_verdict {
     int code;      /* of UNREAD */
     char *reason;  /* "carry: too old"; NULL when there is none */
 };
+/* A reason that speaks of this function having failed. */
+bool rf_verdict_is_mistake(enum rf_verdict_function f, const char *reason);
 void rf_verdict_release(struct rf_verdict *v);
 void rf_verdict_list_free(struct rf_verdict *list, size_t n);
 

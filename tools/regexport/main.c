@@ -19,6 +19,7 @@ struct options {
 /* All that a run holds, made from the options. */
 struct session {
     struct rf_policy_config *config;
+    struct rf_verdicts *policy;
     struct rf_client *client;
     struct rf_items items;
     struct rf_progress *progress;
@@ -31,6 +32,7 @@ static void session_release(struct session *s)
     rf_progress_free(s->progress);
     rf_items_release(&s->items);
     rf_client_free(s->client);
+    rf_verdicts_free(s->policy);
     rf_policy_config_free(s->config);
     free(s->state_dir);
 }
@@ -101,6 +103,7 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
         .replan = o->replan,
         .repair = o->request,
         .strict = o->strict,
+        .policy = s->policy,
         .client = s->client,
         .phase = phase,
         .progress = rf_progress_bytes,
@@ -120,6 +123,8 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
     if (rc == 0 && items)
         rc = add_items(s, o, argc, argv, err);
+    if (rc == 0 && items && s->config != NULL && rf_policy_section_is_set(&s->config->policy))
+        rc = rf_verdicts_open(&s->config->policy, &s->policy, err);
     if (rc == -RFE_INVALID || rc == -RFE_UNSUPPORTED)
         rc = err != NULL ? -(err->code = RFE_USAGE) : -RFE_USAGE;
     if (rc == 0)
@@ -155,6 +160,12 @@ static void report(const struct rf_env *env, struct session *s,
 static int check_holes(const struct rf_export_result *result, struct rf_err *err)
 {
     size_t n = result->plan->bundle->n_holes;
+    size_t mistakes = rf_plan_mistakes(result->plan);
+    if (n == 0 && mistakes > 0)
+        return rf_fail(
+            err, RFE_PARTIAL,
+            "the policy failed for %zu images, which are not in the bundle (listed as refused); the next run asks again",
+            mistakes);
     if (n == 0)
         return 0;
     return rf_fail(

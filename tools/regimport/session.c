@@ -8,6 +8,7 @@ void session_release(struct session *s)
 {
     rf_progress_free(s->progress);
     rf_client_free(s->client);
+    rf_verdicts_free(s->policy);
     rf_policy_config_free(s->config);
     rf_ref_release(&s->to);
     free(s->prefix);
@@ -92,6 +93,8 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
                        o->site);
     if (o->config != NULL)
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
+    if (rc == 0 && destination && s->config != NULL && rf_policy_section_is_set(&s->config->policy))
+        rc = rf_verdicts_open(&s->config->policy, &s->policy, err);
     if (rc == 0 && destination && o->to == NULL)
         rc = rf_fail(
             err, RFE_USAGE,
@@ -102,6 +105,7 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
         rc = open_destination(s, err);
     if (rc < 0)
         return rc;
+    s->req.policy = s->policy;
     if (s->prefix != NULL)
         s->req.prefix = s->prefix;
     session_progress(s);

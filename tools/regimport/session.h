@@ -9,15 +9,16 @@
 #include "tools/common/progress.h"
 
 struct options {
-    const char *config, *site, *state, *to, *check, *receipt, *out;
-    struct rf_list repositories;
-    bool allow_unsigned, allow_older, stream, complete_only, plan, also_moved;
+    const char *config, *site, *state, *to, *check, *receipt, *out, *confirm_delete;
+    struct rf_list repositories, in_use;
+    bool allow_unsigned, allow_older, stream, complete_only, plan, also_moved, prune;
 };
 
 struct session {
     const struct rf_env *env;
     const struct options *o;
     struct rf_policy_config *config;
+    struct rf_verdicts *policy;
     struct rf_client *client;
     struct rf_progress *progress;
     struct rf_ref to;
@@ -37,6 +38,12 @@ RF_MUST_USE int session_state(const struct session *s, const char *path, char **
                               struct rf_err *err);
 
 int run_request(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+int run_prune(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+/* Before anything is done: what can be wrong with the options of pruning. */
+RF_MUST_USE int check_prune_options(const struct options *o, struct rf_err *err);
+/* Behind the bundle `path`, which was applied; or, with `plan`, what would be pruned behind it. */
+RF_MUST_USE int run_prune_behind(const struct rf_env *env, const struct options *o,
+                                 const char *path, bool plan, struct rf_err *err);
 int run_rollback(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 int run_inventory(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 

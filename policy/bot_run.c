@@ -232,6 +232,7 @@ static int run_once(const struct rf_bot *b, const struct run *run, struct rf_bot
     o.script = run->name;
     o.dry_run = b->setup.dry_run;
     o.throttle = b->throttle;
+    o.print = b->setup.print;
     int rc = rf_cancel_check(err);
     if (rc < 0)
         return rc;

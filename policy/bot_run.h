@@ -23,6 +23,7 @@ struct rf_bot_setup {
     size_t n_module_dirs;
     const char *const *env; /* names that os.getenv() may see */
     size_t n_env;
+    void (*print)(void *ctx, struct rf_slice text); /* as in rf_bot_options, with ctx NULL */
 };
 
 struct rf_bot;

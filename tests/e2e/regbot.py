@@ -2,6 +2,7 @@
 """regbot once, check and run: the samples, dry run, time, memory, several scripts at once, failures, and scripts that are killed in the middle."""
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -199,7 +200,7 @@ class DryRun(Bot):
         before = harness.tree_of(layout)
         registry.clear_log()
         done = self.script("""
-            local r, layout, tar = ...
+            local r, layout, tar, out = ...
             tag.delete(r .. "/app:2")
             local m = manifest.get(r .. "/app:1")
             manifest.put(m, r .. "/app:new")
@@ -211,13 +212,19 @@ class DryRun(Bot):
             image.importTar(r .. "/app:imported", tar)
             tag.copy(r .. "/app:1", r .. "/app:same")
             tag.delete(layout .. ":1")
+            blob.delete(r .. "/app", m.layers[1].digest)
+            manifest.delete(manifest.head(layout .. ":1"))
+            image.exportTar(r .. "/app:1", out)
+            reference.close(reference.new(layout))
             print("end")
-        """, registry.host, "ocidir://" + layout, self.work("in.tar"), registries=[registry], options=["--dry-run"])
+        """, registry.host, "ocidir://" + layout, self.work("in.tar"), self.work("out.tar"), registries=[registry], options=["--dry-run"])
         self.assertEqual(done.out, "end\n")
         self.assertEqual(registry.write_requests(), [])
         self.assertEqual(harness.tree_of(layout), before)
+        self.assertFalse(os.path.exists(self.work("out.tar")))
         summary = self.line(done, "Dry run, nothing was written")["would-be"]
-        self.assertEqual(summary, "2 tags deleted, 1 manifests deleted, 2 manifests put, 1 blobs put, 2 images copied, 1 tags copied, 1 images imported")
+        self.assertEqual(summary, "2 tags deleted, 2 manifests deleted, 1 blobs deleted, 2 manifests put, 1 blobs put, 2 images copied, "
+                                  "1 tags copied, 1 images imported, 1 images exported")
         self.assertIn("Copy image", self.messages(done))
         self.assertIn("Delete tag", self.messages(done))
         self.assertIn("Delete manifest", self.messages(done))
@@ -358,6 +365,19 @@ class Runs(Bot):
         self.assertEqual(self.once(config, "--env", "ALLOWED", "--env", "NOT_SET").out, "nil\tfine\tnil\tnil\tnil\n")
         unsafe = self.once(self.config(["print(type(io), type(debug), type(os.execute), os.getenv('CANARY'))"]), "--unsafe-libs")
         self.assertEqual(unsafe.out, "table\ttable\tfunction\tnil\n")
+
+    def test_terminal(self):
+        """What registries say must not steer a terminal; into a pipe it goes as it is."""
+        text = "print('a\\27[31mb\\tc\\nd\\0e', '\u00e4')"
+        config = self.config([text])
+        self.assertEqual(self.once(config).out, "a\x1b[31mb\tc\nd\0e\t\u00e4\n")
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = harness.start_process([harness.program("regbot"), "once", "-c", config], env=self.env, stdin=subprocess.DEVNULL, stdout=slave)
+        self.addCleanup(harness.stop_process, process)
+        os.close(slave)
+        self.assertEqual(process.wait(10 * harness.SLOW), OK)
+        self.assertEqual(re.sub(" +", "\t", os.read(master, 1000).decode().replace("\r", "")), "a\\x1b[31mb\tc\nd\\x00e\t\u00e4\n")
 
     def test_modules(self):
         for folder, text in (("one", "return { who = 'one' }"), ("two", "return { who = 'two' }")):

@@ -33,6 +33,7 @@ class Serves(Bot):
         self.assertNotIn("Running task", [l for l in s.text().splitlines()[:8]])
         s.wait("two runs", lambda: s.page("/metrics")[2] and (metric(s.page("/metrics")[2], "regbot_script_runs_total", script="s0") or 0) >= 2)
         self.assertEqual(metric(s.page("/metrics")[2], "regbot_script_running", script="slow"), 1)
+        self.assertIn("tick\n", s.text())
         self.assertEqual(metric(s.page("/metrics")[2], "regbot_script_runs_total", script="later"), 0)
         status, seconds = s.stop()
         self.assertEqual(status, OK, s.text())

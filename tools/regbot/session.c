@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/regbot/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -52,6 +54,25 @@ static void add_lua_path(struct rf_list *list)
     }
 }
 
+/* ---- what scripts print ---- */
+
+/* What comes from registries must not steer a terminal; lines and tabs stay what they are. */
+static void print_to_terminal(void *ctx, struct rf_slice text)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf safe;
+    size_t from = 0;
+    (void)ctx;
+    rf_buf_init(&safe, 0);
+    for (size_t i = 0; i <= text.len; i++) {
+        if (i < text.len && text.ptr[i] != '\n' && text.ptr[i] != '\t')
+            continue;
+        rf_text_safe(&safe, rf_slice_of(text.ptr + from, i - from), i - from);
+        rf_buf_add_char(&safe, i < text.len ? text.ptr[i] : '\n');
+        from = i + 1;
+    }
+    (void)fwrite(safe.ptr, 1, safe.len, stdout);
+}
+
 /* ---- opening ---- */
 
 static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
@@ -81,6 +102,7 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
                         const struct regbot_options *o, bool online, struct rf_err *err)
 {
     s->env = env;
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a server's lines are read while it runs */
     if (o->memory != 0 && (o->memory < RF_LUA_MEMORY_MIN || o->memory > RF_LUA_MEMORY_MAX))
         return rf_fail(err, RFE_USAGE, "--memory: wanted is a size from 1MiB to 64GiB");
     int rc = load_config(s, o, err);
@@ -97,7 +119,9 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
                                         .module_dirs = (const char *const *)folders->items,
                                         .n_module_dirs = folders->n,
                                         .env = (const char *const *)o->env.items,
-                                        .n_env = o->env.n };
+                                        .n_env = o->env.n,
+                                        .print =
+                                            isatty(STDOUT_FILENO) != 0 ? print_to_terminal : NULL };
     s->bot = rf_bot_new(s->config, s->client, &setup);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "export/build.h"
 #include "export/closure.h"
 #include "export/repair.h"
+#include "export/retain.h"
 
 static struct rf_bundle *new_bundle(void)
 {
@@ -369,7 +370,10 @@ static int lay_out(struct rf_plan *p, const struct rf_build *in, struct rf_err *
     build.snapshot = p->snapshot;
     build.bases = p->bases;
     build.n_bases = p->n_bases;
-    return rf_build_bundle(&build, p->bundle, err);
+    int rc = rf_build_bundle(&build, p->bundle, err);
+    if (rc < 0 || p->req == NULL)
+        return rc;
+    return rf_export_retain(p->req, p->state, p->snapshot, p->as_of, p->bundle, err);
 }
 
 int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *state,
@@ -380,6 +384,9 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     RF_CLEANUP(rf_closure_release) struct rf_closure closure;
     RF_CLEANUP(holes_release) struct holes holes = { 0 };
     RF_CLEANUP(refusals_release) struct refusals refused = { 0 };
+    p->req = req;
+    p->state = state;
+    p->as_of = req->as_of;
     rf_selection_init(&sel, req, state);
     rf_closure_init(&closure, &sel, NULL, 0);
     int rc = rf_bases_load(req, state, &p->bases, &p->n_bases, err);
@@ -430,6 +437,24 @@ static void key_item(struct rf_buf *out, const struct rf_export_item *it)
     rf_buf_add_char(out, '\n');
 }
 
+static void key_retain(struct rf_buf *out, const struct rf_export_request *req)
+{
+    const struct rf_retain *r = req->retain;
+    if (r == NULL || !r->read)
+        return;
+    rf_buf_addf(out, "retain %llu %d %d %llu", (unsigned long long)rf_retain_grace_s(r), r->has_max,
+                r->max_is_percent, (unsigned long long)r->max_delete);
+    if (req->as_of_given)
+        rf_buf_addf(out, " %lld", (long long)req->as_of);
+    for (size_t i = 0; i < r->protect.n; i++)
+        rf_buf_addf(out, "\nprotect %s", r->protect.items[i]);
+    for (size_t i = 0; i < r->n_rules; i++) {
+        rf_buf_add_str(out, "\nrule ");
+        rf_retain_rule_text(&r->rules[i], out);
+    }
+    rf_buf_add_char(out, '\n');
+}
+
 char *rf_plan_key(const struct rf_export_request *req, const char *output)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
@@ -444,6 +469,7 @@ char *rf_plan_key(const struct rf_export_request *req, const char *output)
         rf_buf_addf(&text, "policy %s\n", rf_verdicts_id(req->policy));
     for (size_t i = 0; i < req->n_items; i++)
         key_item(&text, &req->items[i]);
+    key_retain(&text, req);
     rf_hasher_update(h, text.ptr, text.len);
     rf_hasher_final(h, &d);
     return rf_xstrdup(rf_digest_text(&d, hex));
@@ -501,6 +527,9 @@ int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *
         return 0;
     take_statuses(p);
     p->resumed = true;
+    p->req = req;
+    p->state = state;
+    p->as_of = p->bundle->retain.has_as_of ? p->bundle->retain.as_of : req->as_of;
     *out = RF_STEAL(p);
     return 1;
 }

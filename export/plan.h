@@ -20,6 +20,10 @@ struct rf_plan {
     uint64_t fetch_bytes;     /* from registries; what the cache has is not fetched again */
     struct rf_repair *repair; /* of a repair bundle: what it answers (export/repair.h) */
     bool resumed;             /* taken from the state, not made anew */
+    /* for retention, which is judged anew whenever images fall out of the plan; NULL: not judged */
+    const struct rf_export_request *req;
+    struct rf_export_state *state;
+    time_t as_of;
 };
 void rf_plan_free(struct rf_plan *p);
 void rf_plan_freep(struct rf_plan **p);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "layout/bundle_frame.h"
+#include "layout/bundle_retain.h"
 
 #define SHOWN_SOURCE 400
 
@@ -128,6 +129,52 @@ static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
                     strcmp(r->path, "-") == 0 ? "(standard output)" : r->path);
 }
 
+static void put_candidates(struct rf_buf *out, const struct rf_bundle *b)
+{
+    const struct rf_bundle_retain *r = &b->retain;
+    char text[RF_DIGEST_TEXT];
+    for (size_t i = 0; i < r->n; i++) {
+        const struct rf_candidate *c = &r->candidates[i];
+        rf_buf_addf(out, "%-9s ", "let go");
+        rf_candidate_name(b, c, out);
+        if (rf_desired_str(&b->desired, c->tag)[0] != '\0')
+            rf_buf_addf(out, " %s", rf_digest_text(&c->digest, text));
+        rf_buf_add_str(out, " by ");
+        rf_text_safe(out, rf_slice_str(rf_desired_str(&b->desired, c->rule)), SHOWN_SOURCE);
+        rf_buf_add_char(out, '\n');
+    }
+}
+
+static void put_retain(struct rf_buf *out, const struct rf_bundle *b)
+{
+    const struct rf_bundle_retain *r = &b->retain;
+    char text[32];
+    if (!r->set)
+        return;
+    rf_buf_addf(out, "retain    %zu of %llu images let go", r->n, (unsigned long long)r->known);
+    if (r->has_as_of)
+        rf_buf_addf(out, ", ages as of %s", rf_text_time(r->as_of, text));
+    rf_buf_add_str(out, "; deleted only by regimport prune\n");
+}
+
+static void put_json_retain(const struct rf_bundle *b, struct rf_buf *out)
+{
+    const struct rf_bundle_retain *r = &b->retain;
+    char text[32];
+    if (!r->set)
+        return;
+    if (r->has_as_of)
+        rf_buf_addf(out, ",\"asOf\":\"%s\"", rf_text_time(r->as_of, text));
+    rf_buf_add_str(out, ",\"retain\":");
+    rf_bundle_retain_json(b, out);
+    rf_buf_add_str(out, ",\"candidates\":[");
+    for (size_t i = 0; i < r->n; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        rf_candidate_json(b, &r->candidates[i], out);
+    }
+    rf_buf_add_char(out, ']');
+}
+
 void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_desired *d = &r->plan->bundle->desired;
@@ -135,9 +182,11 @@ void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
         if (r->path == NULL || d->images[i].status != RF_IMAGE_UNCHANGED)
             put_line(out, d, &d->images[i]);
     put_holes(out, r->plan->bundle);
+    put_candidates(out, r->plan->bundle);
     put_refused(out, r->plan->bundle);
     put_heading(out, r);
     put_totals(out, r);
+    put_retain(out, r->plan->bundle);
 }
 
 static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
@@ -227,5 +276,6 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
     rf_buf_addf(out, ",\"holes\":%zu,\"refused\":%zu}", b->n_holes, b->n_refused);
     put_json_lines(b, out);
     put_json_refused(b, out);
+    put_json_retain(b, out);
     rf_buf_add_str(out, "}\n");
 }

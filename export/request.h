@@ -5,6 +5,7 @@
 
 #include "manifests/platform.h"
 #include "manifests/reference.h"
+#include "policy/retain.h"
 #include "policy/verdict.h"
 #include "regclient/client.h"
 
@@ -33,7 +34,10 @@ struct rf_export_request {
         bases; /* snapshot digests (or at least 8 hex digits of one), files of bundles or inventories, "confirmed"; none: the last one exported */
     size_t n_bases;
     const char *repair; /* the file of a request to answer instead of all this; or NULL */
-    unsigned parallel;  /* 0 = 4 */
+    const struct rf_retain *retain; /* NULL or not read: nothing is given up */
+    time_t as_of;                   /* ages are measured against it */
+    bool as_of_given;               /* by the user, so that it tells one request from another */
+    unsigned parallel;              /* 0 = 4 */
     bool replan;
     bool strict;                /* what cannot be had is a failure, not a hole */
     struct rf_verdicts *policy; /* its carry() decides what travels; NULL: everything does */

@@ -196,6 +196,8 @@ static int judge_rule(struct judging *j, size_t rule_no, const uint32_t *list, s
             key = last;
         if (key != NULL)
             decide(v, true, rule_name(j, rule_no, key));
+        else if (j->facts[list[i]].unread)
+            decide(v, true, rf_xstrdup("it cannot be read, so that it cannot be judged"));
         else if (v->rule == NULL)
             decide(v, false, rule_name(j, rule_no, ""));
     }

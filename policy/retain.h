@@ -68,6 +68,7 @@ struct rf_retain_fact {
     bool wanted;              /* still selected: kept, and it counts among the last N */
     bool has_created;
     int64_t created;                    /* seconds since 1970 */
+    bool unread;                        /* what the rules go by could not be read: kept */
     const json_t *labels, *annotations; /* objects of strings, or NULL; borrowed */
     const char *other; /* another judge keeps it, for this reason; NULL: it says nothing */
 };

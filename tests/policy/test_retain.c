@@ -34,13 +34,15 @@ static void add_pair(const json_t **to, char *text)
     *to = object;
 }
 
-/* w; L:name=value; A:name=value; S:letter; O:text. Commas between them. */
+/* w; U; L:name=value; A:name=value; S:letter; O:text. Commas between them. */
 static void add_marks(struct rf_retain_fact *f, char *text)
 {
     char *save = NULL;
     for (char *m = strtok_r(text, ",", &save); m != NULL; m = strtok_r(NULL, ",", &save)) {
         if (*m == 'w')
             f->wanted = true;
+        else if (*m == 'U')
+            f->unread = true;
         else if (*m == 'L')
             add_pair(&f->labels, m + 2);
         else if (*m == 'A')

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regexport: the connected side. One row per command and option; what they do is in export/. */
 #include "base/mem.h"
+#include "base/text.h"
 #include "export/export.h"
 #include "export/items.h"
 #include "export/record.h"
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 struct options {
-    const char *config, *site, *state, *out, *again, *sparse, *request;
+    const char *config, *site, *state, *out, *again, *sparse, *request, *as_of;
     struct rf_list bases, platforms;
     bool full, referrers, digest_tags, replan, strict;
 };
@@ -24,6 +25,7 @@ struct session {
     struct rf_items items;
     struct rf_progress *progress;
     char *state_dir;
+    time_t as_of;
     struct rf_export_request req;
 };
 
@@ -68,6 +70,18 @@ static int set_state(struct session *s, const struct options *o, struct rf_err *
     return rf_state_dir_default("export", o->site, &s->state_dir, err);
 }
 
+/* A day means its first moment. */
+static int parse_as_of(const char *text, time_t *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *day = rf_xasprintf("%sT00:00:00Z", text);
+    if (rf_text_time_parse(rf_slice_str(text), out, NULL) == 0 ||
+        rf_text_time_parse(rf_slice_str(day), out, NULL) == 0)
+        return 0;
+    return rf_fail(err, RFE_USAGE,
+                   "--as-of %s: neither a day (2026-01-31) nor a time (2026-01-31T12:00:00Z)",
+                   text);
+}
+
 static int add_items(struct session *s, const struct options *o, int argc, char **argv,
                      struct rf_err *err)
 {
@@ -104,6 +118,9 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
         .repair = o->request,
         .strict = o->strict,
         .policy = s->policy,
+        .retain = s->config != NULL ? &s->config->retain : NULL,
+        .as_of = s->as_of,
+        .as_of_given = o->as_of != NULL,
         .client = s->client,
         .phase = phase,
         .progress = rf_progress_bytes,
@@ -116,6 +133,9 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
                         int argc, char **argv, bool items, struct rf_err *err)
 {
     int rc = set_state(s, o, err);
+    s->as_of = time(NULL);
+    if (rc == 0 && o->as_of != NULL)
+        rc = parse_as_of(o->as_of, &s->as_of, err);
     if (rc == 0 && o->full && o->bases.n > 0)
         rc = rf_fail(err, RFE_USAGE,
                      "--full and --base exclude each other: a full bundle builds on nothing");
@@ -300,9 +320,15 @@ static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv
     { "config",   'c',    RF_OPT_STRING,                                                                                                                                                                                                                                  \
       AT(config), "FILE", "policy file with creds, defaults and sync steps; - for standard input",                                                                                                                                                                        \
       NULL,       0 },                                                                                                                                                                                                                                                    \
-        SITE_OPTS, { "full",   0,    RF_OPT_FLAG,                                                                                                                                                                                                                         \
-                     AT(full), NULL, "carry everything, whatever the site has",                                                                                                                                                                                           \
-                     NULL,     0 },                                                                                                                                                                                                                                       \
+        SITE_OPTS, { "as-of",                                                                                                                                                                                                                                             \
+                     0,                                                                                                                                                                                                                                                   \
+                     RF_OPT_STRING,                                                                                                                                                                                                                                       \
+                     AT(as_of),                                                                                                                                                                                                                                           \
+                     "TIME",                                                                                                                                                                                                                                              \
+                     "ages in retain rules are measured against this day or time (default: now)",                                                                                                                                                                         \
+                     NULL,                                                                                                                                                                                                                                                \
+                     0 },                                                                                                                                                                                                                                                 \
+        { "full", 0, RF_OPT_FLAG, AT(full), NULL, "carry everything, whatever the site has", NULL, 0 },                                                                                                                                                                   \
         { "base",                                                                                                                                                                                                                                                         \
           0,                                                                                                                                                                                                                                                              \
           RF_OPT_LIST,                                                                                                                                                                                                                                                    \

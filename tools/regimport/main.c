@@ -80,13 +80,20 @@ static int run_verify(const struct rf_env *env, void *ctx, int argc, char **argv
 
 static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
-    return run_all(env, ctx, rf_import_plan, true, argc, argv, err);
+    const struct options *o = ctx;
+    int rc = check_prune_options(o, err);
+    if (rc == 0)
+        rc = run_all(env, o, rf_import_plan, true, argc, argv, err);
+    return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], true, err) : rc;
 }
 
 /* Several bundles: all of them are whole before the first is applied. */
 static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
     const struct options *o = ctx;
+    int rc0 = check_prune_options(o, err);
+    if (rc0 < 0)
+        return rc0;
     if (argc > 1 && o->receipt != NULL && !rf_path_is_dir(o->receipt))
         return rf_fail(err, RFE_USAGE,
                        "--receipt %s: several bundles have a receipt each; name a folder",
@@ -104,7 +111,9 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
                 return rc;
         }
     }
-    return run_all(env, o, rf_import_apply, true, argc, argv, err);
+    int rc = run_all(env, o, rf_import_apply, true, argc, argv, err);
+    /* Not behind a bundle of which a part is missing: then more is needed than can be seen. */
+    return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], false, err) : rc;
 }
 
 #define AT(field) offsetof(struct options, field)
@@ -164,12 +173,34 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
             NULL, 0                                                                                                    \
     }
 
+#define PRUNE_OPTS                                                                                                            \
+    { "in-use",                                                                                                               \
+      0,                                                                                                                      \
+      RF_OPT_LIST,                                                                                                            \
+      AT(in_use),                                                                                                             \
+      "FILE",                                                                                                                 \
+      "what these digests or references name stays; a list as cluster tools print it, - for standard input; may be repeated", \
+      NULL,                                                                                                                   \
+      0 },                                                                                                                    \
+    {                                                                                                                         \
+        "confirm-delete", 0, RF_OPT_STRING, AT(confirm_delete), "N",                                                          \
+            "exactly so many images are meant to go; wanted where a repository would have no selected image any more",        \
+            NULL, 0                                                                                                           \
+    }
+#define PRUNE_OPT                                                                                \
+    {                                                                                            \
+        "prune", 0, RF_OPT_FLAG, AT(prune), NULL, "afterwards, as regimport prune does", NULL, 0 \
+    }
+
 static const struct rf_opt look_opts[] = { COMMON_OPTS };
-static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT, COMPLETE_OPT };
+static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT, COMPLETE_OPT, PRUNE_OPT,
+                                           PRUNE_OPTS };
 static const struct rf_opt apply_opts[] = {
     TO_OPTS,
     CHECK_OPT,
     COMPLETE_OPT,
+    PRUNE_OPT,
+    PRUNE_OPTS,
     { "stream", 0, RF_OPT_FLAG, AT(stream), NULL,
       "for slow media: read the bundle once, sending blobs while it is verified; manifests and tags still wait for the last byte",
       NULL, 0 },
@@ -195,6 +226,20 @@ static const struct rf_opt inventory_opts[] = {
       "policy file: its creds; - for standard input", NULL, 0 },
     { "site", 0, RF_OPT_STRING, AT(site), "NAME",
       "the site this is (default: that of the bundle applied last, else site)", NULL, 0 },
+    { "state", 0, RF_OPT_STRING, AT(state), "DIR",
+      "what is remembered of earlier imports (default ${XDG_STATE_HOME:-~/.local/state}/regferry/import/SITE)",
+      NULL, 0 },
+};
+
+static const struct rf_opt prune_opts[] = {
+    { "plan", 0, RF_OPT_FLAG, AT(plan), NULL, "only show what would be done", NULL, 0 },
+    { "to", 0, RF_OPT_STRING, AT(to), "REGISTRY[/PREFIX]|ocidir://PATH",
+      "the destination, as it was named for apply", NULL, 0 },
+    PRUNE_OPTS,
+    { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
+      "policy file: its creds, and this side's own retain rules; - for standard input", NULL, 0 },
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "the site whose state this is (default: site)",
+      NULL, 0 },
     { "state", 0, RF_OPT_STRING, AT(state), "DIR",
       "what is remembered of earlier imports (default ${XDG_STATE_HOME:-~/.local/state}/regferry/import/SITE)",
       NULL, 0 },
@@ -275,6 +320,21 @@ static const struct rf_cmd commands[] = {
         .min_args = 1,
         .max_args = RF_ARGS_ANY,
         .run = run_apply,
+    },
+    {
+        .name = "prune",
+        .summary = "delete what the retention rules of both sides let go",
+        .description =
+            "What the rules of the bundle applied last let go loses its tag, if this side's own rules (-c FILE) let it go as well, the tag still has the digest that a bundle "
+            "brought, and it is not in use. Its manifests are deleted by a later run, when the grace time has passed and nothing that stays needs them. Layouts free the "
+            "space then; of a registry its own garbage collection does. More than maxDelete, or a repository that would have no selected image any more: nothing is deleted (status 6).",
+        .examples = "regimport prune --plan --to registry.plant:5000\n"
+                    "kubectl get pods -A -o jsonpath='{..image} {..imageID}' > in-use.txt\n"
+                    "regimport prune --to registry.plant:5000 --in-use in-use.txt",
+        .opts = prune_opts,
+        .n_opts = RF_ARRAY_LEN(prune_opts),
+        .ctx_size = sizeof(struct options),
+        .run = run_prune,
     },
     {
         .name = "rollback",

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What waits for its grace time to pass: prune-<place>.json in import's state. */
+#include "import/prune.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define PRUNE_MAX (64u << 20)
+
+static char *state_path(const struct rf_import_state *s, const char *to)
+{
+    struct rf_digest d;
+    char hex[RF_DIGEST_TEXT];
+    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(to), &d);
+    rf_digest_hex(&d, hex);
+    return rf_xasprintf("%s/prune-%.12s.json", s->dir, hex);
+}
+
+const struct rf_prune_manifest *rf_prune_find_manifest(const struct rf_prune_result *r,
+                                                       const char *repository,
+                                                       const struct rf_digest *digest)
+{
+    for (size_t i = 0; i < r->n_manifests; i++)
+        if (rf_digest_eq(&r->manifests[i].digest, digest) &&
+            strcmp(r->manifests[i].repository, repository) == 0)
+            return &r->manifests[i];
+    return NULL;
+}
+
+void rf_prune_add_manifest(struct rf_prune_result *r, const char *repository,
+                           const struct rf_digest *digest, time_t since)
+{
+    if (rf_prune_find_manifest(r, repository, digest) != NULL)
+        return;
+    r->manifests = rf_grow(r->manifests, r->n_manifests, &r->cap_manifests, sizeof(*r->manifests));
+    r->manifests[r->n_manifests++] = (struct rf_prune_manifest){
+        .repository = rf_xstrdup(repository), .digest = *digest, .since = since
+    };
+}
+
+static int read_one(struct rf_prune_result *r, const json_t *v, struct rf_err *err)
+{
+    const char *repository = "", *digest = "", *since = "";
+    struct rf_digest d;
+    time_t t = 0;
+    int rc = rf_json_string(v, "repository", "", RF_JSON_REQUIRED, &repository, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "digest", "", RF_JSON_REQUIRED, &digest, err);
+    if (rc == 0)
+        rc = rf_json_string(v, "untagged", "", RF_JSON_REQUIRED, &since, err);
+    if (rc == 0)
+        rc = rf_digest_parse(rf_slice_str(digest), &d, err);
+    if (rc == 0)
+        rc = rf_text_time_parse(rf_slice_str(since), &t, err);
+    if (rc == 0)
+        rf_prune_add_manifest(r, repository, &d, t);
+    return rc;
+}
+
+static int read_all(struct rf_prune_result *r, struct rf_slice bytes, struct rf_err *err)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
+    const json_t *list = NULL;
+    uint64_t version = 0;
+    int rc = rf_json_parse(bytes, PRUNE_MAX, &doc, err);
+    if (rc == 0)
+        rc = rf_json_u64(doc, "pruneVersion", "", RF_JSON_REQUIRED, &version, err);
+    if (rc == 0 && version != 1)
+        rc = rf_fail(err, RFE_INVALID, "version %llu is not known", (unsigned long long)version);
+    if (rc == 0)
+        rc = rf_json_array(doc, "waiting", "", RF_JSON_REQUIRED, 1000000, &list, err);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
+        rc = read_one(r, json_array_get(list, i), err);
+    return rc;
+}
+
+int rf_prune_state_load(const struct rf_import_state *s, const char *to, struct rf_prune_result *r,
+                        struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = state_path(s, to);
+    RF_CLEANUP(rf_buf_release) struct rf_buf bytes;
+    struct rf_err why = RF_ERR_INIT;
+    rf_buf_init(&bytes, PRUNE_MAX);
+    int rc = rf_file_read(path, &bytes, err);
+    if (rc < 0)
+        return rc == -RFE_NOT_FOUND ? 0 : rc;
+    if (read_all(r, rf_buf_slice(&bytes), &why) == 0)
+        return 0;
+    rf_log(RF_LOG_WARN, "What waits to be deleted cannot be read; the grace time begins again",
+           "file", path, "error", why.msg, NULL);
+    for (size_t i = 0; i < r->n_manifests; i++)
+        free(r->manifests[i].repository);
+    r->n_manifests = 0;
+    return 0;
+}
+
+int rf_prune_state_store(const struct rf_import_state *s, const char *to,
+                         const struct rf_prune_result *r, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = state_path(s, to);
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    char digest[RF_DIGEST_TEXT], since[32];
+    size_t n = 0;
+    rf_buf_init(&out, PRUNE_MAX);
+    rf_buf_add_str(&out, "{\"pruneVersion\":1,\"to\":");
+    rf_json_add_string(&out, to);
+    rf_buf_add_str(&out, ",\"waiting\":[");
+    for (size_t i = 0; i < r->n_manifests; i++) {
+        const struct rf_prune_manifest *m = &r->manifests[i];
+        if (m->deleted)
+            continue;
+        rf_buf_add_str(&out, n++ > 0 ? ",\n{\"repository\":" : "\n{\"repository\":");
+        rf_json_add_string(&out, m->repository);
+        rf_buf_addf(&out, ",\"digest\":\"%s\",\"untagged\":\"%s\"}",
+                    rf_digest_text(&m->digest, digest), rf_text_time(m->since, since));
+    }
+    rf_buf_add_str(&out, "\n]}\n");
+    if (out.rc < 0)
+        return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, PRUNE_MAX);
+    return rf_file_write(path, rf_buf_slice(&out), 0600, err);
+}

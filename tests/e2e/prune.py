@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pruning: what both sides let go loses its tag, then its manifests; what is in use, moved, needed or beyond the cap stays."""
+import json
+import os
+import shutil
+
+from common import Case, DONE, FAILED, REFUSED, USAGE, images, main
+from harness import tree_of
+
+KEEP_NONE = "retain:\n  graceTime: 0s\n  rules:\n  - keepNone: true\n"
+HOUR = KEEP_NONE.replace("0s", "1h")
+
+
+def layer(name, size=3000):
+    return images.random_layer(name, size)
+
+
+class Prune(Case):
+    def setUp(self):
+        super().setUp()
+        base = layer("base", 9000)
+        self.images = {("app", str(n)): images.image([base, layer("app%d" % n)], created="2026-01-0%dT00:00:00Z" % n) for n in range(1, 6)}
+        self.images["lib", "1"] = images.image([base, layer("lib")])
+        self.images["tool", "1"] = images.index([images.image([base, layer("tool-" + a)], platform="linux/" + a) for a in ("amd64", "arm64")])
+        self.root = self.seed([(r, t, n) for (r, t), n in self.images.items()])
+        self.far = self.work("far")
+        self.to = ["--to", "ocidir://" + self.far]
+
+    # --- both sides ---
+
+    def config(self, retain, name="ferry.yml"):
+        path = self.work(name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("version: 1\n" + retain)
+        return path
+
+    def bundle(self, keys, retain=KEEP_NONE, *args, **how):
+        """A bundle that selects these images, carried over and applied."""
+        config = self.config(retain)
+        refs = ["ocidir://%s:%s=%s:%s" % (os.path.join(self.root, r), t, r, t) for r, t in keys]
+        bundle = self.new_bundle("-c", config, *args, *refs, **how)
+        self.apply(bundle, *self.to)
+        return bundle
+
+    def two(self, first, second, retain=KEEP_NONE):
+        self.bundle(first, retain)
+        return self.bundle(second, retain)
+
+    def prune(self, *args, status=DONE, state="import-state"):
+        return self.program("regimport", "prune", "--state", self.work(state), *self.to, *args, "--output", "json", status=status)
+
+    def tags(self, repository):
+        path = os.path.join(self.far, repository, "index.json")
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as f:
+            entries = json.load(f)["manifests"]
+        return sorted(e["annotations"]["org.opencontainers.image.ref.name"] for e in entries
+                      if "org.opencontainers.image.ref.name" in e.get("annotations", {}))
+
+    def has_blob(self, repository, digest):
+        return os.path.exists(os.path.join(self.far, repository, "blobs", *digest.split(":")))
+
+    def digest(self, *key):
+        return self.images[key].digest
+
+    def fates(self, result):
+        return {"%s:%s" % (i["repository"], i["tag"]): i["fate"] for i in json.loads(result.out)["images"]}
+
+    def reasons(self, result):
+        return {"%s:%s" % (i["repository"], i["tag"]): i["reason"] for i in json.loads(result.out)["images"]}
+
+    # --- layouts ---
+
+    def test_plan_says_what_the_run_does(self):
+        app = [("app", str(n)) for n in range(1, 6)]
+        last = self.two(app, app[3:], "retain:\n  graceTime: 0s\n  rules:\n  - {repositories: [app], keepSemver: 3, name: three}\n")
+        self.assertEqual([(c["repository"], c["tag"], c["rule"]) for c in last.doc["candidates"]],
+                         [("app", "1", "retain rule three"), ("app", "2", "retain rule three")])
+        before = tree_of(self.far)
+        plan = self.prune("--plan")
+        self.assertEqual(tree_of(self.far), before, "a plan writes nothing")
+        done = self.prune()
+        self.assertEqual(self.fates(plan), self.fates(done))
+        self.assertEqual([(m["digest"], m["due"]) for m in json.loads(plan.out)["manifests"]],
+                         [(m["digest"], m["deleted"]) for m in json.loads(done.out)["manifests"]])
+        self.assertEqual(json.loads(plan.out)["deleted"], json.loads(done.out)["deleted"])
+        self.assertEqual(self.tags("app"), ["3", "4", "5"])
+        self.assertFalse(self.has_blob("app", self.digest("app", "1")))
+        self.assertGreater(json.loads(done.out)["freedBytes"], 6000)
+        again = self.prune()
+        self.assertEqual(set(self.fates(again).values()), {"gone"})
+        self.assertEqual(json.loads(again.out)["letGo"], 0)
+
+    def test_apply_and_plan_with_prune(self):
+        self.bundle([("app", "1"), ("app", "2")])
+        config = self.config(KEEP_NONE)
+        bundle = self.new_bundle("-c", config, "ocidir://%s:2=app:2" % os.path.join(self.root, "app"))
+        plan = self.importer("plan", *self.to, "--prune", bundle.path)
+        self.assertIn("would go  app:1", plan.out)
+        self.assertEqual(self.tags("app"), ["1", "2"])
+        done = self.importer("apply", *self.to, "--prune", bundle.path)
+        self.assertIn("let go    app:1", done.out)
+        self.assertEqual(self.tags("app"), ["2"])
+
+    def test_without_rules_nothing_goes(self):
+        self.two([("app", "1"), ("app", "2")], [("app", "2")], "")
+        result = self.prune()
+        self.assertFalse(json.loads(result.out)["rules"])
+        self.assertEqual(self.tags("app"), ["1", "2"])
+
+    def test_grace_time(self):
+        self.two([("app", "1"), ("app", "2")], [("app", "2")], HOUR)
+        result = json.loads(self.prune().out)
+        self.assertEqual((result["letGo"], result["deleted"]), (1, 0))
+        self.assertEqual(self.tags("app"), ["2"])
+        self.assertTrue(self.has_blob("app", self.digest("app", "1")))
+        self.program("regctl", "image", "inspect", "ocidir://%s@%s" % (os.path.join(self.far, "app"), self.digest("app", "1")))
+        again = self.prune()
+        self.assertEqual(self.fates(again), {"app:1": "waiting"})
+        self.age()
+        result = json.loads(self.prune().out)
+        self.assertEqual((result["letGo"], result["deleted"]), (0, 1))
+        self.assertFalse(self.has_blob("app", self.digest("app", "1")))
+
+    def age(self, state="import-state"):
+        """Two hours pass."""
+        folder = self.work(state)
+        for name in os.listdir(folder):
+            if name.startswith("prune-"):
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8") as f:
+                    doc = json.load(f)
+                for m in doc["waiting"]:
+                    m["untagged"] = "2020-01-01T00:00:00Z"
+                with open(path, "w", encoding="utf-8") as f:
+                    json.dump(doc, f)
+
+    def test_lost_state_restarts_the_grace_time(self):
+        last = self.two([("app", "1"), ("app", "2")], [("app", "2")], HOUR)
+        self.prune()
+        shutil.rmtree(self.work("import-state"))
+        self.assert_one_line(self.prune(status=USAGE), "no bundle is remembered")
+        self.apply(last, *self.to)
+        result = self.prune()
+        self.assertEqual((self.fates(result), json.loads(result.out)["deleted"]), ({"app:1": "letGo"}, 0))
+        self.assertTrue(self.has_blob("app", self.digest("app", "1")))
+        self.age()
+        self.assertEqual(json.loads(self.prune().out)["deleted"], 1)
+
+    def test_in_use(self):
+        keys = [("app", "1"), ("app", "2"), ("app", "3"), ("app", "4"), ("tool", "1"), ("lib", "1")]
+        last = self.two(keys, [("app", "4"), ("lib", "1")])
+        child = self.images["tool", "1"].children[0].digest
+        config_digest = json.loads(self.images["app", "3"].data)["config"]["digest"]
+        lists = []
+        for name, text in (("pods.txt", "registry.plant:5000/app:1 docker-pullable://registry.plant/tool@%s\n" % child),
+                           ("ids.json", json.dumps({"imageID": config_digest}))):
+            lists += ["--in-use", self.work(name)]
+            with open(self.work(name), "w", encoding="utf-8") as f:
+                f.write(text)
+        result = self.prune(*lists)
+        self.assertEqual(self.fates(result), {"app:1": "kept", "app:2": "letGo", "app:3": "kept", "tool:1": "kept"})
+        self.assertEqual((self.tags("app"), self.tags("tool")), (["1", "3", "4"], ["1"]))
+        with open(self.work("empty.txt"), "w", encoding="utf-8") as f:
+            f.write("\n")
+        before = tree_of(self.far)
+        self.assert_one_line(self.prune("--in-use", self.work("empty.txt"), status=USAGE), "names no image")
+        self.prune("--in-use", self.work("absent.txt"), status=(FAILED, USAGE))
+        self.assertEqual(tree_of(self.far), before)
+
+    def test_this_side_has_its_say(self):
+        self.two([("app", "1"), ("app", "2"), ("app", "3")], [("app", "3")])
+        own = self.config("retain:\n  graceTime: 1h\n  rules:\n  - tags: ['1']\n", "own.yml")
+        result = self.prune("-c", own)
+        self.assertEqual(self.fates(result), {"app:1": "kept", "app:2": "letGo"})
+        self.assertIn("this side: retain.rules[0].tags", self.reasons(result)["app:1"])
+        self.assertEqual(json.loads(result.out)["deleted"], 0, "the longer grace time counts")
+        self.assertEqual(self.tags("app"), ["1", "3"])
+
+    def test_moved_tag_and_shared_digest(self):
+        self.images["app", "one"] = self.images["app", "1"]
+        images.write_tree(self.root, [("app", "one", self.images["app", "1"])])
+        keys = [("app", "1"), ("app", "one"), ("app", "2"), ("app", "3")]
+        self.two(keys, [("app", "one"), ("app", "3")])
+        self.program("regctl", "image", "copy", "ocidir://%s:5" % os.path.join(self.root, "app"), "ocidir://%s:2" % os.path.join(self.far, "app"))
+        result = self.prune()
+        self.assertEqual(self.fates(result), {"app:1": "letGo", "app:2": "kept"})
+        self.assertIn(self.digest("app", "5"), self.reasons(result)["app:2"])
+        self.assertEqual(self.tags("app"), ["2", "3", "one"])
+        self.assertTrue(self.has_blob("app", self.digest("app", "1")), "the other tag needs it")
+        self.assertEqual(self.fates(self.prune())["app:1"], "gone")
+
+    def test_what_bundles_did_not_bring(self):
+        """A bundle that never arrived; somebody else brought the same image."""
+        config = self.config(KEEP_NONE)
+        def ref(n):
+            return "ocidir://%s:%s=app:%s" % (os.path.join(self.root, "app"), n, n)
+        self.bundle([("app", "1")])
+        self.new_bundle("-c", config, ref(1), ref(2))
+        self.program("regctl", "image", "copy", "ocidir://%s:2" % os.path.join(self.root, "app"), "ocidir://%s:2" % os.path.join(self.far, "app"))
+        third = self.new_bundle("-c", config, ref(1))
+        self.apply(third, *self.to)
+        result = self.prune()
+        self.assertEqual(self.fates(result), {"app:2": "kept"})
+        self.assertEqual(self.tags("app"), ["1", "2"])
+
+    def test_cap(self):
+        app = [("app", str(n)) for n in range(1, 6)]
+        self.two(app, app[4:], KEEP_NONE.replace("rules", "maxDelete: 50%\n  rules"))
+        before = tree_of(self.far)
+        result = self.prune(status=REFUSED)
+        self.assertIn("4 of 5 images", result.err)
+        self.prune("--confirm-delete", "4", status=REFUSED)
+        self.assertEqual(tree_of(self.far), before)
+
+    def test_an_emptied_section_deletes_nothing(self):
+        self.two([("app", "1"), ("lib", "1"), ("tool", "1")], [("app", "1")])
+        before = tree_of(self.far)
+        result = self.prune(status=REFUSED)
+        self.assertIn("--confirm-delete 2", result.err)
+        self.assertTrue(json.loads(result.out)["needsConfirmation"])
+        self.prune("--confirm-delete", "3", status=REFUSED)
+        self.assertEqual(tree_of(self.far), before)
+        done = json.loads(self.prune("--confirm-delete", "2").out)
+        self.assertEqual((done["letGo"], done["deleted"]), (2, 4), "an index and its two images, an image")
+        self.assertEqual((self.tags("lib"), self.tags("tool")), ([], []))
+        self.assertEqual(os.listdir(os.path.join(self.far, "tool", "blobs", "sha256")), [])
+
+    def test_referrers(self):
+        """A signature goes with its image, and stays with it."""
+        source = self.work.folder("signed")
+        images.write_tree(source, [("app", n, self.images["app", n]) for n in ("1", "2", "3")])
+        signed = {}
+        for n in ("1", "2", "3"):
+            self.program("regctl", "artifact", "put", "--artifact-type", "application/x.signature", "--file-media-type", "text/plain",
+                         "--subject", "ocidir://%s/app:%s" % (source, n), stdin=("signature of " + n).encode())
+            listed = json.loads(self.program("regctl", "artifact", "list", "ocidir://%s/app:%s" % (source, n), "--format", "body").out)
+            signed[n] = listed["manifests"][0]["digest"]
+        def refs(*tags):
+            return ["--referrers"] + ["ocidir://%s/app:%s=app:%s" % (source, t, t) for t in tags]
+        keep = self.config("retain:\n  graceTime: 0s\n  rules:\n  - tags: ['2']\n")
+        self.apply(self.new_bundle("-c", keep, *refs("1", "2", "3")), *self.to)
+        self.apply(self.new_bundle("-c", keep, *refs("3")), *self.to)
+        result = self.prune()
+        self.assertEqual([self.has_blob("app", signed[n]) for n in ("1", "2", "3")], [False, True, True], result.out)
+        self.assertEqual([self.has_blob("app", self.digest("app", n)) for n in ("1", "2", "3")], [False, True, True])
+
+    def test_ages_are_measured_against_as_of(self):
+        rules = "retain:\n  graceTime: 0s\n  rules:\n  - newerThan: 72h\n"
+        app = [("app", str(n)) for n in range(1, 6)]
+        self.bundle(app, rules)
+        second = self.bundle(app[4:], rules, "--as-of", "2026-01-05")
+        self.assertEqual(second.doc["asOf"], "2026-01-05T00:00:00Z")
+        self.assertEqual([c["tag"] for c in second.doc["candidates"]], ["1", "2"])
+        own = self.config(rules, "own.yml")
+        self.assertEqual(self.fates(self.prune("-c", own)), {"app:1": "letGo", "app:2": "letGo"})
+
+    # --- registries ---
+
+    def test_registry(self):
+        far = self.docker_registry("registry")
+        self.to = ["--host", far.host_flag(), "--to", far.host + "/plant"]
+        self.two([("app", "1"), ("app", "2"), ("app", "3"), ("tool", "1"), ("lib", "1")], [("app", "3"), ("lib", "1")], HOUR)
+        text = self.program("regimport", "prune", "--state", self.work("import-state"), *self.to, "--plan")
+        self.assertIn("its own garbage collection", text.out)
+        self.prune("--confirm-delete", "3")
+        self.assertEqual(sorted(far.client.tags("plant/app")), ["3"])
+        self.assertIsNotNone(far.client.manifest("plant/app", self.digest("app", "1")))
+        self.age()
+        self.assertEqual(json.loads(self.prune().out)["deleted"], 5)
+        for repository, digest in (("app", self.digest("app", "1")), ("tool", self.images["tool", "1"].children[0].digest)):
+            self.assertIsNone(far.client.manifest("plant/" + repository, digest))
+        self.assertIsNotNone(far.client.manifest("plant/app", self.digest("app", "3")))
+
+    def test_registry_that_does_not_delete(self):
+        far = self.docker_registry("registry", delete=False)
+        self.to = ["--host", far.host_flag(), "--to", far.host]
+        self.two([("app", "1"), ("app", "2")], [("app", "2")])
+        result = self.prune(status=FAILED)
+        self.assertIn("app:1", result.err)
+        self.assertEqual(sorted(far.client.tags("app")), ["1", "2"])
+
+
+if __name__ == "__main__":
+    main()

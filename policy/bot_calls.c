@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/bot_calls.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,8 +239,13 @@ static const struct rf_bot_function_row *find_in(const struct rf_bot_function_ro
 
 static const struct rf_bot_function_row *find(const char *name)
 {
-    const struct rf_bot_function_row *row = find_in(rf_bot_read_functions, name);
-    return row != NULL ? row : find_in(rf_bot_write_functions, name);
+    const struct rf_bot_function_row *const sets[] = { rf_bot_read_functions,
+                                                       rf_bot_write_functions,
+                                                       rf_bot_list_functions };
+    const struct rf_bot_function_row *row = NULL;
+    for (size_t i = 0; row == NULL && i < RF_ARRAY_LEN(sets); i++)
+        row = find_in(sets[i], name);
+    return row;
 }
 
 static void log_call(const struct rf_bot_call *c, const char *function)
@@ -303,15 +307,8 @@ static int call(void *user, const char *where, const char *function, const json_
 static void print(void *user, struct rf_slice text)
 {
     struct rf_bot_calls *b = user;
-    if (b->o.print != NULL) {
+    if (b->o.print != NULL)
         b->o.print(b->o.print_ctx, text);
-        return;
-    }
-    /* One line each, also when several scripts print at the same time. */
-    flockfile(stdout);
-    (void)fwrite(text.ptr, 1, text.len, stdout);
-    (void)putc('\n', stdout);
-    funlockfile(stdout);
 }
 
 static void say(void *user, const char *where, struct rf_slice text)

@@ -31,7 +31,7 @@ struct rf_bot_options {
         *throttle; /* taken by image.config, copy, exportTar, importTar; NULL: none */
     const atomic_bool
         *stop; /* once set every call fails with "Context error: context canceled"; NULL: none */
-    /* A line of print(), without newline; NULL: standard output. */
+    /* A line of print(), without newline, not escaped; NULL: it goes nowhere. Several scripts may print at the same time. */
     void (*print)(void *ctx, struct rf_slice text);
     void *print_ctx;
     int (*sleep)(uint64_t ms, struct rf_err *err); /* NULL: rf_cancel_sleep; for tests */

@@ -35,7 +35,8 @@ struct rf_bot_function_row {
     rf_bot_function run;
     bool throttled;
 };
-extern const struct rf_bot_function_row rf_bot_read_functions[], rf_bot_write_functions[];
+extern const struct rf_bot_function_row rf_bot_list_functions[], rf_bot_read_functions[],
+    rf_bot_write_functions[];
 
 /* ---- arguments; numbers begin at 0 ---- */
 

@@ -73,6 +73,16 @@ static void print_to_terminal(void *ctx, struct rf_slice text)
     (void)fwrite(safe.ptr, 1, safe.len, stdout);
 }
 
+/* A file or a program gets the bytes as they are. One line each, also when several scripts print at the same time. */
+static void print_plain(void *ctx, struct rf_slice text)
+{
+    (void)ctx;
+    flockfile(stdout);
+    (void)fwrite(text.ptr, 1, text.len, stdout);
+    (void)putc('\n', stdout);
+    funlockfile(stdout);
+}
+
 /* ---- opening ---- */
 
 static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
@@ -120,8 +130,8 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
                                         .n_module_dirs = folders->n,
                                         .env = (const char *const *)o->env.items,
                                         .n_env = o->env.n,
-                                        .print =
-                                            isatty(STDOUT_FILENO) != 0 ? print_to_terminal : NULL };
+                                        .print = isatty(STDOUT_FILENO) != 0 ? print_to_terminal
+                                                                            : print_plain };
     s->bot = rf_bot_new(s->config, s->client, &setup);
     return 0;
 }

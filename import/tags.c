@@ -201,7 +201,7 @@ static void warn_of_foreign(const struct rf_import_run *r)
         return;
     const struct rf_foreign *f = &r->foreign[0];
     rf_image_name(&r->doc->desired, &r->doc->desired.images[f->image], &name);
-    snprintf(n, sizeof(n), "%zu", r->n_foreign);
+    (void)snprintf(n, sizeof(n), "%zu", r->n_foreign);
     rf_log(
         RF_LOG_WARN,
         "Overwriting tags that point to what no bundle brought here: somebody else set them; regimport rollback can bring them back",

@@ -211,6 +211,7 @@ static void compose(struct rf_way_back *w)
         qsort(steps, n, sizeof(*steps), compare_steps);
     w->tags = rf_xcalloc(n + 1, sizeof(*w->tags));
     w->gave = rf_xcalloc(n + 1, sizeof(*w->gave));
+    RF_CHECK(w->tags != NULL && w->gave != NULL);
     for (size_t i = 0; i < n; i++) {
         const struct rf_old_tag *t = steps[i].tag;
         struct rf_back_tag *last = w->n_tags > 0 ? &w->tags[w->n_tags - 1] : NULL;

@@ -30,7 +30,7 @@ struct rf_policy_config {
     struct rf_bot_script *scripts;
     size_t n_scripts;
     struct rf_policy_section policy; /* strict alone, too */
-    struct rf_retain retain; /* strict alone: the others pass over it */
+    struct rf_retain retain;         /* strict alone: the others pass over it */
 };
 
 /* "-" is stdin. Every failure is -RFE_CONFIG and reads FILE:LINE:COL: text. *out belongs to the caller. */

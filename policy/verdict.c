@@ -117,6 +117,7 @@ static int start(struct rf_verdicts *v, struct rf_err *err)
     o.timeout_ns = v->timeout_ns;
     o.cpu_ns = v->timeout_ns;
     o.host = &v->host;
+    o.api = "policy";
     int rc = rf_lua_box_open(&o, &v->box, err);
     if (rc == 0)
         rc = rf_lua_box_run(v->box, "policy", rf_slice_str(helper), err);
@@ -261,7 +262,7 @@ int rf_verdicts_ask(struct rf_verdicts *v, enum rf_verdict_function f, const cha
         return rf_cancelled() ? rf_cancel_check(err)
                               : rf_fail(err, RFE_FAILED, "the policy script: %s", why.msg);
     json_array_append_new(args, json_string(function_names[f]));
-    json_array_append_new(args, rf_lua_wire_to(image));
+    json_array_append_new(args, json_pack("{s:O}", "rf.image", image));
     rc = rf_lua_box_call(v->box, "rf_verdict", args, &answer, &why);
     if (rc == 0) {
         take_answer(f, name, answer, out);

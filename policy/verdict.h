@@ -59,7 +59,7 @@ bool rf_verdicts_has(const struct rf_verdicts *v, enum rf_verdict_function f);
 const char *rf_verdicts_id(const struct rf_verdicts *v);
 
 /*
- * Asks about one image, a document as docs/lua-api.md describes it; `name` stands in messages. Fails only when the run has to end: cancelled, the box
+ * Asks about one image, facts as rf_bot_image_facts() gives them (policy/bot_image.h), perhaps with more fields; `name` stands in messages. Fails only when the run has to end: cancelled, the box
  * cannot be started any more, too many calls ran out of time.
  */
 RF_MUST_USE int rf_verdicts_ask(struct rf_verdicts *v, enum rf_verdict_function f, const char *name,

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "manifests/config.h"
+#include "policy/bot_image.h"
+#include "policy/lua_wire.h"
 
 /* buildx marks what it says of an image by these on its entry in the index. */
 #define ANNOTATION_TYPE "vnd.docker.reference.type"
@@ -13,8 +15,11 @@ struct reading {
     const struct rf_verdict_lines *lines;
     size_t line;
     struct rf_verdict_image *out;
-    json_t *platforms, *attestations; /* borrowed of out->doc */
-    struct rf_strings seen;           /* digests that are counted in size */
+    json_t *images, *attestations;
+    struct rf_manifest *top;
+    struct rf_buf config; /* of the first image */
+    struct rf_digest config_digest;
+    struct rf_strings seen; /* digests that are counted in size */
     uint64_t size;
     bool has_created;
     time_t created; /* the newest */
@@ -70,7 +75,8 @@ static void set_created(struct reading *r, json_t *to, const struct rf_config *c
     char text[32];
     if (!c->has_created)
         return;
-    json_object_set_new(to, "created", json_string(rf_text_time(c->created, text)));
+    json_object_set_new(to, "created", json_integer((json_int_t)c->created));
+    json_object_set_new(to, "createdAt", json_string(rf_text_time(c->created, text)));
     if (!r->has_created || c->created > r->created)
         r->created = c->created;
     r->has_created = true;
@@ -83,13 +89,18 @@ static int add_platform(struct reading *r, const struct rf_manifest *m,
     RF_CLEANUP(rf_config_freep) struct rf_config *config = NULL;
     char text[RF_DIGEST_TEXT];
     rf_buf_init(&bytes, RF_CONFIG_MAX);
+    bool first = json_array_size(r->images) == 0;
     int rc = r->lines->config(r->lines->ctx, r->line, &m->config, &bytes, err);
     if (rc == 0)
         rc = rf_config_parse(rf_buf_slice(&bytes), &config, err);
     if (rc < 0)
         return rf_wrap(err, rc, "configuration %s", rf_digest_text(&m->config.digest, text));
+    if (first) {
+        rf_buf_add(&r->config, bytes.ptr, bytes.len);
+        r->config_digest = m->config.digest;
+    }
     json_t *p = json_object();
-    json_array_append_new(r->platforms, p);
+    json_array_append_new(r->images, p);
     set_platform(p, entry->platform != NULL ? entry->platform : &config->platform);
     json_object_set_new(p, "digest", digest_json(&m->digest));
     json_object_set_new(p, "manifest", json_deep_copy(doc));
@@ -145,9 +156,9 @@ static int add_image(struct reading *r, const struct rf_manifest *m,
     return 0;
 }
 
-/* Depth first: an index has few levels, and its limit is checked. `*top` gets the document of the first. */
+/* Depth first: an index has few levels, and their number is checked. */
 static int add_manifest(struct reading *r, const struct rf_descriptor *entry, unsigned depth,
-                        json_t **top, struct rf_err *err)
+                        struct rf_err *err)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
@@ -171,46 +182,45 @@ static int add_manifest(struct reading *r, const struct rf_descriptor *entry, un
         if (depth == 0 && !is_chosen(r, &m->entries[i].digest))
             continue;
         if (rf_media_is_manifest(m->entries[i].media_type))
-            rc = add_manifest(r, &m->entries[i], depth + 1, NULL, err);
+            rc = add_manifest(r, &m->entries[i], depth + 1, err);
         else
             count(r, &m->entries[i]);
     }
-    if (rc == 0 && top != NULL)
-        *top = RF_STEAL(doc);
+    if (rc == 0 && depth == 0)
+        r->top = RF_STEAL(m);
     return rc;
 }
 
 /* ---- the document ---- */
 
-static void set_names(const struct rf_desired *d, const struct rf_image *im, json_t *doc)
+/* What regbot's scripts find in an image, and more. Spelled for the box: what is set here is plain. */
+static json_t *make_facts(const struct reading *r)
 {
-    RF_CLEANUP(rf_buf_release) struct rf_buf name;
-    rf_buf_init(&name, 1024);
-    rf_image_name(d, im, &name);
-    set_text(doc, "name", name.ptr);
-    set_text(doc, "repository", rf_desired_str(d, im->repository));
-    set_text(doc, "tag", rf_desired_str(d, im->tag));
-    json_object_set_new(doc, "digest", digest_json(&im->digest));
-    set_text(doc, "mediaType", rf_desired_str(d, im->media_type));
-    set_text(doc, "source", rf_desired_str(d, im->source));
-}
-
-static void set_summary(struct reading *r, json_t *top)
-{
-    json_t *doc = r->out->doc;
-    const json_t *first = json_array_get(r->platforms, 0);
-    const json_t *config = json_object_get(first, "config");
-    const char *artifact = json_string_value(json_object_get(top, "artifactType"));
+    const struct rf_desired *d = r->lines->desired;
+    const struct rf_image *im = &d->images[r->line];
+    const char *tag = rf_desired_str(d, im->tag);
+    const struct rf_bot_image image = { .name = rf_desired_str(d, im->repository),
+                                        .tag = tag[0] != '\0' ? tag : NULL,
+                                        .manifest = r->top,
+                                        .config = rf_buf_slice(&r->config),
+                                        .config_digest =
+                                            r->config.len > 0 ? &r->config_digest : NULL,
+                                        .size = r->size };
+    json_t *facts = rf_bot_image_facts(&image);
+    time_t when;
     char text[32];
-    json_object_set_new(doc, "size", json_integer((json_int_t)r->size));
-    json_object_set_new(doc, "annotations", copy_or_empty(json_object_get(top, "annotations")));
-    json_object_set_new(doc, "labels", copy_or_empty(json_object_get(first, "labels")));
-    set_text(doc, "artifactType", artifact);
-    if (config != NULL)
-        json_object_set_new(doc, "config", json_deep_copy(config));
-    if (r->has_created)
-        json_object_set_new(doc, "created", json_string(rf_text_time(r->created, text)));
-    json_object_set_new(doc, "manifest", top);
+    set_text(facts, "repository", image.name);
+    set_text(facts, "source", rf_desired_str(d, im->source));
+    set_text(facts, "artifactType", rf_manifest_artifact_type(r->top));
+    /* of an index the newest image, unless the index itself says when it was made */
+    if (r->has_created && !rf_bot_created(r->top, NULL, &when))
+        json_object_set_new(facts, "created", json_integer((json_int_t)r->created));
+    const json_t *created = json_object_get(facts, "created");
+    if (created != NULL)
+        set_text(facts, "createdAt", rf_text_time((time_t)json_integer_value(created), text));
+    json_object_set_new(facts, "images", rf_lua_wire_to(r->images));
+    json_object_set_new(facts, "attestations", rf_lua_wire_to(r->attestations));
+    return facts;
 }
 
 int rf_verdict_image_read(const struct rf_verdict_lines *lines, size_t line,
@@ -223,17 +233,17 @@ int rf_verdict_image_read(const struct rf_verdict_lines *lines, size_t line,
                                         .size = im->size,
                                         .media_type = media_type };
     struct reading r = { .lines = lines, .line = line, .out = out };
-    json_t *top = NULL;
     rf_strings_init(&r.seen);
-    out->doc = json_object();
-    set_names(d, im, out->doc);
-    r.platforms = json_array();
+    rf_buf_init(&r.config, RF_CONFIG_MAX);
+    r.images = json_array();
     r.attestations = json_array();
-    json_object_set_new(out->doc, "platforms", r.platforms);
-    json_object_set_new(out->doc, "attestations", r.attestations);
-    int rc = add_manifest(&r, &desc, 0, &top, err);
+    int rc = add_manifest(&r, &desc, 0, err);
     if (rc == 0)
-        set_summary(&r, top);
+        out->doc = make_facts(&r);
+    json_decref(r.images);
+    json_decref(r.attestations);
+    rf_manifest_free(r.top);
+    rf_buf_release(&r.config);
     rf_strings_release(&r.seen);
     return rc;
 }
@@ -248,5 +258,7 @@ json_t *rf_verdict_referrer(const struct rf_desired *d, size_t line, const struc
     json_object_set_new(out, "digest", digest_json(&im->digest));
     json_object_set_new(out, "size", json_integer((json_int_t)m->body.len));
     json_object_set_new(out, "annotations", copy_or_empty(m->annotations));
-    return out;
+    json_t *spelled = rf_lua_wire_to(out);
+    json_decref(out);
+    return spelled;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An image as the functions of a policy see it: one document, made of its manifests and configurations (docs/lua-api.md). Part of policy/verdict.h. */
+/* An image as the functions of a policy see it: that of regbot (policy/bot_image.h), made of its manifests and configurations, and more (docs/lua-api.md). Part of policy/verdict.h. */
 #ifndef RF_POLICY_VERDICT_IMAGE_H
 #define RF_POLICY_VERDICT_IMAGE_H
 
 #include "policy/verdict.h"
 
 struct rf_verdict_image {
-    json_t *doc;                 /* the document; `referrers` is the caller's to fill */
+    json_t *doc; /* as rf_verdicts_ask takes it; `referrers` is the caller's to fill */
     struct rf_digest *manifests; /* its own and all below it */
     size_t n, cap;
 };

@@ -167,7 +167,7 @@ static void add_referrers(struct judging *j, struct rf_verdict_image *im, uint32
 
 static int ask(struct judging *j, struct rf_verdict_image *im, uint32_t line, struct rf_err *err)
 {
-    const char *name = json_string_value(json_object_get(im->doc, "name"));
+    const char *name = json_string_value(json_object_get(im->doc, "ref"));
     add_referrers(j, im, line);
     return rf_verdicts_ask(j->v, j->f, name, im->doc, &j->out[line], err);
 }

@@ -6,9 +6,9 @@ local function is_root(user)
 end
 
 function accept(image)
-  for _, p in ipairs(image.platforms) do
-    if is_root((p.config.config or {}).User) then
-      return false, "runs as root on " .. p.platform
+  for _, one in ipairs(image.images) do
+    if is_root((one.config.config or {}).User) then
+      return false, "runs as root on " .. one.platform
     end
   end
   return true

@@ -4,7 +4,7 @@
 import json
 import os
 
-from common import Case, DONE, FAILED, GROUND, PARTIAL, USAGE, check_layout, images, main
+from common import Case, FAILED, GROUND, PARTIAL, USAGE, check_layout, images, main
 
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "policy")
 OLD, NEW = "2025-06-01T00:00:00Z", "2026-02-03T04:05:06Z"
@@ -139,6 +139,143 @@ class PolicyLua(Case):
         policy = self.policy("function carry(image)\n  assert(not io and not debug and not os.execute and not os.getenv('HOME'))\n"
                              "  print('seen', image.name)\n  return true\nend")
         self.new_bundle("-c", policy, *self.layout([("app", "1", image("app"))]), "-v", "info")
+
+    # --- the disconnected side ---
+
+    def test_sample_no_root(self):
+        user, root, number = image("user", user="1000:1000"), image("root"), image("number", user="0:0")
+        both = images.index([image("a", user="app"), image("b", user="root", platform="linux/arm64")])
+        good = images.index([image("c", user="app"), image("d", user="65534", platform="linux/arm64")])
+        triples = [("team/app", t, n) for t, n in (("user", user), ("root", root), ("number", number), ("both", both), ("good", good))]
+        host = self.registry(triples)
+        sample = os.path.join(SAMPLES, "no-root.yml")
+        bundle = self.new_bundle("-c", sample, *host)
+        self.assertEqual(len(bundle.names("new")), 5, "there is no carry() in it")
+        plan = self.importer("plan", "-c", sample, *self.to(), bundle.path, status=PARTIAL)
+        self.assertIn("refused   team/app:both here, by accept: runs as root on linux/arm64\n", plan.out)
+        self.assertFalse(os.path.exists(self.far))
+        receipt = self.work("receipt.json")
+        done = self.apply(bundle, "-c", sample, *self.to(), "--receipt", receipt, "--output", "json", status=PARTIAL)
+        refused = {r["image"]: (r["by"], r["reason"]) for r in json.loads(done.out)["refused"]}
+        self.assertEqual(refused, {"team/app:root": ("policy", "accept: runs as root on linux/amd64"),
+                                   "team/app:number": ("policy", "accept: runs as root on linux/amd64"),
+                                   "team/app:both": ("policy", "accept: runs as root on linux/arm64")})
+        self.assertEqual(self.tags("team/app"), {"user", "good"})
+        self.there([("team/app", "user", user), ("team/app", "good", good)])
+        with open(receipt, encoding="utf-8") as f:
+            told = {i["tag"]: (i["result"], i.get("by")) for i in json.load(f)["images"]}
+        self.assertEqual(told, {"user": ("present", None), "good": ("present", None), "root": ("refused", "policy"),
+                                "number": ("refused", "policy"), "both": ("refused", "policy")})
+        for blob in (root.digest, root.blobs[1].digest, both.children[0].blobs[1].digest):
+            self.assertFalse(os.path.exists(os.path.join(self.far, "team/app/blobs", blob.replace(":", "/"))), "not needed")
+
+    ROOT = "function accept(i)\n  return i.labels.ok == '1', 'no label'\nend"
+
+    def test_no_missing_ground_now_or_later(self):
+        base = images.random_layer("base", 9000)
+        bad, good = image("bad", layers=[base]), image("good", layers=[base], labels={"ok": "1"})
+        alone = image("alone")
+        third = image("third", layers=[base], labels={"ok": "1"})
+        first = [("app", "bad", bad), ("lib", "good", good), ("alone", "1", alone)]
+        policy = self.policy(self.ROOT)
+        one = self.new_bundle(*self.layout(first))
+        two = self.new_bundle(*self.layout(first + [("lib", "third", third)], "seed2"))
+        self.assertIn(base.digest, two.assumed)
+        for stream in ([], ["--stream"]):
+            self.far = self.work("far" + "".join(stream))
+            state = "state" + "".join(stream)
+            receipt = self.work(state + ".json")
+            self.apply(one, "-c", policy, *self.to(), *stream, state=state, status=PARTIAL)
+            self.there([("lib", "good", good)])
+            self.assertFalse(os.path.exists(os.path.join(self.far, "alone")), "nothing is to go there")
+            again = self.apply(two, "-c", policy, *self.to(), "--receipt", receipt, *stream, state=state, status=PARTIAL)
+            self.assertIn("refused   app:bad here, by accept: no label\n", again.out)
+            self.there([("lib", "good", good), ("lib", "third", third)])
+            # also where nobody asks any more
+            self.assertIn("refused   app:bad here, by accept: no label\n", self.apply(two, *self.to(), state=state, status=PARTIAL).out)
+        # nothing is remembered: then it is missing
+        self.apply(two, "-c", policy, *self.to(), state="fresh", status=GROUND)
+        # what was refused is carried again where the receipt says so, and taken when the policy has changed
+        self.export(receipt, action="record")
+        three = self.new_bundle(*self.layout(first + [("lib", "third", third)], "seed3"), "--base", "confirmed")
+        self.assertEqual(three.names("new"), ["alone:1", "app:bad"])
+        self.assertIn(base.digest, three.assumed)
+        self.apply(three, "-c", self.policy("function accept()\n  return true\nend", "lax.yml"), *self.to(), state=state)
+        self.there([("app", "bad", bad), ("alone", "1", alone), ("lib", "good", good)])
+
+    def test_blobs_of_a_refused_image(self):
+        """What an accepted image shares with a refused one of an earlier bundle is missing, is asked for, and comes."""
+        shared = images.random_layer("shared", 5000)
+        bad, good = image("bad", layers=[shared]), image("good", layers=[shared], labels={"ok": "1"})
+        policy = self.policy(self.ROOT)
+        one = self.new_bundle(*self.layout([("app", "1", bad)]))
+        two = self.new_bundle(*self.layout([("app", "1", bad), ("app", "2", good)], "seed2"))
+        self.apply(one, "-c", policy, *self.to(), status=PARTIAL)
+        missing = self.apply(two, "-c", policy, *self.to(), status=GROUND)
+        self.assertNotIn("missing   for app:1", missing.out)
+        path = self.work("request.json")
+        self.importer("request", "-c", policy, *self.to(), "-o", path, two.path)
+        with open(path, encoding="utf-8") as f:
+            told = json.load(f)
+        self.assertEqual({m["missing"] for m in told["missing"]}, {shared.digest})
+        self.assertEqual([(r["tag"], r["reason"]) for r in told["refused"]], [("1", "accept: no label")])
+        repair = self.new_bundle("--request", path)
+        self.apply(repair, "-c", policy, *self.to())
+        self.apply(two, "-c", policy, *self.to(), status=PARTIAL)
+        self.there([("app", "2", good)])
+        self.assertEqual(self.tags("app") - {None}, {"2"})
+
+    def test_unchanged_is_read_at_the_destination(self):
+        bad, good, new = image("bad"), image("good", labels={"ok": "1"}), image("new", labels={"ok": "1"})
+        far = self.docker_registry("far")
+        to = ["--host", far.host_flag(), "--to", far.host + "/plant"]
+        one = self.new_bundle(*self.layout([("app", "1", bad), ("app", "2", good)]))
+        two = self.new_bundle(*self.layout([("app", "1", bad), ("app", "2", good), ("app", "3", new)], "seed2"))
+        self.apply(one, *to)
+        policy = self.policy(self.ROOT)
+        done = self.apply(two, "-c", policy, *to, status=PARTIAL)
+        self.assertIn("refused   app:1 here, by accept: no label\n", done.out)
+        for tag, node in (("1", bad), ("2", good), ("3", new)):
+            self.assertEqual(images.digest_of(far.client.manifest("plant/app", tag)[2]), node.digest, "its tag is left alone")
+
+    def test_referrers_of_the_refused(self):
+        """They stay away with their image, on the far side too."""
+        app, other = image("app"), image("other", labels={"ok": "1"})
+        triples = [("app", "1", app), ("app", None, images.sbom(app)), ("app", "2", other), ("app", None, images.sbom(other))]
+        near = self.scripted("near", seed=self.seed(triples))
+        bundle = self.new_bundle("--host", near.host_flag(), "--referrers", near.host + "/app:1=app:1", near.host + "/app:2=app:2")
+        policy = self.policy("function accept(image)\n  return image.labels.ok == '1' and #image.referrers == 1, 'no label'\nend")
+        done = self.apply(bundle, "-c", policy, *self.to(), status=PARTIAL)
+        self.assertIn("refused   app@%s here, by it refers to app:1: accept: no label\n" % triples[1][2].digest, done.out)
+        self.there([("app", "2", other)])
+        self.assertFalse(os.path.exists(os.path.join(self.far, "app/blobs", triples[1][2].digest.replace(":", "/"))))
+        self.assertTrue(os.path.exists(os.path.join(self.far, "app/blobs", triples[3][2].digest.replace(":", "/"))))
+
+    def test_accept_fails_closed(self):
+        good, bad = image("good"), image("bad")
+        bundle = self.new_bundle(*self.layout([("app", "1", good), ("app", "2", bad)]))
+        policy = self.policy("function accept(image)\n  if image.tag == '2' then while true do end end\n  return true\nend")
+        done = self.apply(bundle, "-c", policy, *self.to(), status=PARTIAL)
+        self.assertRegex(done.out, "refused   app:2 here, by accept failed: .*timeout")
+        self.there([("app", "1", good)])
+        self.assertEqual(self.tags("app"), {"1"})
+        broken = self.policy("function accept(", "broken.yml")
+        self.far = self.work("elsewhere")
+        self.assert_one_line(self.apply(bundle, "-c", broken, *self.to(), state="other", status=USAGE), r"broken.yml:5: ")
+        self.assertFalse(os.path.exists(self.far) or os.path.exists(self.work("other")))
+
+    def test_both_sides(self):
+        """The bundle says what the connected side refused, and the far side shows both."""
+        near, both, far = image("near"), image("both", labels={"near": "1", "far": "1"}), image("far", labels={"near": "1"})
+        policy = self.policy("function carry(i)\n  return i.labels.near == '1', 'not near'\nend\n"
+                             "function accept(i)\n  return i.labels.far == '1', 'not far'\nend")
+        bundle = self.new_bundle("-c", policy, *self.layout([("app", "near", near), ("app", "both", both), ("app", "far", far)]))
+        shown = self.program("regimport", "inspect", bundle.path).out
+        self.assertIn("refused   app:near on the connected side, by carry: not near\n", shown)
+        done = self.apply(bundle, "-c", policy, *self.to(), status=PARTIAL)
+        self.assertIn("refused   app:near on the connected side, by carry: not near\n", done.out)
+        self.assertIn("refused   app:far here, by accept: not far\n", done.out)
+        self.assertEqual(self.tags("app"), {"both"})
 
 
 if __name__ == "__main__":

@@ -74,15 +74,32 @@ static int prune_index(struct rf_selection *s, const struct rf_manifest *m, cons
                                 err);
 }
 
-/* The same image that regsync would copy. */
-static int pick_single(const struct rf_manifest *m, const struct rf_platform *platform,
+#define NESTED_MAX 8
+
+/* The same image that regsync would copy; indexes within the index are chosen from, too. */
+static int pick_single(const struct rf_selection *s, const struct rf_location *at,
+                       const struct rf_manifest *m, const struct rf_platform *platform,
                        struct choice *out, struct rf_err *err)
 {
-    size_t at = 0;
-    int rc = rf_manifest_pick(m, platform, &at, err);
-    if (rc == 0)
-        rf_descriptor_copy(&m->entries[at], &out->single);
-    return rc;
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *inner = NULL;
+    for (unsigned depth = 0; depth < NESTED_MAX; depth++) {
+        size_t k = 0;
+        int rc = rf_manifest_pick(m, platform, &k, err);
+        if (rc < 0)
+            return rc;
+        rf_descriptor_release(&out->single);
+        rf_descriptor_copy(&m->entries[k], &out->single);
+        const struct rf_descriptor *d = &out->single;
+        if (rf_media_kind(d->media_type) != RF_KIND_INDEX)
+            return 0;
+        struct rf_manifest *next = NULL;
+        rc = rf_fetch_manifest(s->state, at, &d->digest, d->size, d->media_type, &next, err);
+        if (rc < 0)
+            return rc;
+        rf_manifest_free(inner);
+        m = inner = next;
+    }
+    return rf_fail(err, RFE_TOO_LARGE, "indexes within indexes, more than %d deep", NESTED_MAX);
 }
 
 static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_err *err)
@@ -96,7 +113,8 @@ static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_e
     if (rc < 0)
         return rc;
     if (item->single)
-        return pick_single(m, &item->platforms[0], out, err);
+        return pick_single(s, &s->locations.list[s->picks[i].where], m, &item->platforms[0], out,
+                           err);
     RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(m->n_entries + 1, sizeof(*chosen));
     int n = rf_manifest_select(m, item->platforms, item->n_platforms, chosen, err);
     if (n < 0)
@@ -278,6 +296,7 @@ struct asking {
     uint32_t *nodes;
     size_t n, cap;
     uint8_t *seen;
+    bool external; /* of the line: layers with urls, too */
     int *codes;
     char **reasons;
     bool *cached;
@@ -288,7 +307,7 @@ static int visit_needed(void *ctx, uint32_t node, struct rf_err *err)
     struct asking *a = ctx;
     const struct rf_node *n = &a->c->graph.nodes[node];
     (void)err;
-    if (a->seen[node] || n->external || rf_node_is_manifest(n) ||
+    if (a->seen[node] || (n->external && !a->external) || rf_node_is_manifest(n) ||
         rf_bases_have(a->c->bases, a->c->n_bases, &n->digest))
         return 0;
     a->seen[node] = 1;
@@ -345,9 +364,11 @@ static int ask_for_blobs(struct rf_closure *c, struct rf_err *err)
     struct rf_selection *s = c->sel;
     struct asking a = { .c = c, .seen = rf_xcalloc(c->graph.n_nodes + 1, 1) };
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < s->wanted.n; i++)
+    for (size_t i = 0; rc == 0 && i < s->wanted.n; i++) {
+        a.external = s->picks[i].include_external;
         if (rf_pick_usable(&s->picks[i]) && !s->picks[i].unchanged)
             rc = rf_graph_closure(&c->graph, s->picks[i].root, visit_needed, &a, err);
+    }
     a.codes = rf_xcalloc(a.n + 1, sizeof(*a.codes));
     a.reasons = rf_xcalloc(a.n + 1, sizeof(*a.reasons));
     a.cached = rf_xcalloc(a.n + 1, sizeof(*a.cached));

@@ -4,6 +4,8 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "policy/step_rules.h"
+#include "regclient/referrer_list.h"
 
 void rf_extras_init(struct rf_extras *t, struct rf_closure *c)
 {
@@ -28,11 +30,15 @@ void rf_extras_release(struct rf_extras *t)
 static void add_subject(struct rf_extras *t, const struct rf_digest *d)
 {
     const struct rf_selection *s = t->c->sel;
+    const struct rf_pick *p = &s->picks[t->pick];
+    const struct rf_export_item *it = &s->req->items[p->item];
+    const char *to = it->referrers_to != NULL ? it->referrers_to : "";
     char text[RF_DIGEST_TEXT];
     RF_CLEANUP(rf_freep)
-    char *key = rf_xasprintf("%u %u %d%d %s", s->picks[t->pick].where,
-                             s->wanted.images[t->pick].repository, s->picks[t->pick].referrers,
-                             s->picks[t->pick].digest_tags, rf_digest_text(d, text));
+    char *key = rf_xasprintf(
+        "%u %u %u %d%d%d%d %s %s %s", p->where, rf_selection_referrers_at(s, t->pick),
+        s->wanted.images[t->pick].repository, p->referrers, p->digest_tags, it->slow_referrers,
+        p->outside, rf_digest_text(d, text), to, it->rules != NULL ? it->rules : "");
     size_t before = t->seen.len;
     if (rf_strings_add(&t->seen, rf_slice_str(key)) < before)
         return;
@@ -50,21 +56,33 @@ static int visit_manifest(void *ctx, uint32_t node, struct rf_err *err)
     return 0;
 }
 
-/* Every manifest below a line, whether walked now or known from the base. */
+/* Every manifest below a line, whether walked now or known from the base. Of a referrer that is kept elsewhere, itself alone. */
 static int add_subjects(struct rf_extras *t, uint32_t pick, struct rf_err *err)
 {
     struct rf_closure *c = t->c;
+    struct rf_selection *s = c->sel;
+    uint32_t line = rf_pick_line(s->picks, pick);
     t->pick = pick;
-    if (!c->sel->picks[pick].unchanged)
-        return rf_graph_closure(&c->graph, c->sel->picks[pick].root, visit_manifest, t, err);
+    if (s->picks[pick].outside) {
+        add_subject(t, &s->wanted.images[pick].digest);
+        return 0;
+    }
+    if (!s->picks[line].unchanged)
+        return rf_graph_closure(&c->graph, s->picks[line].root, visit_manifest, t, err);
     const struct rf_snapshot *base = NULL;
-    const struct rf_image *im = rf_closure_base_line(c, &c->sel->wanted.images[pick], &base);
+    const struct rf_image *im = rf_closure_base_line(c, &s->wanted.images[line], &base);
     for (uint32_t i = 0; im != NULL && i < im->n_blobs; i++) {
         const struct rf_snapshot_blob *b = &base->blobs[base->items[im->first_blob + i]];
         if (b->kind == RF_BLOB_MANIFEST)
             add_subject(t, &b->digest);
     }
     return 0;
+}
+
+/* The whole line is a hole, whichever of its mentions has asked. */
+static void fail_line(struct rf_selection *s, uint32_t pick, int code, const char *reason)
+{
+    rf_pick_fail(s, rf_pick_line(s->picks, pick), code, reason);
 }
 
 /* ---- referrers ---- */
@@ -91,16 +109,30 @@ static int keep_referrer(void *ctx, const struct rf_descriptor *desc, struct rf_
     return 0;
 }
 
+static int ask_referrers(const struct rf_selection *s, const struct rf_subject *of,
+                         struct found *out, struct rf_err *err)
+{
+    const struct rf_location *l = &s->locations.list[rf_selection_referrers_at(s, of->pick)];
+    RF_CLEANUP(rf_referrer_list_release) struct rf_referrer_list list = RF_REFERRER_LIST_INIT;
+    const struct rf_referrer_query query = {
+        .place = l->place, .repo = l->repo, .subject = &of->digest, .slow = true
+    };
+    if (!s->req->items[s->picks[of->pick].item].slow_referrers)
+        return rf_place_referrers(l->place, l->repo, &of->digest, NULL, keep_referrer, out, err);
+    int rc = rf_referrer_list_get(&query, &list, err);
+    for (size_t i = 0; rc == 0 && i < list.n; i++)
+        rc = keep_referrer(out, &list.items[i], err);
+    return rc;
+}
+
 static int referrers_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct referring *r = ctx;
     const struct rf_selection *s = r->c->sel;
-    const struct rf_location *l = &s->locations.list[s->picks[r->subjects[i].pick].where];
     struct rf_err why = RF_ERR_INIT;
     if (!s->picks[r->subjects[i].pick].referrers)
         return 0;
-    int rc = rf_place_referrers(l->place, l->repo, &r->subjects[i].digest, NULL, keep_referrer,
-                                &r->found[i], &why);
+    int rc = ask_referrers(s, &r->subjects[i], &r->found[i], &why);
     if (rc == 0 || rc == -RFE_UNSUPPORTED)
         return 0;
     if (rf_cancelled())
@@ -119,10 +151,12 @@ static int compare_found(const void *a, const void *b)
 /* In order of digest: registries list in any. */
 static void enter_found(struct rf_selection *s, uint32_t of, struct found *f, bool fine)
 {
+    const struct rf_step *step = s->req->items[s->picks[of].item].step;
     if (f->n > 1)
         qsort(f->list, f->n, sizeof(*f->list), compare_found);
     for (size_t k = 0; k < f->n; k++) {
-        if (fine && rf_media_is_manifest(f->list[k].media_type))
+        bool taken = step == NULL || rf_step_takes_referrer(step, &f->list[k]);
+        if (fine && taken && rf_media_is_manifest(f->list[k].media_type))
             (void)rf_selection_add_extra(s, of, NULL, &f->list[k]);
         rf_descriptor_release(&f->list[k]);
     }
@@ -143,7 +177,7 @@ static int find_referrers(struct rf_extras *t, struct rf_err *err)
         struct found *f = &r.found[i];
         uint32_t of = r.subjects[i].pick;
         if (rc == 0 && f->code != 0)
-            rf_pick_fail(s, of, f->code, f->reason);
+            fail_line(s, of, f->code, f->reason);
         enter_found(s, of, f, rc == 0);
     }
     free(r.found);
@@ -220,7 +254,7 @@ static void enter_tag_jobs(struct tag_jobs *jobs, bool fine)
             (void)rf_selection_add_extra(s, j->pick, s->locations.list[j->where].tags[j->tag],
                                          &j->desc);
         else if (fine && j->code != RFE_NOT_FOUND)
-            rf_pick_fail(s, j->pick, j->code, j->reason);
+            fail_line(s, j->pick, j->code, j->reason);
         rf_descriptor_release(&j->desc);
         free(j->reason);
     }
@@ -268,7 +302,7 @@ static int find_digest_tags(struct rf_extras *t, struct rf_err *err)
         if (rc < 0)
             return rc;
         if (t->failures[where].code != 0)
-            rf_pick_fail(s, pick, t->failures[where].code, t->failures[where].msg);
+            fail_line(s, pick, t->failures[where].code, t->failures[where].msg);
     }
     if (t->n_tags > before)
         qsort(t->tags, t->n_tags, sizeof(*t->tags), compare_speaking);
@@ -283,9 +317,12 @@ static int find_digest_tags(struct rf_extras *t, struct rf_err *err)
 int rf_extras_find(struct rf_extras *t, size_t first, size_t end, struct rf_err *err)
 {
     struct rf_selection *s = t->c->sel;
-    for (size_t i = first; i < end; i++)
-        if (rf_pick_usable(&s->picks[i]) && (s->picks[i].referrers || s->picks[i].digest_tags))
-            (void)add_subjects(t, (uint32_t)i, NULL); /* a loop becomes a hole later */
+    for (uint32_t i = (uint32_t)first; i < end; i++) {
+        uint32_t line = rf_pick_line(s->picks, i);
+        if (line != RF_NO_ID && rf_pick_usable(&s->picks[line]) &&
+            (s->picks[i].referrers || s->picks[i].digest_tags))
+            (void)add_subjects(t, i, NULL); /* a loop becomes a hole later */
+    }
     int rc = find_referrers(t, err);
     if (rc == 0)
         rc = find_digest_tags(t, err);

@@ -5,7 +5,7 @@
 
 #include "export/closure.h"
 
-/* A manifest that something may refer to, of the line `pick`. */
+/* A manifest that something may refer to, of the line of the mention `pick`. */
 struct rf_subject {
     uint32_t pick;
     struct rf_digest digest;
@@ -19,7 +19,7 @@ struct rf_digest_tag {
 struct rf_extras {
     struct rf_closure *c;
     uint32_t pick;          /* whose closure is being visited */
-    struct rf_strings seen; /* "where repository flags digest" */
+    struct rf_strings seen; /* "where repository flags digest rules" */
     struct rf_subject *list;
     size_t n, cap, asked;       /* those before `asked` were asked for already */
     struct rf_digest_tag *tags; /* by place and digest, of all places that were asked for */

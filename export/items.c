@@ -3,14 +3,18 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "policy/step_rules.h"
 #include "policy/target_path.h"
 
 static void item_release(struct rf_export_item *it)
 {
     rf_ref_release(&it->source);
+    rf_ref_release(&it->referrers_from);
+    free(it->registry);
     free(it->repository);
     free(it->tag);
-    free(it->filter);
+    free(it->rules);
+    free(it->referrers_to);
     for (size_t i = 0; i < it->n_platforms; i++)
         rf_platform_release(&it->platforms[i]);
     free(it->platforms);
@@ -89,15 +93,6 @@ int rf_items_add_arg(struct rf_items *items, const char *arg, const struct rf_it
     return 0;
 }
 
-static bool filter_allows(void *ctx, const char *tag)
-{
-    struct rf_err why = RF_ERR_INIT;
-    int rc = rf_name_filter_match(ctx, tag, &why);
-    if (rc < 0)
-        rf_log(RF_LOG_WARN, "Tag passed over", "error", why.msg, NULL);
-    return rc > 0;
-}
-
 static int at_step(const struct rf_policy_config *c, const struct rf_step *s, int rc,
                    struct rf_err *err)
 {
@@ -106,12 +101,26 @@ static int at_step(const struct rf_policy_config *c, const struct rf_step *s, in
     return rf_fail(err, RFE_CONFIG, "%s:%u:%u: %s", c->name, s->line, s->column, why.msg);
 }
 
-static int step_target(const struct rf_step *s, const struct rf_ref *source, struct rf_target *out,
-                       struct rf_err *err)
+/* Where images go; a target without tag means "latest", as for regsync. */
+static int step_target(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
 {
-    if (s->target != NULL && s->target[0] != '\0')
-        return rf_target_of_text(s->target, out, err);
-    return rf_target_of_source(source, out, err);
+    RF_CLEANUP(rf_target_release) struct rf_target target = { 0 };
+    bool named = s->target != NULL && s->target[0] != '\0';
+    int rc;
+    if (s->type == RF_STEP_REGISTRY && !named)
+        target.repository = rf_xstrdup("");
+    if (s->type == RF_STEP_REGISTRY)
+        rc = named ? rf_target_of_registry(s->target, &target, err) : 0;
+    else if (named)
+        rc = rf_target_of_text(s->target, &target, err);
+    else
+        rc = rf_target_of_source(&s->source_ref, &target, err);
+    if (rc < 0)
+        return rc;
+    it->repository = RF_STEAL(target.repository);
+    if (s->type == RF_STEP_IMAGE)
+        it->tag = target.tag == NULL && named ? rf_xstrdup("latest") : RF_STEAL(target.tag);
+    return 0;
 }
 
 static int step_platforms(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
@@ -126,37 +135,78 @@ static int step_platforms(const struct rf_step *s, struct rf_export_item *it, st
     return rc;
 }
 
+/* From where to where referrers go, when not with the image. */
+static int step_referrers(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
+{
+    RF_CLEANUP(rf_target_release) struct rf_target target = { 0 };
+    int rc = 0;
+    if (!it->referrers)
+        return 0;
+    if (s->s.referrer_source != NULL)
+        rc = rf_ref_parse_repo(s->s.referrer_source, &it->referrers_from, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "referrerSource");
+    if (s->s.referrer_target == NULL)
+        return 0;
+    rc = rf_target_of_text(s->s.referrer_target, &target, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "referrerTarget");
+    it->referrers_to = RF_STEAL(target.repository);
+    return 0;
+}
+
+static void add_names(struct rf_buf *out, const char *what, const struct rf_name_filter *names)
+{
+    const char *text = rf_name_filter_text(names);
+    if (text[0] != '\0')
+        rf_buf_addf(out, "%s %zu\n%s", what, strlen(text), text);
+}
+
+/* What the step takes of what it finds. */
+static void step_rules(const struct rf_step *s, struct rf_export_item *it)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    if (it->whole_repository)
+        add_names(&text, "tags", s->tag_names);
+    if (it->registry != NULL)
+        add_names(&text, "repos", s->repo_names);
+    for (size_t i = 0; i < s->s.media_types.n; i++)
+        rf_buf_addf(&text, "mediaType %s\n", s->s.media_types.items[i]);
+    if (it->referrers)
+        rf_step_referrers_text(s, &text);
+    it->step = s;
+    it->rules = rf_buf_take(&text, NULL);
+}
+
 static int add_step(struct rf_items *items, const struct rf_step *s,
                     const struct rf_item_options *opts, struct rf_err *err)
 {
     RF_CLEANUP(item_release) struct rf_export_item it = { 0 };
-    RF_CLEANUP(rf_target_release) struct rf_target target = { 0 };
-    if (s->type == RF_STEP_REGISTRY)
-        return rf_fail(
-            err, RFE_CONFIG,
-            "type registry: regexport takes steps of type image and repository; name the repositories");
-    int rc = step_target(s, &s->source_ref, &target, err);
+    int rc = step_target(s, &it, err);
     if (rc == 0 && opts->n_platforms > 0)
         rc = add_platforms(&it, opts, err);
     else if (rc == 0)
         rc = step_platforms(s, &it, err);
+    if (rc == 0 && s->type == RF_STEP_REGISTRY)
+        rc = rf_ref_parse_registry(s->source, &it.registry, err);
+    else if (rc == 0)
+        rf_ref_copy(&s->source_ref, &it.source);
     if (rc < 0)
         return rc;
-    rf_ref_copy(&s->source_ref, &it.source);
+    it.whole_repository = s->type != RF_STEP_IMAGE;
     it.prune = opts->prune;
     it.referrers = opts->referrers || s->s.referrers == RF_TRI_YES;
     it.digest_tags = opts->digest_tags || s->s.digest_tags == RF_TRI_YES;
-    if (s->type == RF_STEP_REPOSITORY) {
-        it.whole_repository = true;
-        if (!rf_name_filter_is_empty(s->tag_names)) {
-            it.allow = filter_allows;
-            it.allow_ctx = s->tag_names;
-            it.filter = rf_xstrdup(rf_name_filter_text(s->tag_names));
-        }
-    } else {
-        it.tag = RF_STEAL(target.tag);
-    }
-    it.repository = RF_STEAL(target.repository);
+    it.slow_referrers = s->s.referrer_slow == RF_TRI_YES;
+    it.include_external = s->s.include_external == RF_TRI_YES;
+    rc = step_referrers(s, &it, err);
+    if (rc < 0)
+        return rc;
+    step_rules(s, &it);
+    if (s->s.fast_check == RF_TRI_YES && (it.referrers || it.digest_tags))
+        rf_log(RF_LOG_INFO, "fastCheck does not count for bundles", "source", s->source, "meaning",
+               "referrers and digest tags of unchanged images are looked for, too", NULL);
     keep(items, &it);
     return 0;
 }

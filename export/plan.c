@@ -100,6 +100,7 @@ static void add_refusal(struct refusals *r, const struct rf_build_refused *one)
 struct filling {
     struct rf_snapshot *to;
     const struct rf_graph *g;
+    bool external; /* layers with urls, too */
 };
 
 static int fill_node(void *ctx, uint32_t node, struct rf_err *err)
@@ -114,7 +115,7 @@ static int fill_node(void *ctx, uint32_t node, struct rf_err *err)
     const struct rf_node *n = &f->g->nodes[node];
     const char *media_type = rf_graph_media_type(f->g, node);
     (void)err;
-    if (n->external)
+    if (n->external && !f->external)
         return 0;
     /* in a bundle a manifest's type means a manifest; what a layer is called stands in its own manifest */
     if (!rf_node_is_manifest(n) && rf_media_is_manifest(media_type))
@@ -130,7 +131,9 @@ static int add_walked(struct rf_plan *p, struct rf_closure *c, size_t i, struct 
     const struct rf_desired *d = &c->sel->wanted;
     const struct rf_image *im = &d->images[i];
     const struct rf_snapshot *base;
-    struct filling f = { .to = p->snapshot, .g = &c->graph };
+    struct filling f = { .to = p->snapshot,
+                         .g = &c->graph,
+                         .external = c->sel->picks[i].include_external };
     bool known = rf_bases_line(p->bases, p->n_bases, rf_desired_str(d, im->repository),
                                rf_desired_str(d, im->tag), &im->digest, &base) != NULL;
     size_t at = rf_desired_add(&p->snapshot->desired, d, im);
@@ -231,22 +234,65 @@ static void hold_repository(struct holding *h, const char *repository, bool all)
     }
 }
 
+/* What refers to a line that is a hole, as this mention of it would have asked. */
+static void hold_extras(struct holding *h, const struct rf_selection *s, size_t mention)
+{
+    const struct rf_pick *pick = &s->picks[mention];
+    const struct rf_export_item *it = &s->req->items[pick->item];
+    const char *repository = rf_desired_str(&s->wanted, s->wanted.images[mention].repository);
+    if (pick->referrers || pick->digest_tags)
+        hold_repository(h, repository, false);
+    if (pick->referrers && it->referrers_to != NULL)
+        hold_repository(h, it->referrers_to, false);
+}
+
+/* The line comes from the registry, by an item with this prefix. */
+static bool is_of_registry(const struct rf_desired *d, const struct rf_image *im,
+                           const struct rf_export_item *it)
+{
+    const char *source = rf_desired_str(d, im->source);
+    const char *repository = rf_desired_str(d, im->repository);
+    size_t n = strlen(it->registry), m = strlen(it->repository);
+    return strncmp(source, it->registry, n) == 0 && source[n] == '/' &&
+           (m == 0 || (strncmp(repository, it->repository, m) == 0 && repository[m] == '/'));
+}
+
+/* What the bases have of a registry that could not be listed: each of its repositories is a hole. */
+static void hold_registry(struct holding *h, const struct rf_export_item *it,
+                          const struct rf_build_hole *hole, struct holes *holes)
+{
+    for (size_t b = 0; b < h->p->n_bases; b++) {
+        const struct rf_desired *d = &h->p->bases[b]->desired;
+        for (size_t i = 0; i < d->n && !h->p->bases[b]->stock; i++) {
+            struct rf_build_hole one = *hole;
+            one.repository = rf_desired_str(d, d->images[i].repository);
+            if (!is_of_registry(d, &d->images[i], it) ||
+                seen_before(h, it->registry, one.repository, ""))
+                continue;
+            add_hole(holes, &one);
+            hold_repository(h, one.repository, true);
+        }
+    }
+}
+
 static void add_failed(struct holding *h, struct rf_closure *c, size_t i, struct holes *holes)
 {
     const struct rf_selection *s = c->sel;
     const struct rf_image *im = &s->wanted.images[i];
     const struct rf_pick *pick = &s->picks[i];
+    const struct rf_export_item *it = &s->req->items[pick->item];
     struct rf_build_hole hole = { .source = rf_desired_str(&s->wanted, im->source),
                                   .repository = rf_desired_str(&s->wanted, im->repository),
                                   .tag = rf_desired_str(&s->wanted, im->tag),
                                   .reason = rf_desired_str(&s->wanted, pick->error) };
     add_hole(holes, &hole);
     rf_log(RF_LOG_WARN, "Image left out", "source", hole.source, "error", hole.reason, NULL);
-    if (s->req->items[pick->item].whole_repository && pick->where == RF_NO_ID)
+    if (pick->listless)
+        hold_registry(h, it, &hole, holes);
+    else if (it->whole_repository && pick->where == RF_NO_ID)
         hold_repository(h, hole.repository, true);
     hold_line(h, hole.repository, hole.tag, &im->digest);
-    if (pick->referrers || pick->digest_tags)
-        hold_repository(h, hole.repository, false);
+    hold_extras(h, s, i);
 }
 
 /* The site keeps what it has under this name. */
@@ -293,11 +339,15 @@ static int fill_snapshot(struct rf_plan *p, struct rf_closure *c, struct holes *
     if (rc == 0)
         rc = rf_desired_sort(&p->snapshot->desired, err);
     holding_init(&h, p);
-    for (size_t i = 0; rc == 0 && i < s->wanted.n; i++)
-        if (!s->picks[i].dropped && s->picks[i].error_code != 0)
+    for (uint32_t i = 0; rc == 0 && i < s->wanted.n; i++) {
+        uint32_t line = rf_pick_line(s->picks, i);
+        if (line != i && line != RF_NO_ID && s->picks[line].error_code != 0)
+            hold_extras(&h, s, i);
+        else if (line == i && s->picks[i].error_code != 0)
             add_failed(&h, c, i, holes);
-        else if (!s->picks[i].dropped && s->picks[i].refused)
+        else if (line == i && s->picks[i].refused)
             add_refused(&h, s, i, refused);
+    }
     return rc < 0 ? rc : rf_snapshot_seal(p->snapshot, err);
 }
 
@@ -422,7 +472,8 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
 
 static void key_item(struct rf_buf *out, const struct rf_export_item *it)
 {
-    RF_CLEANUP(rf_freep) char *name = rf_ref_common_name(&it->source);
+    RF_CLEANUP(rf_freep)
+    char *name = it->registry != NULL ? rf_xstrdup(it->registry) : rf_ref_common_name(&it->source);
     rf_buf_addf(out, "item %s %s %s %d %d %d %d", name, it->repository,
                 it->tag != NULL ? it->tag : "-", it->whole_repository, it->prune, it->referrers,
                 it->digest_tags);
@@ -432,8 +483,16 @@ static void key_item(struct rf_buf *out, const struct rf_export_item *it)
         RF_CLEANUP(rf_freep) char *platform = rf_platform_text(&it->platforms[i]);
         rf_buf_addf(out, " %s", platform);
     }
-    if (it->filter != NULL)
-        rf_buf_addf(out, "\nfilter %zu %s", strlen(it->filter), it->filter);
+    if (it->registry != NULL)
+        rf_buf_add_str(out, " registry");
+    if (it->slow_referrers || it->include_external)
+        rf_buf_addf(out, " slow %d external %d", it->slow_referrers, it->include_external);
+    if (it->referrers_from.text != NULL)
+        rf_buf_addf(out, "\nreferrers from %s", it->referrers_from.text);
+    if (it->referrers_to != NULL)
+        rf_buf_addf(out, "\nreferrers to %s", it->referrers_to);
+    if (it->rules != NULL)
+        rf_buf_addf(out, "\nrules %zu %s", strlen(it->rules), it->rules);
     rf_buf_add_char(out, '\n');
 }
 

@@ -6,23 +6,37 @@
 #include "manifests/platform.h"
 #include "manifests/reference.h"
 #include "policy/retain.h"
+#include "policy/step.h"
 #include "policy/verdict.h"
 #include "regclient/client.h"
 
 struct rf_export_item {
-    struct rf_ref source;  /* registry, ocidir or ocifile; whole_repository: without tag */
+    struct rf_ref source; /* registry, ocidir or ocifile; whole_repository: without tag */
+    char *
+        registry; /* instead of source: all of its repositories; `repository` goes before their names then, and may be "" */
     char *repository;      /* far side */
     char *tag;             /* far side; NULL: as at the source */
-    bool whole_repository; /* every tag that `allow` lets through */
-    bool (*allow)(void *ctx, const char *tag); /* NULL: all */
-    void *allow_ctx;
-    char *filter; /* what `allow` goes by, as a text: another one is another plan; NULL: all */
+    bool whole_repository; /* every tag that the step takes; with registry, too */
+    const struct rf_step
+        *step; /* whose names, kinds and referrers count; NULL: all. Outlives the request */
+    char *
+        rules; /* what the step says of these, as a text: another one is another plan. NULL: nothing */
     struct rf_platform *platforms; /* of an index, only these children; n_platforms 0 = all */
     size_t n_platforms;
     bool single; /* with one platform: its image instead of the index */
     bool prune;  /* with platforms: a new index of them */
     bool referrers, digest_tags;
+    bool slow_referrers;   /* look into every tag for referrers, too */
+    bool include_external; /* layers with urls travel, too */
+    struct rf_ref
+        referrers_from; /* a repository that has the referrers; empty: where the image is */
+    char *referrers_to; /* their repository on the far side; NULL: the image's */
 };
+/* Referrers are not beside their images: then only those of the images count, and theirs, without digest tags and children. */
+static inline bool rf_export_item_outside(const struct rf_export_item *it)
+{
+    return it->referrers && (it->referrers_from.text != NULL || it->referrers_to != NULL);
+}
 
 struct rf_export_request {
     const char *site;

@@ -2,9 +2,13 @@
 #include "export/select.h"
 
 #include "base/cancel.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "layout/oci_index.h"
+#include "policy/step_rules.h"
+#include "policy/target_path.h"
+#include "regclient/listing.h"
 
 /* All of it but the padding behind. */
 static struct rf_slice key_slice(const struct rf_line_key *k)
@@ -24,6 +28,9 @@ void rf_selection_init(struct rf_selection *s, const struct rf_export_request *r
     s->req = req;
     s->state = state;
     rf_locations_init(&s->locations, req->client, state);
+    s->referrers_at = rf_xcalloc(req->n_items + 1, sizeof(*s->referrers_at));
+    for (size_t i = 0; i < req->n_items; i++)
+        s->referrers_at[i] = RF_NO_ID;
     rf_desired_init(&s->wanted);
     rf_idmap_init(&s->by_key, line_key, s);
 }
@@ -33,6 +40,7 @@ void rf_selection_release(struct rf_selection *s)
     rf_locations_release(&s->locations);
     free(s->picks);
     free(s->keys);
+    free(s->referrers_at);
     rf_idmap_release(&s->by_key);
     rf_desired_release(&s->wanted);
 }
@@ -86,17 +94,26 @@ static struct rf_pick new_pick(const struct rf_selection *s, size_t item, uint32
                              .where = where,
                              .root = RF_NO_ID,
                              .error = RF_NO_ID,
+                             .kept = RF_NO_ID,
                              .referrers = it->referrers,
-                             .digest_tags = it->digest_tags };
+                             .digest_tags = it->digest_tags,
+                             .include_external = it->include_external };
 }
 
-static size_t add_line(struct rf_selection *s, size_t item, uint32_t where, const char *source_tag,
+/* A repository that an item means: its own, or one of its registry. */
+struct spot {
+    size_t item;
+    uint32_t where;
+    const char *far; /* its name on the far side */
+};
+
+static size_t add_line(struct rf_selection *s, const struct spot *at, const char *source_tag,
                        const char *far_tag)
 {
-    const struct rf_export_item *it = &s->req->items[item];
+    const struct rf_export_item *it = &s->req->items[at->item];
     struct rf_image im = { .original = RF_NO_ID, .status = RF_IMAGE_NEW };
-    struct rf_pick pick = new_pick(s, item, where);
-    im.repository = intern(s, it->repository);
+    struct rf_pick pick = new_pick(s, at->item, at->where);
+    im.repository = intern(s, at->far);
     im.tag = intern(s, far_tag);
     im.media_type = intern(s, "");
     if (rf_digest_is_set(&it->source.digest)) {
@@ -104,110 +121,300 @@ static size_t add_line(struct rf_selection *s, size_t item, uint32_t where, cons
         source_tag = NULL;
     }
     pick.source_tag = intern(s, source_tag);
-    im.source = source_text(s, &s->locations.list[where], source_tag, &im.digest);
+    im.source = source_text(s, &s->locations.list[at->where], source_tag, &im.digest);
     return add_pick(s, &im, &pick);
 }
 
 /* Layouts name images by a tag, or by a whole name "repository:tag" whose end is the tag then. */
-static void add_listed(struct rf_selection *s, size_t item, uint32_t where, const char *name)
+static void add_listed(struct rf_selection *s, const struct spot *at, const char *name)
 {
     size_t repo_len;
     const char *tag = rf_tag_valid(rf_slice_str(name)) ? name : rf_oci_name_tag(name, &repo_len);
     bool valid = rf_tag_valid(rf_slice_str(tag));
-    size_t i = add_line(s, item, where, name, valid ? tag : "");
+    size_t i = add_line(s, at, name, valid ? tag : "");
     if (!valid)
         rf_pick_fail(s, i, RFE_INVALID,
                      "its name is not a tag, so that the far side cannot have it; tag it anew");
 }
 
-static int expand_repository(struct rf_selection *s, size_t item, uint32_t where,
-                             struct rf_err *err)
+/* The tags that the item takes, as pointers into the location's list. */
+static int take_tags(const struct rf_export_item *it, const struct rf_location *l, char ***out,
+                     size_t *n, struct rf_err *err)
 {
-    const struct rf_export_item *it = &s->req->items[item];
-    struct rf_location *l = &s->locations.list[where];
+    char **names = rf_xcalloc(l->n_tags + 1, sizeof(*names));
+    int rc = 0;
+    for (size_t i = 0; i < l->n_tags; i++)
+        names[i] = rf_xstrdup(l->tags[i]);
+    *n = l->n_tags;
+    *out = names;
+    if (it->step != NULL)
+        rc = rf_name_filter_apply(it->step->tag_names, names, n, err);
+    return rc;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static int expand_repository(struct rf_selection *s, const struct spot *at, struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[at->item];
+    struct rf_location *l = &s->locations.list[at->where];
+    char **names = NULL;
+    size_t n = 0;
     int rc = rf_location_tags(l, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < l->n_tags; i++) {
-        if (it->allow == NULL || it->allow(it->allow_ctx, l->tags[i]))
-            add_listed(s, item, where, l->tags[i]);
+    rc = take_tags(it, l, &names, &n, err);
+    if (rc == 0 && n == 0) {
+        char available[24];
+        (void)snprintf(available, sizeof(available), "%zu", l->n_tags);
+        rf_log(RF_LOG_WARN, "No matching tags found", "source", l->name, "available", available,
+               NULL);
     }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        add_listed(s, at, names[i]);
+    free_names(names, n);
+    return rc;
+}
+
+/* What cannot even be listed is a hole with its repository as name. */
+static size_t add_unlisted(struct rf_selection *s, size_t item, const char *source, const char *far,
+                           const char *tag, int code, const char *reason)
+{
+    struct rf_image im = { .original = RF_NO_ID, .digest = s->req->items[item].source.digest };
+    struct rf_pick pick = new_pick(s, item, RF_NO_ID);
+    im.repository = intern(s, far);
+    im.tag = intern(s, tag);
+    im.media_type = intern(s, "");
+    im.source = intern(s, source);
+    size_t i = add_pick(s, &im, &pick);
+    rf_pick_fail(s, i, code, reason);
+    return i;
+}
+
+/* ---- registries ---- */
+
+static int open_of_registry(struct rf_selection *s, size_t item, const char *source, char **far,
+                            uint32_t *where, const char *name, struct rf_err *err)
+{
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    int rc = rf_target_join(s->req->items[item].repository, name, far, err);
+    if (rc == 0)
+        rc = rf_ref_parse_repo(source, &ref, err);
+    return rc < 0 ? rc : rf_locations_find(&s->locations, &ref, where, err);
+}
+
+/* One that cannot be read does not keep the others from it. Fails for cancelling only. */
+static int expand_of_registry(struct rf_selection *s, size_t item, const char *name,
+                              struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    RF_CLEANUP(rf_freep) char *source = rf_xasprintf("%s/%s", it->registry, name);
+    RF_CLEANUP(rf_freep) char *far = NULL;
+    struct spot at = { .item = item };
+    struct rf_err why = RF_ERR_INIT;
+    int rc = open_of_registry(s, item, source, &far, &at.where, name, &why);
+    at.far = far;
+    if (rc == 0)
+        rc = expand_repository(s, &at, &why);
+    if (rc < 0 && rf_cancelled())
+        return rf_cancel_check(err);
+    if (rc < 0 && far != NULL)
+        (void)add_unlisted(s, item, source, far, "", -rc, why.msg);
+    else if (rc < 0) /* no name that the far side could have: there is nothing that could be held */
+        rf_log(RF_LOG_WARN, "Repository left out", "source", source, "error", why.msg, NULL);
     return 0;
 }
+
+/* One page: 1 when there may be more behind it, and *last is where it ends. */
+static int expand_page(struct rf_selection *s, size_t item, struct rf_place *place, char **last,
+                       struct rf_err *err)
+{
+    RF_CLEANUP(rf_listing_release) struct rf_listing repos;
+    const struct rf_listing_options opts = { .last = *last };
+    rf_listing_init(&repos);
+    int rc = rf_listing_repos(place, &opts, &repos, err);
+    /* A registry that does not know `last` says the same again. */
+    if (rc < 0 || repos.n == 0 || (*last != NULL && strcmp(*last, repos.names[repos.n - 1]) == 0))
+        return rc;
+    free(*last);
+    *last = rf_xstrdup(repos.names[repos.n - 1]);
+    rc = rf_name_filter_apply(s->req->items[item].step->repo_names, repos.names, &repos.n, err);
+    for (size_t i = 0; rc == 0 && i < repos.n; i++)
+        rc = expand_of_registry(s, item, repos.names[i], err);
+    return rc < 0 ? rc : 1;
+}
+
+static int expand_registry(struct rf_selection *s, size_t item, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *last = NULL;
+    struct rf_place *place = NULL;
+    int rc = rf_client_registry(s->req->client, s->req->items[item].registry, &place, err);
+    if (rc == 0)
+        rc = 1;
+    while (rc > 0)
+        rc = expand_page(s, item, place, &last, err);
+    return rc;
+}
+
+/* A hole needs a repository's name: without a prefix the registry's, as far as it can be one. */
+static void add_listless(struct rf_selection *s, size_t item, int code, const char *reason)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    RF_CLEANUP(rf_freep)
+    char *far = rf_xstrdup(it->repository[0] != '\0' ? it->repository : it->registry);
+    for (char *c = far; *c != '\0'; c++)
+        *c = *c == ':' ? '-' : *c;
+    const char *name = rf_repository_valid(rf_slice_str(far)) ? far : "registry";
+    size_t i = add_unlisted(s, item, it->registry, name, "", code, reason);
+    s->picks[i].listless = true;
+}
+
+/* ---- items ---- */
 
 static int expand_item(struct rf_selection *s, size_t item, struct rf_err *err)
 {
     const struct rf_export_item *it = &s->req->items[item];
-    uint32_t where;
-    int rc = rf_locations_find(&s->locations, &it->source, &where, err);
+    struct spot at = { .item = item, .far = it->repository };
+    int rc = 0;
+    if (it->referrers && it->referrers_from.text != NULL)
+        rc = rf_locations_find(&s->locations, &it->referrers_from, &s->referrers_at[item], err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "referrerSource");
+    if (it->registry != NULL)
+        return expand_registry(s, item, err);
+    rc = rf_locations_find(&s->locations, &it->source, &at.where, err);
     if (rc < 0)
         return rc;
     if (it->whole_repository)
-        return expand_repository(s, item, where, err);
+        return expand_repository(s, &at, err);
     const char *tag = it->source.tag;
     if (tag == NULL && !rf_digest_is_set(&it->source.digest))
         tag = "latest";
-    add_line(s, item, where, tag, it->tag != NULL ? it->tag : tag);
+    add_line(s, &at, tag, it->tag != NULL ? it->tag : tag);
     return 0;
 }
 
-/* An item that cannot even be listed is a hole with its repository as name. */
 static int expand(struct rf_selection *s, struct rf_err *err)
 {
     for (size_t i = 0; i < s->req->n_items; i++) {
+        const struct rf_export_item *it = &s->req->items[i];
         struct rf_err why = RF_ERR_INIT;
         int rc = expand_item(s, i, &why);
         if (rc == 0)
             continue;
         if (rf_cancelled())
             return rf_cancel_check(err);
-        const struct rf_export_item *it = &s->req->items[i];
-        struct rf_image im = { .original = RF_NO_ID, .digest = it->source.digest };
-        struct rf_pick pick = new_pick(s, i, RF_NO_ID);
-        im.repository = intern(s, it->repository);
-        im.tag = intern(s, it->tag != NULL ? it->tag : it->source.tag);
-        im.media_type = intern(s, "");
+        if (it->registry != NULL) {
+            add_listless(s, i, -rc, why.msg);
+            continue;
+        }
         RF_CLEANUP(rf_freep) char *name = rf_location_name(&it->source);
-        im.source = intern(s, name);
-        rf_pick_fail(s, add_pick(s, &im, &pick), -rc, why.msg);
+        (void)add_unlisted(s, i, name, it->repository, it->tag != NULL ? it->tag : it->source.tag,
+                           -rc, why.msg);
     }
     return 0;
 }
 
-/* False when there is a line of this key already. */
-static bool enter_key(struct rf_selection *s, const struct rf_image *im)
+/* ---- what is found later ---- */
+
+static struct rf_line_key key_of(const struct rf_selection *s, const struct rf_image *im,
+                                 uint32_t item)
 {
-    struct rf_line_key key = { .repository = im->repository, .tag = im->tag };
+    struct rf_line_key key = { .repository = im->repository, .tag = im->tag, .item = item };
     if (rf_desired_str(&s->wanted, im->tag)[0] == '\0')
         key.digest = im->digest;
-    if (rf_idmap_find(&s->by_key, key_slice(&key)) != RF_NO_ID)
+    return key;
+}
+
+/* The line that is entered under the key, or RF_NO_ID. */
+static uint32_t find_key(const struct rf_selection *s, const struct rf_line_key *key)
+{
+    uint32_t id = rf_idmap_find(&s->by_key, key_slice(key));
+    return id != RF_NO_ID ? s->keys[id].line : RF_NO_ID;
+}
+
+/* False when it is entered already. */
+static bool enter_key(struct rf_selection *s, struct rf_line_key key, uint32_t line)
+{
+    if (find_key(s, &key) != RF_NO_ID)
         return false;
+    key.line = line;
     s->keys = rf_grow(s->keys, s->n_keys, &s->cap_keys, sizeof(*s->keys));
     s->keys[s->n_keys] = key;
     rf_idmap_add(&s->by_key, (uint32_t)s->n_keys++);
     return true;
 }
 
+static void enter_lines(struct rf_selection *s)
+{
+    for (size_t i = 0; i < s->wanted.n; i++) {
+        const struct rf_image *im = &s->wanted.images[i];
+        const struct rf_pick *p = &s->picks[i];
+        uint32_t line = rf_pick_line(s->picks, (uint32_t)i);
+        if (line == RF_NO_ID)
+            continue;
+        if (!p->dropped)
+            (void)enter_key(s, key_of(s, im, 0), line);
+        (void)enter_key(s, key_of(s, im, p->item + 1), line);
+    }
+}
+
+uint32_t rf_selection_referrers_at(const struct rf_selection *s, size_t i)
+{
+    uint32_t at = s->referrers_at[s->picks[i].item];
+    return at != RF_NO_ID ? at : s->picks[i].where;
+}
+
+/* Of what the mention `of` has found. */
+static struct rf_pick extra_pick(struct rf_selection *s, uint32_t of, const char *tag)
+{
+    struct rf_pick pick = s->picks[of];
+    pick.root = RF_NO_ID;
+    pick.source_tag = intern(s, tag);
+    pick.kept = RF_NO_ID;
+    pick.unchanged = pick.dropped = false;
+    pick.extra = true;
+    pick.include_external = s->req->items[pick.item].include_external;
+    pick.outside = tag == NULL && rf_export_item_outside(&s->req->items[pick.item]);
+    if (pick.outside) {
+        pick.where = rf_selection_referrers_at(s, of);
+        pick.digest_tags = false;
+    }
+    return pick;
+}
+
 uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
                                 const struct rf_descriptor *desc)
 {
-    struct rf_pick pick = s->picks[of];
+    struct rf_pick pick = extra_pick(s, of, tag);
+    const char *elsewhere = pick.outside ? s->req->items[pick.item].referrers_to : NULL;
     struct rf_image im = { .digest = desc->digest, .size = desc->size, .original = RF_NO_ID };
-    im.repository = s->wanted.images[of].repository;
+    im.repository = elsewhere != NULL ? intern(s, elsewhere) : s->wanted.images[of].repository;
     im.tag = intern(s, tag);
-    bool first = s->n_keys == 0;
-    for (size_t i = 0; first && i < s->wanted.n; i++)
-        if (!s->picks[i].dropped)
-            (void)enter_key(s, &s->wanted.images[i]);
-    if (!enter_key(s, &im))
+    if (s->n_keys == 0)
+        enter_lines(s);
+    const struct rf_line_key key = key_of(s, &im, 0);
+    uint32_t line = find_key(s, &key);
+    bool first = line == RF_NO_ID;
+    if (first)
+        line = (uint32_t)s->wanted.n;
+    if (!enter_key(s, key_of(s, &im, pick.item + 1), line))
         return RF_NO_ID;
+    if (first)
+        (void)enter_key(s, key, line);
+    pick.dropped = !first;
+    pick.kept = first ? RF_NO_ID : line;
     im.media_type = intern(s, desc->media_type);
     im.source = source_text(s, &s->locations.list[pick.where], tag, &im.digest);
-    pick.root = RF_NO_ID;
-    pick.source_tag = intern(s, tag);
-    pick.unchanged = false;
-    pick.extra = true;
-    return (uint32_t)add_pick(s, &im, &pick);
+    if (!first && pick.include_external)
+        s->picks[line].include_external = true;
+    (void)add_pick(s, &im, &pick);
+    return first ? line : RF_NO_ID;
 }
 
 /* ---- resolving ---- */
@@ -309,7 +516,9 @@ static int resolve_job(void *ctx, size_t i, struct rf_err *err)
     if (r->s->picks[i].error_code != 0)
         return 0;
     int rc = resolve_one(r, i, &a->desc, &why);
-    if (rc == 0 && rf_media_kind(a->desc.media_type) == RF_KIND_LEGACY)
+    const struct rf_step *step = r->s->req->items[r->s->picks[i].item].step;
+    bool wanted = step == NULL || rf_step_takes_type(step, a->desc.media_type);
+    if (rc == 0 && wanted && rf_media_kind(a->desc.media_type) == RF_KIND_LEGACY)
         rc = rf_fail(
             &why, RFE_UNSUPPORTED,
             "the retired type %s cannot be carried; rebuild or convert the image at its source",
@@ -321,6 +530,18 @@ static int resolve_job(void *ctx, size_t i, struct rf_err *err)
         a->reason = rf_xstrdup(why.msg);
     }
     return 0;
+}
+
+/* An image of a kind that its step does not take is as good as absent. */
+static void leave_kind(struct rf_selection *s, size_t i)
+{
+    const struct rf_step *step = s->req->items[s->picks[i].item].step;
+    const struct rf_image *im = &s->wanted.images[i];
+    const char *type = rf_desired_str(&s->wanted, im->media_type);
+    if (step == NULL || rf_step_takes_type(step, type))
+        return;
+    rf_step_tell_skipped(step, rf_desired_str(&s->wanted, im->source), type);
+    s->picks[i].dropped = true;
 }
 
 static int resolve(struct rf_selection *s, struct rf_err *err)
@@ -337,6 +558,7 @@ static int resolve(struct rf_selection *s, struct rf_err *err)
             im->digest = a->desc.digest;
             im->size = a->desc.size;
             im->media_type = intern(s, a->desc.media_type);
+            leave_kind(s, i);
         }
         rf_descriptor_release(&a->desc);
         free(a->reason);
@@ -395,7 +617,7 @@ static int conflict(const struct rf_selection *s, uint32_t x, uint32_t y, const 
         name.ptr);
 }
 
-/* y is x once more: it has to want the same, and what it asks for beside it is asked for x. */
+/* y is x once more: it has to want the same. */
 static int join(struct rf_selection *s, uint32_t x, uint32_t y, struct rf_err *err)
 {
     struct rf_pick *a = &s->picks[x], *b = &s->picks[y];
@@ -406,8 +628,13 @@ static int join(struct rf_selection *s, uint32_t x, uint32_t y, struct rf_err *e
         rf_media_kind(rf_desired_str(&s->wanted, i->media_type)) == RF_KIND_INDEX &&
         !same_platforms(&s->req->items[a->item], &s->req->items[b->item]))
         return conflict(s, x, y, "are wanted for different platforms", err);
-    a->referrers = a->referrers || b->referrers;
-    a->digest_tags = a->digest_tags || b->digest_tags;
+    if (b->error_code != 0) {
+        a->referrers = a->referrers || b->referrers;
+        a->digest_tags = a->digest_tags || b->digest_tags;
+    } else {
+        b->kept = x; /* what it asks for beside the image is asked for as it says */
+    }
+    a->include_external = a->include_external || b->include_external;
     b->dropped = true;
     return 0;
 }
@@ -416,8 +643,11 @@ static int drop_doubles(struct rf_selection *s, struct rf_err *err)
 {
     size_t n = s->wanted.n;
     RF_CLEANUP(rf_freep) uint32_t *order = rf_xcalloc(n + 1, sizeof(*order));
+    size_t left = 0;
     for (size_t i = 0; i < n; i++)
-        order[i] = (uint32_t)i;
+        if (!s->picks[i].dropped)
+            order[left++] = (uint32_t)i;
+    n = left;
     if (n > 0)
         qsort_r(order, n, sizeof(*order), compare_lines, s);
     for (size_t i = 1, first = 0; i < n; i++) {

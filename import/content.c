@@ -130,9 +130,10 @@ static int check_child(struct rf_content *c, uint32_t parent, const struct rf_ma
     const struct rf_bundle_blob *blob = rf_bundle_find(c->doc, &d->digest);
     char text[RF_DIGEST_TEXT];
     rf_digest_text(&d->digest, text);
+    bool elsewhere = d->n_urls > 0 && kind == RF_BLOB_LAYER; /* it need not be carried */
     if (blob == NULL) {
-        if (d->n_urls > 0 && kind == RF_BLOB_LAYER)
-            return 0; /* lies elsewhere, is not carried */
+        if (elsewhere)
+            return 0;
         if (m->kind == RF_KIND_INDEX && left_out(c, &m->digest, &d->digest))
             return 0;
         return rf_fail(err, RFE_DAMAGED, "it needs %s, which the bundle does not list", text);
@@ -143,7 +144,7 @@ static int check_child(struct rf_content *c, uint32_t parent, const struct rf_ma
     if ((blob->kind == RF_BLOB_MANIFEST) != (kind == RF_BLOB_MANIFEST))
         return rf_fail(err, RFE_DAMAGED, "it needs %s as something else than the bundle lists",
                        text);
-    if (!covers(c->doc, blob, &c->doc->blobs[parent]))
+    if (!elsewhere && !covers(c->doc, blob, &c->doc->blobs[parent]))
         return rf_fail(err, RFE_DAMAGED, "%s is not listed for every repository that needs it",
                        text);
     if (kind == RF_BLOB_MANIFEST) {

@@ -244,6 +244,90 @@ START_TEST(referrers_of_children)
 }
 END_TEST
 
+#define HEAD "version: 1\nsync:\n"
+#define APP "  - {source: 'ocidir://app:1', target: 'r.plant/app:1', type: image, "
+
+static void expect_story(const char *config, const char *want)
+{
+    struct rf_export_result result;
+    struct run run = { .config = config };
+    planned(&run, "", &result);
+    char *told = story(result.plan->bundle);
+    ck_assert_str_eq(told, want);
+    free(told);
+    rf_export_result_release(&result);
+}
+
+static void expect_travels(const char *config, const char *content, const char *want)
+{
+    struct rf_export_result result;
+    struct run run = { .config = config };
+    planned(&run, "", &result);
+    expect_travel(&result, content, want);
+    rf_export_result_release(&result);
+}
+
+/* An image with a referrer of the type that source_referrer() makes, and one that is signed itself. */
+static struct rf_digest image_with_referrers(void)
+{
+    struct rf_digest d = source_image("app", "1", "cfg1", "one");
+    struct rf_digest sig = source_referrer("app", NULL, &d, "signature");
+    source_referrer("app", NULL, &sig, "signature of the signature");
+    return d;
+}
+
+START_TEST(filters_choose_referrers)
+{
+    image_with_referrers();
+    expect_story(HEAD APP "referrers: true, referrerFilters: [{artifactType: no/such}]}\n",
+                 "new app:1\n");
+    expect_story(HEAD APP "referrers: true, referrerFilters: [{annotations: {no: ''}}, {}]}\n",
+                 "new app@\nnew app@\nnew app:1\n");
+    /* Each mention has its own say. */
+    expect_story(HEAD APP "referrers: true, referrerFilters: [{artifactType: no/such}]}\n" APP
+                          "referrers: true}\n",
+                 "new app@\nnew app@\nnew app:1\n");
+}
+END_TEST
+
+/* Another repository at either end: then only what refers to the image and to its referrers counts. */
+START_TEST(referrers_from_elsewhere)
+{
+    struct rf_digest d = image_with_referrers();
+    source_image("sigs", "x", "cfg1", "one");
+    struct rf_digest far = source_referrer("sigs", NULL, &d, "far signature");
+    source_referrer("sigs", NULL, &far, "signed from afar");
+    expect_story(HEAD APP "referrers: true, referrerSource: 'ocidir://sigs'}\n",
+                 "new app@\nnew app@\nnew app:1\n");
+    expect_travels(HEAD APP "referrers: true, referrerSource: 'ocidir://sigs'}\n",
+                   "signed from afar", "carried");
+    expect_travels(HEAD APP "referrers: true, referrerSource: 'ocidir://sigs'}\n", "signature",
+                   "absent");
+    expect_story(HEAD APP "referrers: true, referrerTarget: 'r.plant/far/sigs'}\n",
+                 "new app:1\nnew far/sigs@\nnew far/sigs@\n");
+    expect_story(HEAD APP "referrerTarget: 'r.plant/far/sigs'}\n", "new app:1\n");
+    expect_story(HEAD APP "referrers: true, referrerSource: 'ocidir://none'}\n"
+                          "  - {source: 'ocidir://sigs:x', target: 'r.plant/x:1', type: image}\n",
+                 "new x:1\nhole app:1\n");
+}
+END_TEST
+
+/* What went to another repository is held, too, when its image cannot be had. */
+START_TEST(holes_hold_referrers_elsewhere)
+{
+    const char *config =
+        HEAD APP "referrers: true, referrerTarget: 'r.plant/far'}\n"
+                 "  - {source: 'ocidir://lib:1', target: 'r.plant/lib:1', type: image}\n";
+    struct run run = { .config = config };
+    image_with_referrers();
+    source_image("lib", "1", "cfg2", "two");
+    free(exported(&run, ""));
+    source_untag("app", "1");
+    source_image("lib", "1", "cfg3", "three");
+    expect_story(config, "held app:1\nheld far@\nheld far@\nchanged lib:1\nhole app:1\n");
+}
+END_TEST
+
 START_TEST(new_referrers_of_unchanged_images)
 {
     struct rf_export_result r;
@@ -352,6 +436,15 @@ START_TEST(external_layers_stay_away)
     expect_travel(&r, "cfg", "carried");
     rf_export_result_release(&r);
     free(exported(&plain, "ocidir://app"));
+    put_text_blob(p, "", "far away");
+#define TWO                                                                  \
+    "  - {source: 'ocidir://app:1', target: 'r.plant/app:1', type: image}\n" \
+    "  - {source: 'ocidir://app:1', target: 'r.plant/lib:1', type: image, includeExternal: true}\n"
+    struct run run = { .config = HEAD TWO, .full = true };
+    planned(&run, "", &r);
+    const struct rf_bundle_blob *far = rf_bundle_find(r.plan->bundle, &l);
+    ck_assert(far != NULL && far->travel == RF_TRAVEL_CARRIED && far->n_repos == 1);
+    rf_export_result_release(&r);
     rf_manifest_free(m);
     rf_buf_release(&b);
     rf_place_free(p);
@@ -394,6 +487,9 @@ Suite *rf_closure_suite(void)
     tcase_add_test(t, a_layer_that_is_a_manifest_elsewhere);
     tcase_add_test(t, referrers_of_referrers);
     tcase_add_test(t, referrers_of_children);
+    tcase_add_test(t, filters_choose_referrers);
+    tcase_add_test(t, referrers_from_elsewhere);
+    tcase_add_test(t, holes_hold_referrers_elsewhere);
     tcase_add_test(t, new_referrers_of_unchanged_images);
     tcase_add_test(t, digest_tags_travel_when_asked_for);
     tcase_add_test(t, many_digest_tags);

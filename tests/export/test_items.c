@@ -9,14 +9,35 @@ Suite *rf_items_suite(void);
 
 static const struct rf_item_options none = { 0 };
 
+static bool is_filtered(const struct rf_export_item *it)
+{
+    return it->whole_repository && it->step != NULL &&
+           !rf_name_filter_is_empty(it->step->tag_names);
+}
+
+static bool takes(const struct rf_export_item *it, const char *tag)
+{
+    struct rf_err err = RF_ERR_INIT;
+    int rc = rf_name_filter_match(it->step->tag_names, tag, &err);
+    ck_assert_msg(rc >= 0, "%s", err.msg);
+    return rc > 0;
+}
+
+#define KINDS                                                               \
+    "mediaType application/vnd.docker.distribution.manifest.v2+json\n"      \
+    "mediaType application/vnd.docker.distribution.manifest.list.v2+json\n" \
+    "mediaType application/vnd.oci.image.manifest.v1+json\n"                \
+    "mediaType application/vnd.oci.image.index.v1+json\n"
+
 /* "source repository:tag flags": what an item says; tag "-" = as at the source. The caller frees. */
 static char *told(const struct rf_export_item *it)
 {
     struct rf_buf out;
-    char *source = rf_ref_common_name(&it->source);
+    char *source =
+        it->registry != NULL ? rf_xstrdup(it->registry) : rf_ref_common_name(&it->source);
     rf_buf_init(&out, 0);
     rf_buf_addf(&out, "%s %s:%s%s%s%s%s%s", source, it->repository, it->tag != NULL ? it->tag : "-",
-                it->whole_repository ? " whole" : "", it->allow != NULL ? " filtered" : "",
+                it->whole_repository ? " whole" : "", is_filtered(it) ? " filtered" : "",
                 it->prune ? " prune" : "", it->referrers ? " referrers" : "",
                 it->digest_tags ? " digest-tags" : "");
     for (size_t i = 0; i < it->n_platforms; i++) {
@@ -152,15 +173,15 @@ START_TEST(steps)
     ck_assert_uint_eq(items.n, 4);
     expect_item(&items.list[0], "docker.io/library/alpine:3.20 os/alpine:1");
     expect_item(&items.list[1], "r.example/a b:- whole");
-    ck_assert_ptr_null(items.list[1].filter);
+    ck_assert_str_eq(items.list[1].rules, KINDS);
     expect_item(&items.list[2],
                 "r.example/a b:- whole filtered referrers digest-tags linux/amd64 linux/arm64");
-    ck_assert_str_eq(items.list[2].filter, "allow 1.*\nallow 2\ndeny 1.9\n");
+    ck_assert_str_eq(items.list[2].rules, "tags 27\nallow 1.*\nallow 2\ndeny 1.9\n" KINDS);
     const struct rf_export_item *it = &items.list[2];
-    ck_assert(it->allow(it->allow_ctx, "1.8"));
-    ck_assert(it->allow(it->allow_ctx, "2"));
-    ck_assert(!it->allow(it->allow_ctx, "1.9"));
-    ck_assert(!it->allow(it->allow_ctx, "22"));
+    ck_assert(takes(it, "1.8"));
+    ck_assert(takes(it, "2"));
+    ck_assert(!takes(it, "1.9"));
+    ck_assert(!takes(it, "22"));
     expect_item(&items.list[3], "r.example/a:1 b:1 linux/s390x");
     rf_items_release(&items);
     rf_policy_config_free(c);
@@ -180,21 +201,21 @@ START_TEST(versions_and_sets_of_tags)
     expect_ok(rf_items_add_config(&items, c, &none, &err), err);
     ck_assert_uint_eq(items.n, 3);
     const struct rf_export_item *it = &items.list[0];
-    ck_assert_str_eq(it->filter, "semver >=1.2 <2\nsemver ^3\ndeny .*-rc.*\n");
-    ck_assert(it->allow(it->allow_ctx, "v1.2"));
-    ck_assert(it->allow(it->allow_ctx, "3.7.1"));
-    ck_assert(!it->allow(it->allow_ctx, "2.1"));
-    ck_assert(!it->allow(it->allow_ctx, "1.5-rc1"));
-    ck_assert(!it->allow(it->allow_ctx, "latest"));
+    ck_assert_str_eq(it->rules, "tags 39\nsemver >=1.2 <2\nsemver ^3\ndeny .*-rc.*\n" KINDS);
+    ck_assert(takes(it, "v1.2"));
+    ck_assert(takes(it, "3.7.1"));
+    ck_assert(!takes(it, "2.1"));
+    ck_assert(!takes(it, "1.5-rc1"));
+    ck_assert(!takes(it, "latest"));
     it = &items.list[1];
-    ck_assert_str_eq(it->filter, "allow latest\nset\nsemver ~1.2\nset\nallow v.*\n");
-    ck_assert(it->allow(it->allow_ctx, "latest"));
-    ck_assert(it->allow(it->allow_ctx, "1.2.9"));
-    ck_assert(it->allow(it->allow_ctx, "vx"));
-    ck_assert(!it->allow(it->allow_ctx, "1.3"));
+    ck_assert_str_eq(it->rules, "tags 43\nallow latest\nset\nsemver ~1.2\nset\nallow v.*\n" KINDS);
+    ck_assert(takes(it, "latest"));
+    ck_assert(takes(it, "1.2.9"));
+    ck_assert(takes(it, "vx"));
+    ck_assert(!takes(it, "1.3"));
     /* A set without rules takes everything. */
-    ck_assert(items.list[2].allow == NULL);
-    ck_assert_ptr_null(items.list[2].filter);
+    ck_assert(!is_filtered(&items.list[2]));
+    ck_assert_str_eq(items.list[2].rules, KINDS);
     rf_items_release(&items);
     rf_policy_config_free(c);
 }
@@ -218,18 +239,91 @@ START_TEST(options_go_over_steps)
 }
 END_TEST
 
+START_TEST(registries)
+{
+    struct rf_policy_config *c = parsed(
+        HEAD "  - {source: 'r.example:5000', target: 'r.plant/all', type: registry, repos: {deny: "
+             "['x.*']}, tags: {allow: ['1']}}\n"
+             "  - {source: 'r.example', target: 'r.plant:5000', type: registry}\n"
+             "  - {source: 'index.docker.io', type: registry}\n"
+             "  - {source: 'r.example', target: 'ocidir://data', type: registry}\n");
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_items_add_config(&items, c, &none, &err), err);
+    expect_item(&items.list[0], "r.example:5000 all:- whole filtered");
+    ck_assert_str_eq(items.list[0].rules, "tags 8\nallow 1\nrepos 9\ndeny x.*\n" KINDS);
+    expect_item(&items.list[1], "r.example :- whole");
+    expect_item(&items.list[2], "docker.io :- whole");
+    expect_item(&items.list[3], "r.example :- whole");
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
+/* As regsync reads it. */
+START_TEST(a_target_without_tag_is_latest)
+{
+    struct rf_policy_config *c = parsed(
+        HEAD "  - {source: 'r.example/a:1', target: 'r.plant/b', type: image}\n"
+             "  - {source: 'r.example/a:1', type: image}\n"
+             "  - {source: 'r.example/a@" DIGEST "', target: 'ocidir://data/b', type: image}\n");
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_items_add_config(&items, c, &none, &err), err);
+    expect_item(&items.list[0], "r.example/a:1 b:latest");
+    expect_item(&items.list[1], "r.example/a:1 a:1");
+    expect_item(&items.list[2], "r.example/a@" DIGEST " b:latest");
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
+START_TEST(what_refers_to_images)
+{
+    struct rf_policy_config *c = parsed(
+        HEAD "  - {source: 'r.example/a:1', type: image, referrers: true, referrerSource: "
+             "'r.example/sigs', referrerTarget: 'r.plant/far/sigs', referrerSlow: true, "
+             "includeExternal: true, mediaTypes: [x/y], referrerFilters: [{artifactType: t, "
+             "annotations: {a: b}}, {}]}\n"
+             "  - {source: 'r.example/a:1', type: image, referrerSource: 'r.example/sigs'}\n");
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_items_add_config(&items, c, &none, &err), err);
+    const struct rf_export_item *it = &items.list[0];
+    ck_assert_str_eq(it->referrers_from.repository, "sigs");
+    ck_assert_str_eq(it->referrers_to, "far/sigs");
+    ck_assert(it->slow_referrers && it->include_external && rf_export_item_outside(it));
+    ck_assert_str_eq(it->rules, "mediaType x/y\nreferrers 1:t 1:a 1:b\nreferrers 0:\n");
+    it = &items.list[1]; /* nobody asks for any */
+    ck_assert(it->referrers_from.text == NULL && !rf_export_item_outside(it));
+    ck_assert(!it->slow_referrers && !it->include_external);
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
+static const struct {
+    const char *keys, *message;
+} odd_steps[] = {
+    { "referrerSource: 'r.example/UPPER'", "ferry.yml:3:5: referrerSource: invalid reference" },
+    { "referrerTarget: 'r.example/UPPER'", "ferry.yml:3:5: referrerTarget: invalid reference" },
+    { "referrerTarget: 'ocifile://x.tar'",
+      "ferry.yml:3:5: referrerTarget: ocifile://x.tar: a tar" },
+};
+
 START_TEST(a_step_that_cannot_be_carried)
 {
-    struct rf_policy_config *c =
-        parsed(HEAD "  - {source: 'r.example/a:1', target: 'r.plant/b:1', type: image}\n"
-                    "  - {source: 'r.example', target: 'r.plant', type: registry}\n");
+    char *text =
+        rf_xasprintf(HEAD "  - {source: 'r.example/a:1', type: image, referrers: true, %s}\n",
+                     odd_steps[_i].keys);
+    struct rf_policy_config *c = parsed(text);
     struct rf_items items = { 0 };
     struct rf_err err = RF_ERR_INIT;
     int rc = rf_items_add_config(&items, c, &none, &err);
-    expect_error(rc, RFE_CONFIG, err, "ferry.yml:4:");
-    expect_error(rc, RFE_CONFIG, err, "type registry");
+    expect_error(rc, RFE_CONFIG, err, odd_steps[_i].message);
     rf_items_release(&items);
     rf_policy_config_free(c);
+    free(text);
 }
 END_TEST
 
@@ -246,6 +340,9 @@ Suite *rf_items_suite(void)
     tcase_add_test(t, steps);
     tcase_add_test(t, versions_and_sets_of_tags);
     tcase_add_test(t, options_go_over_steps);
-    tcase_add_test(t, a_step_that_cannot_be_carried);
+    tcase_add_test(t, registries);
+    tcase_add_test(t, a_target_without_tag_is_latest);
+    tcase_add_test(t, what_refers_to_images);
+    tcase_add_loop_test(t, a_step_that_cannot_be_carried, 0, RF_ARRAY_LEN(odd_steps));
     return s;
 }

@@ -307,6 +307,8 @@ static char *key_of(const struct run *r, const char *args, const char *output)
     return key;
 }
 
+#define REGISTRY(target) \
+    "version: 1\nsync:\n  - source: r.example\n    type: registry\n    target: " target "\n"
 #define STEP(extra)                                                                      \
     "version: 1\nsync:\n  - source: ocidir://app\n    target: r.example/app\n    type: " \
     "repository\n" extra
@@ -333,6 +335,20 @@ START_TEST(keys_tell_requests_apart)
         { { .config = STEP("    tags: {allow: ['1.*']}\n") }, "", "out" },
         { { .config = STEP("    tags: {allow: ['2.*']}\n") }, "", "out" },
         { { .config = STEP("    tags: {deny: ['2.*']}\n") }, "", "out" },
+        { { .config = STEP("    mediaTypes: [a/b]\n") }, "", "out" },
+        { { .config = STEP("    includeExternal: true\n") }, "", "out" },
+        { { .config = STEP("    referrers: true\n") }, "", "out" },
+        { { .config = STEP("    referrers: true\n    referrerSlow: true\n") }, "", "out" },
+        { { .config = STEP("    referrers: true\n    referrerSource: 'ocidir://s'\n") },
+          "",
+          "out" },
+        { { .config = STEP("    referrers: true\n    referrerTarget: 'r.plant/s'\n") }, "", "out" },
+        { { .config = STEP("    referrers: true\n    referrerFilters: [{artifactType: a}]\n") },
+          "",
+          "out" },
+        { { .config = REGISTRY("r.plant") }, "", "out" },
+        { { .config = REGISTRY("r.plant/all") }, "", "out" },
+        { { .config = REGISTRY("r.plant\n    repos: {allow: ['a.*']}") }, "", "out" },
     };
     char *keys[RF_ARRAY_LEN(cases)];
     for (size_t i = 0; i < RF_ARRAY_LEN(cases); i++) {

@@ -86,7 +86,48 @@ START_TEST(filtered)
 }
 END_TEST
 
-/* What a mention asks for beside the image is asked for, whichever mention is kept. */
+/* What a kind that is not listed asks for is nothing, and another mention still counts. */
+START_TEST(kinds_that_are_not_listed)
+{
+    struct selected x;
+    struct rf_err err = RF_ERR_INIT;
+    static const char *const archs[] = { "amd64", "arm64" };
+    struct run run = {
+        .config = "version: 1\nsync:\n"
+                  "  - {source: 'ocidir://app', target: 'r.plant/x', type: repository, "
+                  "referrers: true, mediaTypes: [application/vnd.oci.image.index.v1+json]}\n"
+                  "  - {source: 'ocidir://app:1', target: 'r.plant/x:1', type: image}\n"
+    };
+    source_image("app", "1", "cfg1", "one");
+    source_image("app", "2", "cfg2", "two");
+    source_index("app", "multi", "m", archs, 2);
+    expect_ok(start(&x, &run, "", &err), err);
+    expect_lines(&x, "x:1 dropped referrers\nx:2 dropped referrers\nx:multi referrers\nx:1\n");
+    ck_assert_uint_eq(rf_pick_line(x.s.picks, 0), RF_NO_ID);
+    ck_assert_uint_eq(rf_pick_line(x.s.picks, 3), 3);
+    end(&x);
+}
+END_TEST
+
+/* A pattern that runs endlessly: the repository is a hole, as it is an error of regsync. */
+START_TEST(a_filter_that_fails)
+{
+    struct selected x;
+    struct rf_err err = RF_ERR_INIT;
+    struct run run = {
+        .config = "version: 1\nsync:\n  - {source: 'ocidir://app', target: 'r.plant/x', type: "
+                  "repository, tags: {allow: ['(a|aa)*']}}\n"
+    };
+    source_image("app", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", "cfg1",
+                 "one");
+    expect_ok(start(&x, &run, "", &err), err);
+    expect_lines(&x, "x@ failed\n");
+    ck_assert_ptr_nonnull(strstr(rf_desired_str(&x.s.wanted, x.s.picks[0].error), "pattern \""));
+    end(&x);
+}
+END_TEST
+
+/* What a mention asks for beside the image is kept with it. */
 START_TEST(mentions_are_joined)
 {
     struct selected x;
@@ -101,7 +142,7 @@ START_TEST(mentions_are_joined)
     source_image("app", "1", "cfg1", "one");
     source_image("app", "2", "cfg2", "two");
     expect_ok(start(&x, &run, "", &err), err);
-    expect_lines(&x, "app:1 referrers digest-tags\napp:2\napp:1 dropped referrers\napp:1 dropped "
+    expect_lines(&x, "app:1\napp:2\napp:1 dropped referrers\napp:1 dropped "
                      "digest-tags\n");
     end(&x);
 }
@@ -208,6 +249,8 @@ Suite *rf_select_suite(void)
     suite_add_tcase(s, t);
     tcase_add_test(t, tags_in_order);
     tcase_add_test(t, filtered);
+    tcase_add_test(t, kinds_that_are_not_listed);
+    tcase_add_test(t, a_filter_that_fails);
     tcase_add_test(t, mentions_are_joined);
     tcase_add_test(t, a_mention_that_fails_gives_way);
     tcase_add_test(t, names_that_are_no_tags);

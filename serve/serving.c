@@ -2,14 +2,11 @@
 #include "serve/serving.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "serve/listener.h"
-
-#define FAILURES_MAX (64u << 10)
 
 struct watch {
     const struct rf_serving *serving;
@@ -131,12 +128,10 @@ static int open_listener(struct watch *w, struct rf_listener **out, struct rf_er
     return rc;
 }
 
-static int serve(struct watch *w, struct rf_err *err)
+static int serve(struct watch *w, struct rf_buf *failures, struct rf_err *err)
 {
-    RF_CLEANUP(rf_buf_release) struct rf_buf failures;
     RF_CLEANUP(rf_listener_closep) struct rf_listener *listener = NULL;
     struct rf_server_signals signals;
-    rf_buf_init(&failures, FAILURES_MAX);
     int rc = rf_server_signals_open(&signals, err);
     if (rc < 0)
         return rc;
@@ -146,21 +141,17 @@ static int serve(struct watch *w, struct rf_err *err)
                                                .clock = &signals.clock };
     rc = open_listener(w, &listener, err);
     if (rc == 0)
-        rc = rf_server_run(&options, &failures, err);
+        rc = rf_server_run(&options, failures, err);
     rf_server_signals_release(&signals);
-    if (rc == -RFE_FAILED && failures.len > 0) {
-        (void)fwrite(failures.ptr, 1, failures.len, stderr);
-        err->msg[0] = '\0';
-    }
     return rc;
 }
 
-int rf_serving_run(const struct rf_serving *serving, struct rf_err *err)
+int rf_serving_run(const struct rf_serving *serving, struct rf_buf *failures, struct rf_err *err)
 {
     struct watch w = { .serving = serving,
                        .program = { .name = serving->name, .started = time(NULL) } };
     pthread_mutex_init(&w.lock, NULL);
-    int rc = serve(&w, err);
+    int rc = serve(&w, failures, err);
     pthread_mutex_destroy(&w.lock);
     return rc;
 }

@@ -3,7 +3,7 @@
  * A program as a server: its file's jobs by their schedules (policy/server.h), and pages for those who watch: /metrics, /healthz, /status.
  *
  *     const struct rf_serving serving = { .name = "regbot", .config = "regbot.yml", .listen = ":9090", .ops = &ops, .ctx = &mine };
- *     rc = rf_serving_run(&serving, err);
+ *     rc = rf_serving_run(&serving, &failures, err);
  */
 #ifndef RF_SERVE_SERVING_H
 #define RF_SERVE_SERVING_H
@@ -30,7 +30,8 @@ struct rf_serving {
     const struct rf_serving_ops *ops;
     void *ctx;
 };
-/* For the main thread, until told to stop. Failures of jobs are printed to stderr at the end, and err has no text then. */
-RF_MUST_USE int rf_serving_run(const struct rf_serving *serving, struct rf_err *err);
+/* For the main thread, until told to stop. As rf_server_run: `failures` gets those of jobs. */
+RF_MUST_USE int rf_serving_run(const struct rf_serving *serving, struct rf_buf *failures,
+                               struct rf_err *err);
 
 #endif

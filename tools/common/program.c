@@ -227,6 +227,16 @@ static int run_parsed(const struct rf_parsed *p, struct rf_err *err)
     return p->cmd->run(&env, p->ctx, p->n_args, p->args, err);
 }
 
+int rf_program_tell(const struct rf_buf *failures, int rc, struct rf_err *err)
+{
+    if (rc != -RFE_FAILED || failures->len == 0)
+        return rc;
+    (void)fflush(stdout);
+    (void)fwrite(failures->ptr, 1, failures->len, stderr);
+    err->msg[0] = '\0';
+    return rc;
+}
+
 /* --help-man DATE PAGE: the manual page, with the prose of docs/PROGRAM.md. */
 static int add_man_page(const struct rf_program *program, const char *date, const char *page,
                         struct rf_buf *out)

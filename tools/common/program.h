@@ -14,6 +14,14 @@
 
 int rf_program_main(const struct rf_program *program, int argc, char **argv);
 
+/*
+ * For runners, whose failures are a line each: when rc is -RFE_FAILED they go to stderr, behind what is on stdout, and err has no text any more, since
+ * these lines are all that there is to say. Returns rc.
+ */
+#define RF_PROGRAM_FAILURES_MAX \
+    (64u << 10) /* bytes that a server keeps of them; the log has them all */
+int rf_program_tell(const struct rf_buf *failures, int rc, struct rf_err *err);
+
 /* ---- for tests ---- */
 
 /* All but hardening, signals and the end of stdout: the exit status. */

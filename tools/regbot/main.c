@@ -23,12 +23,7 @@ static int run_once(const struct rf_env *env, void *ctx, int argc, char **argv, 
     if (rc < 0)
         return rc;
     rc = rf_bot_all(s.bot, &failures, err);
-    if (rc == -RFE_FAILED) {
-        (void)fflush(stdout);
-        (void)fwrite(failures.ptr, 1, failures.len, stderr);
-        err->msg[0] = '\0'; /* every failure has a line of its own */
-    }
-    return rc;
+    return rf_program_tell(&failures, rc, err);
 }
 
 /* ---- check ---- */

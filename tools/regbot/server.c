@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "serve/bot_metrics.h"
 #include "serve/serving.h"
+#include "tools/common/program.h"
 #include "tools/regbot/session.h"
 
 struct server {
@@ -103,8 +104,11 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
                                         .listen = server.o->listen,
                                         .ops = &ops,
                                         .ctx = &server };
+    RF_CLEANUP(rf_buf_release) struct rf_buf failures;
     (void)argc, (void)argv;
-    return rf_serving_run(&serving, err);
+    rf_buf_init(&failures, RF_PROGRAM_FAILURES_MAX);
+    int rc = rf_serving_run(&serving, &failures, err);
+    return rf_program_tell(&failures, rc, err);
 }
 
 static const struct rf_opt opts[] = {

@@ -22,10 +22,7 @@ static int print_failures(const struct rf_sync_report *report, int rc, struct rf
     if (rc != -RFE_FAILED)
         return rc;
     rf_sync_report_errors(report, &text);
-    (void)fflush(stdout);
-    (void)fwrite(text.ptr, 1, text.len, stderr);
-    err->msg[0] = '\0';
-    return rc;
+    return rf_program_tell(&text, rc, err);
 }
 
 static void print_json(const struct rf_sync_report *report)

@@ -66,14 +66,14 @@ class KillSteps(Case):
         return [program("regimport"), action, "--state", self.work("state"), "--parallel", "1",
                 "--host", "reg=%s,tls=disabled" % self.far.host, "--to", self.far.host, *args]
 
-    def sweep(self, command, before, after):
+    def sweep(self, command, before, after, sides=(False, True)):
         """Kills `command` at every step, from the same beginning; `before` and `after` are the tags that it leads from and to."""
         keep = copy_of(self.far.store)
         shutil.copytree(self.work("state"), self.work("keep-state"))
         moving = {k for k in set(before) | set(after) if before.get(k) != after.get(k)}
         steps = seen_old = seen_mixed = seen_new = 0
         for at in range(1, 400):
-            for late in (False, True):
+            for late in sides:
                 self.far.store = copy_of(keep)
                 shutil.rmtree(self.work("state"))
                 shutil.copytree(self.work("keep-state"), self.work("state"))
@@ -82,9 +82,9 @@ class KillSteps(Case):
                 self.far.at = 0
                 if result.status == 0:
                     self.assertLess(self.far.count, at)
-                    self.assertGreater(seen_old, 10)
+                    self.assertGreater(seen_old, 5)
                     self.assertGreater(seen_mixed + seen_new, 0)
-                    print("\n%d steps, each killed twice: %d times all tags were old, %d times some, %d times all new"
+                    print("\n%d steps, killed before or after: %d times all tags were old, %d times some, %d times all new"
                           % (steps, seen_old, seen_mixed, seen_new))
                     return
                 self.assertEqual(result.status, -9, result.text())
@@ -127,7 +127,7 @@ class KillSteps(Case):
 
     def test_apply_streamed(self):
         self.start()
-        self.sweep(self.command("apply", "--stream", "--allow-unsigned", self.bundles_made[1].path), self.old, self.new)
+        self.sweep(self.command("apply", "--stream", "--allow-unsigned", self.bundles_made[1].path), self.old, self.new, sides=(True,))
 
     def test_rollback(self):
         self.start()
@@ -137,7 +137,7 @@ class KillSteps(Case):
     def test_rollback_by_empty_images(self):
         self.start({"options": {"tag_deletes": False}})
         self.expect(run(self.command("apply", "--allow-unsigned", self.bundles_made[1].path), env=self.env), 0)
-        self.sweep(self.command("rollback"), self.new, self.old)
+        self.sweep(self.command("rollback"), self.new, self.old, sides=(True,))
 
 
 if __name__ == "__main__":

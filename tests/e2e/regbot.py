@@ -160,6 +160,12 @@ class Samples(Bot):
         path = os.path.join(SAMPLES, "follow-upstream.yml")
         done = self.once(path, *hosts, status=FAILED)
         self.assertIn("6 tags would go, more than 5: nothing is deleted", done.err)
+        self.assertEqual(near.write_requests(), [])
+        # The other mirror was looked at all the same.
+        images.push(near.client, "mirror/busybox", "0.1", mirrored[0][2])
+        self.once(path, *hosts, status=FAILED)
+        self.assertEqual(self.tags(near, "mirror/busybox"), {"1"})
+        near.clear_log()
         gone = self.scripted("gone")
         self.once(path, *self.hosts(registry_example_org=near, docker_io=gone), status=FAILED)
         self.assertEqual(near.write_requests(), [])

@@ -22,8 +22,8 @@ static void put_tag(const struct rf_back_tag *t, struct rf_buf *out)
     rf_buf_addf(out, "has %s, ", digest_or(&t->now, "nothing", now));
     rf_buf_addf(out, "had %s", digest_or(&t->was, "nothing", was));
     if (t->fate == RF_BACK_FOREIGN)
-        rf_buf_add_str(out,
-                       "; somebody else moved it since: left (--also-moved takes it back too)");
+        rf_buf_addf(out, "; %s since: left (--also-moved takes it back too)",
+                    rf_digest_is_set(&t->now) ? "somebody else moved it" : "it was deleted");
     if (t->reason != NULL) {
         rf_buf_add_str(out, ": ");
         rf_text_safe(out, rf_slice_str(t->reason), 1024);

@@ -241,6 +241,18 @@ START_TEST(what_somebody_moved_is_left)
 }
 END_TEST
 
+START_TEST(what_is_gone_is_left)
+{
+    struct back also = { .also_moved = true };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_place_delete_tag(far.inner, "app", "1", &err), err);
+    back_fails(NULL, RFE_PARTIAL, "1 tags are left", "; it was deleted since: left");
+    expect_no_tag("app", "1");
+    back_well(&also);
+    expect_first();
+}
+END_TEST
+
 START_TEST(old_images_must_be_whole)
 {
     struct back part = { .complete = true };
@@ -526,6 +538,7 @@ Suite *rf_rollback_suite(void)
     tcase_add_loop_test(t, to_a_bundle_by_name, 0, 3);
     tcase_add_test(t, several_at_once);
     tcase_add_test(t, what_somebody_moved_is_left);
+    tcase_add_test(t, what_is_gone_is_left);
     tcase_add_loop_test(t, old_images_must_be_whole, 0, 2);
     tcase_add_test(t, without_the_documents_it_is_checked_as_well);
     tcase_add_loop_test(t, sparse_indexes_go_back, 0, 2);

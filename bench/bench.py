@@ -3,7 +3,7 @@
 """
 Export, import and copy against skopeo (and crane where installed), in the same run, on the same registries: wall time, CPU time, peak
 memory, bytes, requests; and how fast a program starts, against curl. `./dev bench` runs it; `./dev bench
---only big,small,nothing,copy,sync,startup,memory,wrongbase` takes parts; --quick is a short run.
+--only big,small,nothing,copy,sync,startup,lua,memory,wrongbase` takes parts; --quick is a short run.
 """
 import argparse
 import collections
@@ -268,6 +268,43 @@ class Bench:
             len(seen[0]), ours, peer, ours / peer))
         self.report["Start-up"] = {"regctl version_ms": round(ours, 2), "curl --version_ms": round(peer, 2), "ratio": round(ours / peer, 2)}
 
+    def lua_file(self, text):
+        path = self.work("calls.lua")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def lua(self):
+        """Calls of a script, each through its process and back, against the same requests by curl over one connection; and what a script costs to start."""
+        count = 1000 if self.args.quick else 10000
+        node = images.image([images.random_layer("lua", 3000)])
+        for k in range(20):
+            images.push(self.source.client, "lua/app", "v%d" % k, node)
+        ref, url = self.source.host + "/lua/app", "http://%s/v2/lua/app" % self.source.host
+        accept = ["-H", "Accept: application/vnd.oci.image.manifest.v1+json"]
+        cases = [("manifest.head", "manifest.head('%s:v1')" % ref, ["-I", *accept, url + "/manifests/v1?n=[1-%d]" % count]),
+                 ("tag.ls", "tag.ls('%s')" % ref, [url + "/tags/list?k=[1-%d]" % count]),
+                 ("manifest.get, one field", "assert(manifest.get('%s:v1').layers[1].size > 0)" % ref, [*accept, url + "/manifests/v1?n=[1-%d]" % count])]
+        regbot = [harness.program("regbot"), "run", "-v", "warn", "--host", self.source.host_flag()]
+        for name, call, request in cases:
+            path = self.lua_file("for i = 1, %d do %s end" % (count, call))
+            lines = [self.measured("regbot run", [*regbot, path], self.source, None),
+                     self.measured("curl", ["curl", "-s", "-o", os.devnull, *request], self.source, None)]
+            self.show("%d calls of %s" % (count, name), lines)
+        # Without a request: what the way to the other process and back costs.
+        path = self.lua_file("local m = manifest.get('%s:v1') for i = 1, %d do m:export() end" % (ref, count))
+        self.show("%d calls that ask nobody (m:export())" % count, [self.measured("regbot run", [*regbot, path], self.source, None)])
+        seen, empty = [[], []], self.lua_file("")
+        for _ in range(20 if self.args.quick else 200):
+            for took, argv in zip(seen, ([regbot[0], "run", empty], [harness.program("regctl"), "version"])):
+                begun = time.perf_counter()
+                if os.waitpid(os.posix_spawn(argv[0], argv, self.env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]), 0)[1] != 0:
+                    sys.exit("bench: %s fails" % " ".join(argv))
+                took.append(time.perf_counter() - begun)
+        script, nothing = (statistics.median(took) * 1000 for took in seen)
+        print("\nA script that does nothing, median of %d: %.2f ms; regctl version: %.2f ms" % (len(seen[0]), script, nothing))
+        self.report["Lua start-up"] = {"regbot run_ms": round(script, 2), "regctl version_ms": round(nothing, 2)}
+
     def synthetic(self, *options):
         process = harness.start_process([sys.executable, os.path.join(HERE, "synthetic_registry.py"), *options], stdout=-1)
         port = int(process.stdout.readline())
@@ -319,7 +356,7 @@ def harness_check(registry, repository, tag, node):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="big,small,nothing,copy,sync,startup,memory,wrongbase")
+    parser.add_argument("--only", default="big,small,nothing,copy,sync,startup,lua,memory,wrongbase")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     with harness.Workspace("bench") as work:

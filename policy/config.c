@@ -61,6 +61,12 @@ static int set_scripts(const struct rf_yaml_reader *r, const struct rf_yaml_node
     return 0;
 }
 
+static int set_sites(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                     struct rf_err *err)
+{
+    return r->strict ? rf_sites_set(r, value, &((struct reading *)field)->c->sites, err) : 0;
+}
+
 static int set_retain(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                       struct rf_err *err)
 {
@@ -80,7 +86,7 @@ static const struct rf_yaml_field top_fields[] = {
     { "defaults", set_defaults, 0, NULL },
     { "sync", set_sync, 0, NULL },
     /* Ours, read later. */
-    { "sites", NULL, 0, NULL },
+    { "sites", set_sites, 0, NULL },
     { "bundle", NULL, 0, NULL },
     { "retain", set_retain, 0, NULL },
     { "policy", set_policy, 0, NULL },
@@ -178,6 +184,7 @@ void rf_policy_config_free(struct rf_policy_config *c)
     free(c->scripts);
     rf_policy_section_release(&c->policy);
     rf_retain_release(&c->retain);
+    rf_sites_release(&c->sites);
     free(c);
 }
 

@@ -13,6 +13,7 @@
 #include "policy/creds.h"
 #include "policy/policy_section.h"
 #include "policy/retain.h"
+#include "policy/sites.h"
 #include "policy/step.h"
 
 enum rf_policy_config_flags {
@@ -30,6 +31,7 @@ struct rf_policy_config {
     struct rf_bot_script *scripts;
     size_t n_scripts;
     struct rf_policy_section policy; /* strict alone, too */
+    struct rf_sites sites;           /* likewise */
     struct rf_retain retain;         /* strict alone: the others pass over it */
 };
 

@@ -258,6 +258,7 @@ START_TEST(same_keys)
         check_table(&tables[i], properties_of(tables[i].name));
     check_table(&rf_creds_table, properties_of(rf_creds_table.name));
     check_table(&rf_bot_script_table, properties_of(rf_bot_script_table.name));
+    check_table(&rf_sites_table, properties_of(rf_sites_table.name));
     size_t n_retain = 0;
     const struct rf_yaml_table *retain = rf_retain_tables(&n_retain);
     for (size_t i = 0; i < n_retain; i++)
@@ -276,9 +277,10 @@ START_TEST(manual_has_all_keys)
     const struct rf_yaml_table *tables = rf_step_tables(&n);
     size_t n_retain = 0;
     const struct rf_yaml_table *retain = rf_retain_tables(&n_retain);
-    const struct rf_yaml_table *const others[] = { &rf_creds_table, &rf_bot_script_table,
-                                                   &rf_policy_config_table, &retain[0],
-                                                   &retain[1] };
+    const struct rf_yaml_table *const others[] = {
+        &rf_creds_table, &rf_bot_script_table, &rf_policy_config_table,
+        &rf_sites_table, &retain[0],           &retain[1]
+    };
     ck_assert_ptr_nonnull(text);
     for (size_t i = 0; i < n + RF_ARRAY_LEN(others); i++) {
         const struct rf_yaml_table *t = i < n ? &tables[i] : others[i - n];

@@ -128,6 +128,14 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
     };
 }
 
+/* Of the steps, those that the site gets. */
+static int take_site(struct rf_policy_config *config, const char *name, struct rf_err *err)
+{
+    const struct rf_site *site = NULL;
+    int rc = rf_sites_find(&config->sites, name, &site, err);
+    return rc < 0 ? rc : rf_site_apply(site, config->steps, &config->n_steps, err);
+}
+
 /* Everything that can be wrong with the command line and its files comes to light here, before anything is written or asked. */
 static int open_session(struct session *s, const struct rf_env *env, const struct options *o,
                         int argc, char **argv, bool items, struct rf_err *err)
@@ -141,6 +149,8 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
                      "--full and --base exclude each other: a full bundle builds on nothing");
     if (rc == 0 && o->config != NULL)
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
+    if (rc == 0 && s->config != NULL)
+        rc = take_site(s->config, o->site, err);
     if (rc == 0 && items)
         rc = add_items(s, o, argc, argv, err);
     if (rc == 0 && items && s->config != NULL && rf_policy_section_is_set(&s->config->policy))

@@ -29,7 +29,7 @@ static void put_asked(struct session *s, const struct rf_repair_request *doc, st
     } else if (n == 0) {
         rf_buf_addf(out,
                     "nothing is missing at %s: the bundle can be applied; no request was written\n",
-                    s->o->to);
+                    s->req.to_name);
     } else {
         bool below = false;
         for (size_t i = 0; i < doc->n_missing; i++)

@@ -70,6 +70,17 @@ void session_progress(struct session *s)
     s->req.progress_ctx = s->progress;
 }
 
+/* --to, or what the policy file says of the site. */
+static int find_to(struct session *s, const struct options *o, struct rf_err *err)
+{
+    const struct rf_site *site = NULL;
+    int rc = 0;
+    if (s->config != NULL && o->site != NULL)
+        rc = rf_sites_find(&s->config->sites, o->site, &site, err);
+    s->req.to_name = o->to == NULL && site != NULL ? site->to : o->to;
+    return rc;
+}
+
 int session_open(struct session *s, const struct rf_env *env, const struct options *o,
                  bool destination, struct rf_err *err)
 {
@@ -95,12 +106,14 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
     if (rc == 0 && destination && s->config != NULL && rf_policy_section_is_set(&s->config->policy))
         rc = rf_verdicts_open(&s->config->policy, &s->policy, err);
-    if (rc == 0 && destination && o->to == NULL)
+    if (rc == 0)
+        rc = find_to(s, o, err);
+    if (rc == 0 && destination && s->req.to_name == NULL)
         rc = rf_fail(
             err, RFE_USAGE,
             "--to is missing: where to import to; write REGISTRY[/PREFIX] or ocidir://PATH");
     if (rc == 0 && destination)
-        rc = parse_to(s, o->to, err);
+        rc = parse_to(s, s->req.to_name, err);
     if (rc == 0 && destination)
         rc = open_destination(s, err);
     if (rc < 0)

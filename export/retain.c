@@ -107,6 +107,57 @@ static int make_facts(const struct rf_retain *rules, struct rf_export_state *sta
     return 0;
 }
 
+/* ---- the policy's keep() ---- */
+
+struct keeping {
+    struct rf_export_state *state;
+    const struct known *k;
+    const struct rf_retain_verdict *rules;
+};
+
+static bool is_let_go(void *ctx, size_t line)
+{
+    const struct keeping *keeping = ctx;
+    return !keeping->rules[line].keep;
+}
+
+static int get_manifest(void *ctx, size_t line, const struct rf_descriptor *desc,
+                        struct rf_manifest **out, struct rf_err *err)
+{
+    const struct keeping *keeping = ctx;
+    (void)line;
+    return read_manifest(keeping->state, "", &desc->digest, out, err);
+}
+
+static int get_config(void *ctx, size_t line, const struct rf_descriptor *desc, struct rf_buf *out,
+                      struct rf_err *err)
+{
+    const struct keeping *keeping = ctx;
+    (void)line;
+    return cached_blob(keeping->state, &desc->digest, out, err);
+}
+
+/* Of what the rules let go; out[i].kind is RF_VERDICT_NONE for all without a keep(). */
+static int ask_keep(const struct rf_export_request *req, struct keeping *keeping,
+                    struct rf_verdict *out, struct rf_err *err)
+{
+    const struct rf_verdict_lines lines = { .desired = &keeping->k->lines,
+                                            .wanted = is_let_go,
+                                            .manifest = get_manifest,
+                                            .config = get_config,
+                                            .ctx = keeping,
+                                            .threads = req->parallel };
+    if (!rf_verdicts_has(req->policy, RF_VERDICT_KEEP))
+        return 0;
+    return rf_verdicts_judge(req->policy, RF_VERDICT_KEEP, &lines, out, err);
+}
+
+/* What it keeps, and what it could not be asked about, stays. */
+static bool is_kept(const struct rf_verdict *v)
+{
+    return v->kind == RF_VERDICT_YES || v->kind == RF_VERDICT_UNREAD;
+}
+
 /* ---- into the bundle ---- */
 
 static bool is_hole(const struct rf_bundle *b, const struct rf_retain_fact *f)
@@ -121,19 +172,33 @@ static bool is_hole(const struct rf_bundle *b, const struct rf_retain_fact *f)
     return false;
 }
 
-static int judge(const struct rf_retain *rules, const struct rf_retain_fact *facts, size_t n,
-                 time_t as_of, struct rf_bundle *out, struct rf_err *err)
+static void add_candidate(struct rf_bundle *out, const struct rf_retain_fact *f, const char *rule,
+                          const struct rf_verdict *policy)
 {
+    RF_CLEANUP(rf_freep)
+    char *both = policy->kind == RF_VERDICT_NO ? rf_xasprintf("%s; %s", rule, policy->reason)
+                                               : rf_xstrdup(rule);
+    if (!is_hole(out, f) && rf_bundle_find_refused(out, f->repository, f->tag, &f->digest) == NULL)
+        rf_bundle_add_candidate(out, f->repository, f->tag, &f->digest, both);
+}
+
+static int judge(const struct rf_export_request *req, const struct rf_retain_fact *facts,
+                 struct keeping *keeping, time_t as_of, struct rf_bundle *out, struct rf_err *err)
+{
+    size_t n = keeping->k->lines.n;
     struct rf_retain_verdict *verdicts = rf_xcalloc(n + 1, sizeof(*verdicts));
-    int rc = rf_retain_judge(rules, facts, n, as_of, verdicts, err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        const struct rf_retain_fact *f = &facts[i];
-        if (!verdicts[i].keep && !is_hole(out, f) &&
-            rf_bundle_find_refused(out, f->repository, f->tag, &f->digest) == NULL)
-            rf_bundle_add_candidate(out, f->repository, f->tag, &f->digest, verdicts[i].rule);
-    }
+    struct rf_verdict *policy = rf_xcalloc(n + 1, sizeof(*policy));
+    keeping->rules = verdicts;
+    int rc = rf_retain_judge(req->retain, facts, n, as_of, verdicts, err);
+    bool judged = rc == 0;
     if (rc == 0)
+        rc = ask_keep(req, keeping, policy, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (!verdicts[i].keep && !is_kept(&policy[i]))
+            add_candidate(out, &facts[i], verdicts[i].rule, &policy[i]);
+    if (judged)
         rf_retain_verdicts_free(verdicts, n);
+    rf_verdict_list_free(policy, n);
     free(verdicts);
     return rc;
 }
@@ -172,10 +237,11 @@ int rf_export_retain(const struct rf_export_request *req, struct rf_export_state
     k.n_wanted = k.lines.n;
     add_history(&k, state);
     put_rules(rules, k.lines.n, as_of, out);
+    struct keeping keeping = { .state = state, .k = &k };
     struct rf_retain_fact *facts = rf_xcalloc(k.lines.n + 1, sizeof(*facts));
     int rc = make_facts(rules, state, &k, facts, err);
     if (rc == 0)
-        rc = judge(rules, facts, k.lines.n, as_of, out, err);
+        rc = judge(req, facts, &keeping, as_of, out, err);
     facts_free(facts, k.lines.n);
     return rc < 0 ? rc : rf_bundle_seal(out, err);
 }

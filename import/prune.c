@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "import/keep.h"
 #include "import/needed.h"
 #include "layout/bundle_retain.h"
 #include "layout/oci_dir.h"
@@ -685,6 +686,8 @@ static int find_out(struct pruning *p, struct rf_err *err)
 {
     add_candidates(p);
     int rc = judge_own(p, err);
+    if (rc == 0)
+        rc = rf_keep_ask(p->req, p->out, err);
     for (size_t i = 0; rc == 0 && i < p->out->n; i++)
         rc = look_at(p, &p->out->items[i], err);
     for (size_t i = 0; rc == 0 && i < p->out->n_manifests; i++)

@@ -277,6 +277,50 @@ class PolicyLua(Case):
         self.assertIn("refused   app:far here, by accept: not far\n", done.out)
         self.assertEqual(self.tags("app"), {"both"})
 
+    # --- retention ---
+
+    def fates(self, result):
+        return {i["tag"]: (i["fate"], i["reason"]) for i in json.loads(result.out)["images"]}
+
+    def test_sample_keep_label(self):
+        marked, plain, stays = image("marked", labels={"io.example.keep": "true"}), image("plain"), image("stays")
+        host = self.registry([("team/app", "1.0", marked), ("team/app", "1.1", plain), ("team/app", "2.0", stays)])
+        sample = os.path.join(SAMPLES, "keep-label.yml")
+        with open(sample, encoding="utf-8") as f:
+            everything = f.read().replace("tags:", "x-tags:").replace("keep(", "no_keep(").replace("function no_keep", "function carry() return true end function no_keep")
+        with open(self.work("all.yml"), "w", encoding="utf-8") as f:
+            f.write(everything)
+        one = self.new_bundle("-c", self.work("all.yml"), *host)
+        self.assertEqual(len(one.names("new")), 3)
+        self.apply(one, *self.to())
+        two = self.new_bundle("-c", sample, *host)
+        self.assertEqual([(c["tag"], c["rule"].split("; ")[-1]) for c in two.doc["candidates"]], [("1.1", "keep: no label io.example.keep")])
+        self.apply(two, *self.to())
+        done = self.importer_prune("-c", sample)
+        self.assertEqual({t: f[0] for t, f in self.fates(done).items()}, {"1.1": "letGo"})
+        self.assertEqual(self.tags("team/app") - {None}, {"1.0", "2.0"})
+
+    def importer_prune(self, *args, **how):
+        return self.program("regimport", "prune", "--state", self.work("import-state"), *self.to(), *args, "--output", "json", **how)
+
+    def test_keep_of_the_far_side(self):
+        """Both sides have to let go; what keep() fails on stays."""
+        marked, plain, odd, stays = image("marked", labels={"keep": "1"}), image("plain"), image("odd"), image("stays")
+        near = self.policy("function carry()\n  return true\nend", retain="{graceTime: 0s, rules: [{keepNone: true}]}")
+        triples = [("app", "marked", marked), ("app", "plain", plain), ("app", "odd", odd), ("app", "stays", stays)]
+        self.apply(self.new_bundle("-c", near, *self.layout(triples)), *self.to())
+        two = self.new_bundle("-c", near, *self.layout(triples[3:], "seed2"))
+        self.assertEqual([c["tag"] for c in two.doc["candidates"]], ["marked", "odd", "plain"])
+        self.apply(two, *self.to())
+        far = self.policy("function keep(image)\n  if image.tag == 'odd' then error('odd') end\n"
+                          "  return image.labels.keep == '1', 'not marked'\nend", "far.yml")
+        fates = self.fates(self.importer_prune("-c", far))
+        self.assertEqual(fates["marked"], ("kept", "this side: keep"))
+        self.assertRegex(fates["odd"][1], "this side: keep failed: .*far.yml:5: odd")
+        self.assertEqual(fates["odd"][0], "kept")
+        self.assertIn("this side: keep: not marked", fates["plain"][1])
+        self.assertEqual(self.tags("app") - {None}, {"marked", "odd", "stays"})
+
 
 if __name__ == "__main__":
     main()

@@ -7,11 +7,25 @@
 #include "policy/step_rules.h"
 #include "regclient/referrer_list.h"
 
+static uint32_t rules_of(struct rf_extras *t, const struct rf_export_item *it)
+{
+    RF_CLEANUP(rf_freep)
+    char *text = rf_xasprintf("%d %s %s", it->slow_referrers,
+                              it->referrers_to != NULL ? it->referrers_to : "",
+                              it->rules != NULL ? it->rules : "");
+    return rf_strings_add(&t->rules, rf_slice_str(text));
+}
+
 void rf_extras_init(struct rf_extras *t, struct rf_closure *c)
 {
+    const struct rf_export_request *req = c->sel->req;
     memset(t, 0, sizeof(*t));
     t->c = c;
     rf_strings_init(&t->seen);
+    rf_strings_init(&t->rules);
+    t->rules_of = rf_xcalloc(req->n_items + 1, sizeof(*t->rules_of));
+    for (size_t i = 0; i < req->n_items; i++)
+        t->rules_of[i] = rules_of(t, &req->items[i]);
     t->failures = rf_xcalloc(c->sel->locations.n + 1, sizeof(*t->failures));
     t->entered = rf_xcalloc(c->sel->locations.n + 1, sizeof(*t->entered));
 }
@@ -19,6 +33,8 @@ void rf_extras_init(struct rf_extras *t, struct rf_closure *c)
 void rf_extras_release(struct rf_extras *t)
 {
     rf_strings_release(&t->seen);
+    rf_strings_release(&t->rules);
+    free(t->rules_of);
     free(t->list);
     free(t->tags);
     free(t->failures);
@@ -31,14 +47,12 @@ static void add_subject(struct rf_extras *t, const struct rf_digest *d)
 {
     const struct rf_selection *s = t->c->sel;
     const struct rf_pick *p = &s->picks[t->pick];
-    const struct rf_export_item *it = &s->req->items[p->item];
-    const char *to = it->referrers_to != NULL ? it->referrers_to : "";
     char text[RF_DIGEST_TEXT];
     RF_CLEANUP(rf_freep)
-    char *key = rf_xasprintf(
-        "%u %u %u %d%d%d%d %s %s %s", p->where, rf_selection_referrers_at(s, t->pick),
-        s->wanted.images[t->pick].repository, p->referrers, p->digest_tags, it->slow_referrers,
-        p->outside, rf_digest_text(d, text), to, it->rules != NULL ? it->rules : "");
+    char *key =
+        rf_xasprintf("%u %u %u %d%d%d %u %s", p->where, rf_selection_referrers_at(s, t->pick),
+                     s->wanted.images[t->pick].repository, p->referrers, p->digest_tags, p->outside,
+                     t->rules_of[p->item], rf_digest_text(d, text));
     size_t before = t->seen.len;
     if (rf_strings_add(&t->seen, rf_slice_str(key)) < before)
         return;

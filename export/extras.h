@@ -18,8 +18,10 @@ struct rf_digest_tag {
 
 struct rf_extras {
     struct rf_closure *c;
-    uint32_t pick;          /* whose closure is being visited */
-    struct rf_strings seen; /* "where repository flags digest rules" */
+    uint32_t pick;           /* whose closure is being visited */
+    struct rf_strings seen;  /* "where repository flags rules digest" */
+    struct rf_strings rules; /* what items say of referrers */
+    uint32_t *rules_of;      /* per item, in `rules` */
     struct rf_subject *list;
     size_t n, cap, asked;       /* those before `asked` were asked for already */
     struct rf_digest_tag *tags; /* by place and digest, of all places that were asked for */

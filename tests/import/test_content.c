@@ -132,6 +132,37 @@ START_TEST(sizes_differ)
 }
 END_TEST
 
+/* A layer with urls may be carried for one repository and lie elsewhere for another. */
+START_TEST(a_layer_that_lies_elsewhere_too)
+{
+    static const char *const urls[] = { ",\"urls\":[\"https://x.example/l\"]", "" };
+    struct made m;
+    struct rf_err err = RF_ERR_INIT;
+    char a[RF_DIGEST_TEXT], b[RF_DIGEST_TEXT];
+    made_init(&m);
+    struct rf_digest c = made_content(&m, RF_DIGEST_SHA256, "cfg"),
+                     l = made_content(&m, RF_DIGEST_SHA256, "layer");
+    char *text = rf_xasprintf(
+        "{\"schemaVersion\":2,\"mediaType\":\"" RF_MT_OCI_MANIFEST
+        "\",\"config\":{\"mediaType\":\"" RF_MT_OCI_CONFIG
+        "\",\"digest\":\"%s\",\"size\":3},\"layers\":[{\"mediaType\":\"" RF_MT_OCI_LAYER
+        "\",\"digest\":\"%s\",\"size\":5%s}]}",
+        rf_digest_text(&c, a), rf_digest_text(&l, b), urls[_i]);
+    struct rf_digest d = made_content(&m, RF_DIGEST_SHA256, text);
+    made_image(&m, "app", "1", &d, RF_MT_OCI_MANIFEST, RF_IMAGE_NEW, "r.example/x:1");
+    made_image(&m, "lib", "1", &d, RF_MT_OCI_MANIFEST, RF_IMAGE_NEW, "r.example/x:1");
+    made_blob(&m, RF_BLOB_MANIFEST, &d, RF_MT_OCI_MANIFEST, "app lib", NULL);
+    made_blob(&m, RF_BLOB_CONFIG, &c, RF_MT_OCI_CONFIG, "app lib", NULL);
+    made_blob(&m, RF_BLOB_LAYER, &l, RF_MT_OCI_LAYER, "app", NULL);
+    if (_i == 0)
+        expect_ok(checked(&m, &err), err);
+    else
+        expect_error(checked(&m, &err), RFE_DAMAGED, err, "is not listed for every repository");
+    free(text);
+    made_release(&m);
+}
+END_TEST
+
 START_TEST(not_for_every_repository)
 {
     struct made m;
@@ -213,6 +244,7 @@ Suite *rf_content_suite(void)
     tcase_add_test(t, chosen_but_not_in_it);
     tcase_add_test(t, sizes_differ);
     tcase_add_test(t, not_for_every_repository);
+    tcase_add_loop_test(t, a_layer_that_lies_elsewhere_too, 0, 2);
     tcase_add_test(t, another_kind);
     tcase_add_test(t, a_manifest_that_is_none);
     tcase_add_test(t, levels_rise_from_the_leaves);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From items to lines: the tags of repositories, the repositories of registries. */
+#include "base/cancel.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "export/select_private.h"
+#include "layout/oci_index.h"
+#include "policy/target_path.h"
+#include "regclient/listing.h"
+
+/* A repository that an item means: its own, or one of its registry. */
+struct spot {
+    size_t item;
+    uint32_t where;
+    const char *far; /* its name on the far side */
+};
+
+static size_t add_line(struct rf_selection *s, const struct spot *at, const char *source_tag,
+                       const char *far_tag)
+{
+    const struct rf_export_item *it = &s->req->items[at->item];
+    struct rf_image im = { .original = RF_NO_ID, .status = RF_IMAGE_NEW };
+    struct rf_pick pick = rf_selection_pick(s, at->item, at->where);
+    im.repository = rf_selection_text(s, at->far);
+    im.tag = rf_selection_text(s, far_tag);
+    im.media_type = rf_selection_text(s, "");
+    if (rf_digest_is_set(&it->source.digest)) {
+        im.digest = it->source.digest;
+        source_tag = NULL;
+    }
+    pick.source_tag = rf_selection_text(s, source_tag);
+    im.source = rf_selection_source(s, &s->locations.list[at->where], source_tag, &im.digest);
+    return rf_selection_add(s, &im, &pick);
+}
+
+/* Layouts name images by a tag, or by a whole name "repository:tag" whose end is the tag then. */
+static void add_listed(struct rf_selection *s, const struct spot *at, const char *name)
+{
+    size_t repo_len;
+    const char *tag = rf_tag_valid(rf_slice_str(name)) ? name : rf_oci_name_tag(name, &repo_len);
+    bool valid = rf_tag_valid(rf_slice_str(tag));
+    size_t i = add_line(s, at, name, valid ? tag : "");
+    if (!valid)
+        rf_pick_fail(s, i, RFE_INVALID,
+                     "its name is not a tag, so that the far side cannot have it; tag it anew");
+}
+
+/* The tags that the item takes, as pointers into the location's list. */
+static int take_tags(const struct rf_export_item *it, const struct rf_location *l, char ***out,
+                     size_t *n, struct rf_err *err)
+{
+    char **names = rf_xcalloc(l->n_tags + 1, sizeof(*names));
+    int rc = 0;
+    for (size_t i = 0; i < l->n_tags; i++)
+        names[i] = rf_xstrdup(l->tags[i]);
+    *n = l->n_tags;
+    *out = names;
+    if (it->step != NULL)
+        rc = rf_name_filter_apply(it->step->tag_names, names, n, err);
+    return rc;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static int expand_repository(struct rf_selection *s, const struct spot *at, struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[at->item];
+    struct rf_location *l = &s->locations.list[at->where];
+    char **names = NULL;
+    size_t n = 0;
+    int rc = rf_location_tags(l, err);
+    if (rc < 0)
+        return rc;
+    rc = take_tags(it, l, &names, &n, err);
+    if (rc == 0 && n == 0) {
+        char available[24];
+        (void)snprintf(available, sizeof(available), "%zu", l->n_tags);
+        rf_log(RF_LOG_WARN, "No matching tags found", "source", l->name, "available", available,
+               NULL);
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        add_listed(s, at, names[i]);
+    free_names(names, n);
+    return rc;
+}
+
+/* What cannot even be listed is a hole with its repository as name. */
+static size_t add_unlisted(struct rf_selection *s, size_t item, const char *source, const char *far,
+                           const char *tag, int code, const char *reason)
+{
+    struct rf_image im = { .original = RF_NO_ID, .digest = s->req->items[item].source.digest };
+    struct rf_pick pick = rf_selection_pick(s, item, RF_NO_ID);
+    im.repository = rf_selection_text(s, far);
+    im.tag = rf_selection_text(s, tag);
+    im.media_type = rf_selection_text(s, "");
+    im.source = rf_selection_text(s, source);
+    size_t i = rf_selection_add(s, &im, &pick);
+    rf_pick_fail(s, i, code, reason);
+    return i;
+}
+
+/* ---- registries ---- */
+
+static int open_of_registry(struct rf_selection *s, size_t item, const char *source, char **far,
+                            uint32_t *where, const char *name, struct rf_err *err)
+{
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    int rc = rf_target_join(s->req->items[item].repository, name, far, err);
+    if (rc == 0)
+        rc = rf_ref_parse_repo(source, &ref, err);
+    return rc < 0 ? rc : rf_locations_find(&s->locations, &ref, where, err);
+}
+
+/* One that cannot be read does not keep the others from it. Fails for cancelling only. */
+static int expand_of_registry(struct rf_selection *s, size_t item, const char *name,
+                              struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    RF_CLEANUP(rf_freep) char *source = rf_xasprintf("%s/%s", it->registry, name);
+    RF_CLEANUP(rf_freep) char *far = NULL;
+    struct spot at = { .item = item };
+    struct rf_err why = RF_ERR_INIT;
+    int rc = open_of_registry(s, item, source, &far, &at.where, name, &why);
+    at.far = far;
+    if (rc == 0)
+        rc = expand_repository(s, &at, &why);
+    if (rc < 0 && rf_cancelled())
+        return rf_cancel_check(err);
+    if (rc < 0 && far != NULL)
+        (void)add_unlisted(s, item, source, far, "", -rc, why.msg);
+    else if (rc < 0) /* no name that the far side could have: there is nothing that could be held */
+        rf_log(RF_LOG_WARN, "Repository left out", "source", source, "error", why.msg, NULL);
+    return 0;
+}
+
+/* One page: 1 when there may be more behind it, and *last is where it ends. */
+static int expand_page(struct rf_selection *s, size_t item, struct rf_place *place, char **last,
+                       struct rf_err *err)
+{
+    RF_CLEANUP(rf_listing_release) struct rf_listing repos;
+    const struct rf_listing_options opts = { .last = *last };
+    rf_listing_init(&repos);
+    int rc = rf_listing_repos(place, &opts, &repos, err);
+    /* A registry that does not know `last` says the same again. */
+    if (rc < 0 || repos.n == 0 || (*last != NULL && strcmp(*last, repos.names[repos.n - 1]) == 0))
+        return rc;
+    free(*last);
+    *last = rf_xstrdup(repos.names[repos.n - 1]);
+    rc = rf_name_filter_apply(s->req->items[item].step->repo_names, repos.names, &repos.n, err);
+    for (size_t i = 0; rc == 0 && i < repos.n; i++)
+        rc = expand_of_registry(s, item, repos.names[i], err);
+    return rc < 0 ? rc : 1;
+}
+
+static int expand_registry(struct rf_selection *s, size_t item, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *last = NULL;
+    struct rf_place *place = NULL;
+    int rc = rf_client_registry(s->req->client, s->req->items[item].registry, &place, err);
+    if (rc == 0)
+        rc = 1;
+    while (rc > 0)
+        rc = expand_page(s, item, place, &last, err);
+    return rc;
+}
+
+/* A hole needs a repository's name: without a prefix the registry's, as far as it can be one. */
+static void add_listless(struct rf_selection *s, size_t item, int code, const char *reason)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    RF_CLEANUP(rf_freep)
+    char *far = rf_xstrdup(it->repository[0] != '\0' ? it->repository : it->registry);
+    for (char *c = far; *c != '\0'; c++)
+        *c = *c == ':' ? '-' : *c;
+    const char *name = rf_repository_valid(rf_slice_str(far)) ? far : "registry";
+    size_t i = add_unlisted(s, item, it->registry, name, "", code, reason);
+    s->picks[i].listless = true;
+}
+
+/* ---- items ---- */
+
+static int expand_item(struct rf_selection *s, size_t item, struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    struct spot at = { .item = item, .far = it->repository };
+    int rc = 0;
+    if (it->referrers && it->referrers_from.text != NULL)
+        rc = rf_locations_find(&s->locations, &it->referrers_from, &s->referrers_at[item], err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "referrerSource");
+    if (it->registry != NULL)
+        return expand_registry(s, item, err);
+    rc = rf_locations_find(&s->locations, &it->source, &at.where, err);
+    if (rc < 0)
+        return rc;
+    if (it->whole_repository)
+        return expand_repository(s, &at, err);
+    const char *tag = it->source.tag;
+    if (tag == NULL && !rf_digest_is_set(&it->source.digest))
+        tag = "latest";
+    add_line(s, &at, tag, it->tag != NULL ? it->tag : tag);
+    return 0;
+}
+
+int rf_selection_expand(struct rf_selection *s, struct rf_err *err)
+{
+    for (size_t i = 0; i < s->req->n_items; i++) {
+        const struct rf_export_item *it = &s->req->items[i];
+        struct rf_err why = RF_ERR_INIT;
+        int rc = expand_item(s, i, &why);
+        if (rc == 0)
+            continue;
+        if (rf_cancelled())
+            return rf_cancel_check(err);
+        if (it->registry != NULL) {
+            add_listless(s, i, -rc, why.msg);
+            continue;
+        }
+        RF_CLEANUP(rf_freep) char *name = rf_location_name(&it->source);
+        (void)add_unlisted(s, i, name, it->repository, it->tag != NULL ? it->tag : it->source.tag,
+                           -rc, why.msg);
+    }
+    return 0;
+}

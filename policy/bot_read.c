@@ -233,6 +233,7 @@ static int config_for(const struct rf_bot_target *t, const struct rf_manifest *m
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *image = NULL;
     const struct rf_manifest *of = m;
+    RF_CHECK(m != NULL);
     if (m->kind == RF_KIND_INDEX) {
         if (m->n_entries == 0)
             return 0;

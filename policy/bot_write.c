@@ -452,6 +452,7 @@ static int manifest_export(struct rf_bot_call *c, json_t **result, struct rf_err
     }
     if (rc < 0)
         return rf_wrap(err, rc, "Failed exporting the manifest");
+    RF_CHECK(m != NULL);
     *result =
         rf_bot_facts_of(ref != NULL ? ref : "", m->media_type, &m->digest, m->body.len, &m->body);
     return 0;

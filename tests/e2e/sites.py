@@ -60,6 +60,20 @@ sites:
         self.assert_one_line(self.importer("apply", "-c", self.file, "--site", "plan", bundle.path, status=USAGE), "it has plant, office")
         self.assertEqual(self.importer("apply", "-c", self.file, "--site", "office", bundle.path, status=(6,)).out, "")
 
+    def test_config_prints_what_was_understood(self):
+        whole = self.program("regexport", "config", "-c", self.file).out
+        self.assertEqual(whole, self.program("regimport", "config", "-c", self.file).out)
+        self.assertIn("sites:\n- name: plant\n", whole)
+        printed = self.work("printed.yml")
+        with open(printed, "w", encoding="utf-8") as f:
+            f.write(whole)
+        self.assertEqual(self.program("regexport", "config", "-c", printed).out, whole, "it can be read again")
+        one = self.program("regexport", "config", "-c", self.file, "--site", "plant").out
+        self.assertEqual((one.count("- source:"), one.count("  - linux/arm64\n")), (1, 2))
+        self.program("regexport", "config", status=USAGE)
+        for name in sorted(n for n in os.listdir(SAMPLES) if n.endswith(".yml")):
+            self.program("regimport", "config", "-c", os.path.join(SAMPLES, name))
+
     def test_regsync_reads_the_same_file(self):
         if not os.path.exists(os.path.join(os.environ["RF_BIN"], "regsync")):
             self.skipTest("regsync is not built")

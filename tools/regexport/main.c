@@ -5,6 +5,8 @@
 #include "export/export.h"
 #include "export/items.h"
 #include "export/record.h"
+#include "policy/config_print.h"
+#include "policy/sections_print.h"
 #include "policy/state_dir.h"
 #include "tools/common/program.h"
 #include "tools/common/progress.h"
@@ -262,6 +264,30 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
     return finish(env, &s, &result, rc, err);
 }
 
+/* Without --site the file as a whole. */
+static int run_config(const struct rf_env *env, void *ctx, int argc, char **argv,
+                      struct rf_err *err)
+{
+    RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *config = NULL;
+    const struct options *o = ctx;
+    struct rf_buf out;
+    (void)env;
+    (void)argc;
+    (void)argv;
+    if (o->config == NULL)
+        return rf_fail(err, RFE_USAGE, "-c is missing: the policy file to print");
+    int rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &config, err);
+    if (rc == 0 && o->site != NULL)
+        rc = take_site(config, o->site, err);
+    if (rc < 0)
+        return rc;
+    rf_buf_init(&out, 512u << 20);
+    rf_policy_config_print(config, &out);
+    rf_policy_sections_print(config, &out);
+    print_buf(&out, stdout);
+    return 0;
+}
+
 static int run_history(const struct rf_env *env, void *ctx, int argc, char **argv,
                        struct rf_err *err)
 {
@@ -384,6 +410,12 @@ static const struct rf_opt create_opts[] = {
 };
 static const struct rf_opt record_opts[] = { SITE_OPTS };
 static const struct rf_opt history_opts[] = { SITE_OPTS };
+static const struct rf_opt config_opts[] = {
+    { "config", 'c', RF_OPT_STRING, AT(config), "FILE", "policy file; - for standard input", NULL,
+      0 },
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only the steps of this site, as it gets them",
+      NULL, 0 },
+};
 
 static const struct rf_cmd commands[] = {
     {
@@ -454,6 +486,16 @@ static const struct rf_cmd commands[] = {
         .n_opts = RF_ARRAY_LEN(history_opts),
         .ctx_size = sizeof(struct options),
         .run = run_history,
+    },
+    {
+        .name = "config",
+        .summary = "print a policy file as it was understood",
+        .description = "With defaults filled in, aliases and templates expanded. Logins are in it.",
+        .examples = "regexport config -c ferry.yml --site plant-7",
+        .opts = config_opts,
+        .n_opts = RF_ARRAY_LEN(config_opts),
+        .ctx_size = sizeof(struct options),
+        .run = run_config,
     },
 };
 

@@ -245,6 +245,13 @@ static const struct rf_opt prune_opts[] = {
       NULL, 0 },
 };
 
+static const struct rf_opt config_opts[] = {
+    { "config", 'c', RF_OPT_STRING, AT(config), "FILE", "policy file; - for standard input", NULL,
+      0 },
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only the steps of this site, as it gets them",
+      NULL, 0 },
+};
+
 static const struct rf_opt rollback_opts[] = {
     { "plan", 0, RF_OPT_FLAG, AT(plan), NULL, "only show what would be done", NULL, 0 },
     { "also-moved", 0, RF_OPT_FLAG, AT(also_moved), NULL,
@@ -335,6 +342,16 @@ static const struct rf_cmd commands[] = {
         .n_opts = RF_ARRAY_LEN(prune_opts),
         .ctx_size = sizeof(struct options),
         .run = run_prune,
+    },
+    {
+        .name = "config",
+        .summary = "print a policy file as it was understood",
+        .description = "With defaults filled in, aliases and templates expanded. Logins are in it.",
+        .examples = "regimport config -c ferry.yml --site plant-7",
+        .opts = config_opts,
+        .n_opts = RF_ARRAY_LEN(config_opts),
+        .ctx_size = sizeof(struct options),
+        .run = run_config,
     },
     {
         .name = "rollback",

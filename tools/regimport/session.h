@@ -38,6 +38,7 @@ RF_MUST_USE int session_state(const struct session *s, const char *path, char **
                               struct rf_err *err);
 
 int run_request(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
+int run_config(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 int run_prune(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 /* Before anything is done: what can be wrong with the options of pruning. */
 RF_MUST_USE int check_prune_options(const struct options *o, struct rf_err *err);

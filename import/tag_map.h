@@ -13,7 +13,7 @@
 struct rf_tag_map {
     struct rf_digest bundle;
     struct rf_digest before; /* the bundle that had been applied last; not set: none */
-    uint64_t after; /* so many records there were up to that one's last; 0: none */
+    uint64_t after;          /* so many records there were up to that one's last; 0: none */
     bool taken_back;
     char *to, *time;         /* time: when it was saved last */
     struct rf_old_tag *tags; /* in order of name; their texts belong to the map */

@@ -524,7 +524,8 @@ char *rf_plan_key(const struct rf_export_request *req, const char *output)
     rf_buf_addf(&text, "3 %s %s %d %d\n", req->site, output, req->full, req->strict);
     for (size_t i = 0; i < req->n_bases; i++)
         rf_buf_addf(&text, "base %s\n", req->bases[i]);
-    if (rf_verdicts_has(req->policy, RF_VERDICT_CARRY))
+    if (rf_verdicts_has(req->policy, RF_VERDICT_CARRY) ||
+        rf_verdicts_has(req->policy, RF_VERDICT_KEEP))
         rf_buf_addf(&text, "policy %s\n", rf_verdicts_id(req->policy));
     for (size_t i = 0; i < req->n_items; i++)
         key_item(&text, &req->items[i]);

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-from common import Case, DONE, FAILED, REFUSED, USAGE, images, main
+from common import Case, DONE, FAILED, PARTIAL, REFUSED, USAGE, images, main
 from harness import tree_of
 
 KEEP_NONE = "retain:\n  graceTime: 0s\n  rules:\n  - keepNone: true\n"
@@ -205,6 +205,17 @@ class Prune(Case):
         result = self.prune()
         self.assertEqual(self.fates(result), {"app:2": "kept"})
         self.assertEqual(self.tags("app"), ["1", "2"])
+
+    def test_a_hole_is_not_given_up(self):
+        self.bundle([("app", "1"), ("app", "2"), ("lib", "1")])
+        config = self.config(KEEP_NONE)
+        os.rename(os.path.join(self.root, "lib"), os.path.join(self.root, "away"))
+        refs = ["ocidir://%s/%s=%s" % (self.root, name, name) for name in ("app:2", "lib:1")]
+        bundle = self.new_bundle("-c", config, *refs, status=PARTIAL)
+        self.assertEqual([(c["repository"], c["tag"]) for c in bundle.doc["candidates"]], [("app", "1")])
+        self.apply(bundle, *self.to)
+        self.assertEqual(self.fates(self.prune()), {"app:1": "letGo"})
+        self.assertEqual((self.tags("app"), self.tags("lib")), (["2"], ["1"]))
 
     def test_cap(self):
         app = [("app", str(n)) for n in range(1, 6)]

@@ -109,9 +109,9 @@ int rf_sites_find(const struct rf_sites *s, const char *name, const struct rf_si
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf names;
     *out = NULL;
+    rf_buf_init(&names, 4096);
     if (s->n == 0)
         return 0;
-    rf_buf_init(&names, 4096);
     for (size_t i = 0; i < s->n; i++) {
         if (strcmp(s->list[i].name, name) == 0) {
             *out = &s->list[i];

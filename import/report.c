@@ -157,8 +157,8 @@ void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *ou
     const struct rf_desired *d = &r->doc->desired;
     bool list_all = res->stage == RF_IMPORT_OPENED && r->n_missing == 0;
     for (size_t i = 0; i < d->n; i++)
-        if (list_all ||
-            (res->stage == RF_IMPORT_PLANNED && d->images[i].status != RF_IMAGE_UNCHANGED))
+        if (list_all || (res->stage == RF_IMPORT_PLANNED &&
+                         d->images[i].status != RF_IMAGE_UNCHANGED && r->refused[i] == NULL))
             put_image(r, i, out);
     put_holes(r, out);
     put_missing(r, out);

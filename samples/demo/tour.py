@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the README's five-minute tour and prints every command with what it says: where that page's output comes from."""
+"""Runs the README's five-minute tour and prints every command with what it says: where that page's output comes from. Status 1 when one fails."""
 import json
 import os
 import subprocess
@@ -20,10 +20,15 @@ TWO = ["regexport plan " + WANTED, "regexport create --stats %s -o medium" % WAN
        "regimport plan --allow-unsigned --to far.example medium/site-000002-*.tar",
        "regimport apply --allow-unsigned --to far.example medium/site-000002-*.tar",
        "regimport apply --allow-unsigned --state other --to far.example/empty medium/site-000002-*.tar; echo status $?",
-       "skopeo inspect --raw oci-archive:$(ls medium/site-000001-*.tar):debian/app:latest | sha256sum", "regexport history"]
+       "skopeo inspect --raw oci-archive:$(ls medium/site-000001-*.tar):debian/app:latest | sha256sum",
+       "echo '{version: 1, retain: {graceTime: 0s, rules: [{repositories: [tools/.*], keepNone: true}]}}' > retain.yml",
+       "regexport create -c retain.yml near.example/debian/app:latest -o medium",
+       "regimport apply --allow-unsigned --to far.example medium/site-000003-*.tar",
+       "regimport prune --plan --to far.example", "regimport prune --confirm-delete 1 --to far.example", "regexport history"]
 
 
 def main():
+    failed = []
     with harness.Workspace("tour") as work:
         packages = Packages(os.path.join(ROOT, "build", "demo", "apt"))
         packages.update()
@@ -38,8 +43,11 @@ def main():
                 images.push_all(near.client, made.make(version))
                 for command in commands:
                     print("\n$ " + command, flush=True)
-                    subprocess.run(["bash", "-c", command], env=env, cwd=work.folder("tour"), stderr=subprocess.STDOUT, timeout=120, check=False)
-    return 0
+                    if subprocess.run(["bash", "-c", command], env=env, cwd=work.folder("tour"), stderr=subprocess.STDOUT, timeout=120, check=False).returncode != 0:
+                        failed.append(command)
+    for command in failed:
+        print("failed: " + command, file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

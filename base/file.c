@@ -411,11 +411,23 @@ static void sink_cleanup(struct file_sink **f)
         file_free(&(*f)->base);
 }
 
+/* Renaming over a device or a pipe would put a file in its place, /dev/null for one, where root does it. */
+static bool is_special(const struct file_sink *f)
+{
+    struct stat st;
+    return fstatat(f->dirfd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISFIFO(st.st_mode) ||
+            S_ISSOCK(st.st_mode));
+}
+
 /* Over f->path and f->name in the folder that f->dirfd is. */
 static int open_sink(struct file_sink **owned, unsigned mode, struct rf_sink **out,
                      struct rf_err *err)
 {
     struct file_sink *f = *owned;
+    if (f->replace && is_special(f))
+        return rf_fail(err, RFE_EXISTS, "%s: a device or pipe is there, which no file replaces",
+                       f->path);
     /* A killed writer leaves nothing behind, unless the file system knows no files without a name. */
     f->fd = open_nameless(f->dirfd, mode);
     int rc = f->fd < 0 ? open_named(f, mode, err) : 0;

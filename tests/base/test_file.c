@@ -210,6 +210,20 @@ START_TEST(what_exists_must_be_a_file)
 }
 END_TEST
 
+START_TEST(devices_and_pipes_are_not_replaced)
+{
+    struct rf_sink *s = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    struct stat st;
+    ck_assert_int_eq(mkfifo("f", 0644), 0);
+    ck_assert_int_eq(rf_file_sink("f", 0644, true, &s, &err), -RFE_EXISTS);
+    ck_assert_ptr_nonnull(strstr(err.msg, "f: a device or pipe is there"));
+    ck_assert_int_eq(lstat("f", &st), 0);
+    ck_assert(S_ISFIFO(st.st_mode));
+    ck_assert_uint_eq(dir_count("."), 1);
+}
+END_TEST
+
 START_TEST(moving_the_folder_does_not_misplace_the_file)
 {
     ck_assert_int_eq(mkdir("a", 0755), 0);
@@ -675,6 +689,7 @@ static void add_poor(Suite *s, const char *name, void (*setup)(void))
     tcase_add_loop_test(tc, nothing_appears_before_commit, 0, 2);
     tcase_add_loop_test(tc, an_existing_file_wins_or_is_replaced, 0, 2);
     tcase_add_test(tc, what_exists_must_be_a_file);
+    tcase_add_test(tc, devices_and_pipes_are_not_replaced);
     tcase_add_loop_test(tc, moving_the_folder_does_not_misplace_the_file, 0, 2);
     tcase_add_test(tc, rename_never_replaces);
     suite_add_tcase(s, tc);
@@ -692,6 +707,7 @@ Suite *rf_file_suite(void)
     tcase_add_loop_test(tc, nothing_appears_before_commit, 0, 2);
     tcase_add_loop_test(tc, an_existing_file_wins_or_is_replaced, 0, 2);
     tcase_add_test(tc, what_exists_must_be_a_file);
+    tcase_add_test(tc, devices_and_pipes_are_not_replaced);
     tcase_add_loop_test(tc, moving_the_folder_does_not_misplace_the_file, 0, 2);
     tcase_add_test(tc, full_disk_leaves_nothing);
     tcase_add_test(tc, a_file_over_the_limit_is_an_error);

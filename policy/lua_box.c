@@ -207,11 +207,18 @@ static int answer_call(struct rf_lua_box *box, struct exchange *x, const char *w
 
 static int answer_require(struct rf_lua_box *box, const json_t *message, struct rf_err *err)
 {
-    const char *name = json_string_value(json_array_get(json_object_get(message, "args"), 0));
+    RF_CLEANUP(rf_buf_release) struct rf_buf room;
+    struct rf_slice bytes;
     struct rf_err why = RF_ERR_INIT;
     json_t *result = NULL;
-    if (name == NULL)
+    rf_buf_init(&room, RF_LUA_FRAME_MAX);
+    const json_t *first = json_array_get(json_object_get(message, "args"), 0);
+    if (!rf_lua_wire_text(first, &room, &bytes))
         return broken(box, "require without a name", err);
+    /* Of bytes that are no text JSON has another spelling; no module has such a name. */
+    const char *name = json_is_string(first) ? bytes.ptr : NULL;
+    if (name == NULL)
+        return reply_error(box, "not the name of a module: it is no UTF-8", err);
     int rc = rf_lua_box_module(box, name, &result, &why);
     return rc < 0 ? reply_error(box, why.msg, err) : reply_value(box, result, err);
 }

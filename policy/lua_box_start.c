@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "policy/lua_box_private.h"
 #include "policy/lua_child.h"
 #include "policy/lua_child_private.h"
@@ -95,8 +97,9 @@ static json_t *environment(const struct rf_lua_box_options *options)
     json_t *env = json_object();
     for (size_t i = 0; i < options->n_env; i++) {
         const char *value = getenv(options->env[i]);
-        if (value != NULL)
-            (void)json_object_set_new(env, options->env[i], json_string(value));
+        if (value != NULL && json_object_set_new(env, options->env[i], json_string(value)) < 0)
+            rf_log(RF_LOG_WARN, "Environment variable is no UTF-8, scripts do not see it", "name",
+                   options->env[i], NULL);
     }
     return env;
 }
@@ -104,11 +107,13 @@ static json_t *environment(const struct rf_lua_box_options *options)
 static json_t *make_wish(const struct rf_lua_box *box, const struct rf_lua_box_options *options)
 {
     uint64_t seed = 0;
+    const char *zone = getenv("TZ");
     (void)getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
     return json_pack("{s:s, s:I, s:b, s:I, s:o, s:s*, s:s*}", "do", "open", "memory",
                      (json_int_t)box->memory_cap, "unsafe", options->unsafe_libs, "seed",
-                     (json_int_t)(seed >> 1), "env", environment(options), "zone", getenv("TZ"),
-                     "api", options->api);
+                     (json_int_t)(seed >> 1), "env", environment(options), "zone",
+                     zone != NULL && rf_text_is_utf8(rf_slice_str(zone)) ? zone : NULL, "api",
+                     options->api);
 }
 
 static size_t memory_of(size_t wish)

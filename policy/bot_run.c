@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cancel.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "policy/bot_hint.h"
 #include "policy/lua_wire.h"
 #include "policy/schedule.h"
 #include "regclient/stats.h"
@@ -241,6 +243,7 @@ static int run_once(const struct rf_bot *b, const struct run *run, struct rf_bot
     rc = run_in_box(b, run, calls, err);
     *counts = *rf_bot_calls_counts(calls);
     if (rc < 0 && !was_stopped(rc)) {
+        rf_bot_add_hint(err);
         rf_log(RF_LOG_ERROR, "Runtime error from script", "script", run->name, "error", err->msg,
                NULL);
         rf_log(RF_LOG_WARN, "Error running script", "script", run->name, "error", err->msg, NULL);
@@ -392,6 +395,11 @@ static int check_one(struct rf_bot *b, struct rf_lua_box *box, size_t script, st
     if (s->schedule != NULL && rf_schedule_check(s->schedule, &cause) < 0) {
         rf_buf_addf(out, "%s:%u:%u: script %s: schedule: %s\n", b->config->name, s->line, s->column,
                     s->name, cause.msg);
+        return 1;
+    }
+    if (strspn(s->text, " \t\r\n") == strlen(s->text)) {
+        rf_buf_addf(out, "%s:%u:%u: script %s: no text: \"script\" is empty or missing\n",
+                    b->config->name, s->line, s->column, s->name);
         return 1;
     }
     json_array_append_new(args, rf_lua_wire_string(rf_slice_str(s->text)));

@@ -373,6 +373,11 @@ class Runs(Bot):
         self.assertEqual(self.once(config, "--env", "ALLOWED", "--env", "NOT_SET").out, "nil\tfine\tnil\tnil\tnil\n")
         unsafe = self.once(self.config(["print(type(io), type(debug), type(os.execute), os.getenv('CANARY'))"]), "--unsafe-libs")
         self.assertEqual(unsafe.out, "table\ttable\tfunction\tnil\n")
+        self.assertEqual(self.messages(unsafe, "WARN"), ["Scripts run without walls (--unsafe-libs)"])
+        unsafe = self.once(self.config(["print(1)"]), "--unsafe-libs", "--dry-run")
+        self.assertIn("--dry-run does not hold back", self.messages(unsafe, "WARN")[0])
+        walls = self.once(self.config(["io.open('x')"]), status=FAILED)
+        self.assertIn("docs/lua-api.md", self.line(walls, "Runtime error from script")["error"])
 
     def test_terminal(self):
         """What registries say must not steer a terminal; into a pipe it goes as it is."""
@@ -393,6 +398,8 @@ class Runs(Bot):
                 f.write(text)
         config = self.config(["print(require('mod').who)"])
         self.assertIn("module 'mod' not found", self.once(config, status=FAILED).err)
+        gone = self.once(config, "--lua-path", self.work("none"), status=FAILED)
+        self.assertEqual(self.line(gone, "Folder for modules is not there")["folder"], self.work("none"))
         self.assertEqual(self.once(config, "--lua-path", self.work("two"), "--lua-path", self.work("one")).out, "two\n")
         # As upstream's image sets it; an option puts it aside.
         self.env["LUA_PATH"] = "?;?.lua;%s/?;%s/?.lua;;/a?b/?.lua" % (self.work("one"), self.work("one"))
@@ -420,8 +427,11 @@ class Check(Bot):
         registry = self.scripted("r", None, self.seed([("app", "1", dated("x"))]))
         config = self.config(["print('run')", "tag.delete('%s/app:1')" % registry.host], [registry])
         done = self.bot("check", "-c", config)
-        self.assertEqual((done.out, done.err), ("", ""))
+        self.assertEqual(done.out, "")
+        self.assertEqual(self.messages(done), ["Scripts can be run"])
+        self.assertEqual(self.line(done, "Scripts can be run")["scripts"], "2")
         self.assertEqual(registry.requests(), [])
+        self.assertEqual(self.messages(self.bot("check", "-c", self.config([])), "WARN"), ["Scripts can be run"])
 
     def test_bad_files(self):
         for text, cause in (("scripts: {a: b}", "scripts: a list is wanted"), ("scripts: [", "bad.yml:"), ("scripts:\n- {script: [a]}", "scripts[0].script"),

@@ -221,6 +221,73 @@ START_TEST(check_tells_places)
 }
 END_TEST
 
+START_TEST(check_tells_of_scripts_without_text)
+{
+    struct bench b;
+    size_t bad = 0;
+    open_bench(
+        &b,
+        "scripts: [{name: none}, {name: blank, script: \" \\n\"}, {name: some, script: '--'}]\n");
+    ck_assert_int_eq(rf_bot_check(b.bot, &b.failures, &bad, &b.err), 0);
+    ck_assert_uint_eq(bad, 2);
+    const char *text = failures(&b);
+    ck_assert_ptr_nonnull(strstr(text, "script none: no text: \"script\" is empty or missing\n"));
+    ck_assert_ptr_nonnull(strstr(text, "script blank: no text"));
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- hints ---- */
+
+START_TEST(walls_are_named)
+{
+    static const struct rf_bot_setup unsafe = { .unsafe_libs = true };
+    static const char yaml[] =
+        "scripts: [{name: s, script: 'if not io then io = 5 error(\"none\") end'},\n"
+        "          {name: t, script: 'io.open(\"x\")'}, {name: u, script: 'os.execute()'},\n"
+        "          {name: v, script: 'local ok, e = pcall(function() io.open() end) error(#e, 0)'}]\n";
+    struct bench b;
+    open_bench(&b, yaml);
+    ck_assert_int_eq(rf_bot_one(b.bot, 0, &b.err), -RFE_FAILED);
+    ck_assert_str_eq(b.err.msg, "script s: <string>:1: none");
+    ck_assert_int_eq(rf_bot_one(b.bot, 1, &b.err), -RFE_FAILED);
+    ck_assert_ptr_nonnull(
+        strstr(b.err.msg, "<string>:1: attempt to index a nil value (global 'io') (io is not"));
+    ck_assert_ptr_nonnull(strstr(b.err.msg, "--unsafe-libs"));
+    ck_assert_int_eq(rf_bot_one(b.bot, 2, &b.err), -RFE_FAILED);
+    ck_assert_ptr_nonnull(strstr(b.err.msg, "(if os.execute is meant"));
+    /* What a script catches is Lua's own text. */
+    ck_assert_int_eq(rf_bot_one(b.bot, 3, &b.err), -RFE_FAILED);
+    ck_assert_ptr_null(strstr(b.err.msg, "unsafe"));
+    close_bench(&b);
+    open_with(&b, yaml, &unsafe);
+    ck_assert_int_eq(rf_bot_one(b.bot, 0, &b.err), 0);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- surroundings ---- */
+
+START_TEST(bytes_in_the_environment)
+{
+    static const char *const names[] = { "RF_TEST_BYTES", "RF_TEST_TEXT" };
+    static const struct rf_bot_setup setup = { .env = names, .n_env = 2 };
+    struct bench b;
+    ck_assert_int_eq(setenv("TZ", "\xff", 1), 0);
+    ck_assert_int_eq(setenv("RF_TEST_BYTES", "\xff", 1), 0);
+    ck_assert_int_eq(setenv("RF_TEST_TEXT", "text", 1), 0);
+    open_with(&b,
+              "scripts: [{script: 'assert(os.getenv(\"RF_TEST_BYTES\") == nil) "
+              "assert(os.getenv(\"RF_TEST_TEXT\") == \"text\") os.date()'}]\n",
+              &setup);
+    ck_assert_msg(rf_bot_one(b.bot, 0, &b.err) == 0, "%s", b.err.msg);
+    close_bench(&b);
+    (void)unsetenv("TZ");
+    (void)unsetenv("RF_TEST_BYTES");
+    (void)unsetenv("RF_TEST_TEXT");
+}
+END_TEST
+
 Suite *rf_bot_run_suite(void);
 Suite *rf_bot_run_suite(void)
 {
@@ -235,6 +302,9 @@ Suite *rf_bot_run_suite(void)
     tcase_add_test(t, arguments);
     tcase_add_test(t, errors_name_the_file);
     tcase_add_test(t, check_tells_places);
+    tcase_add_test(t, check_tells_of_scripts_without_text);
+    tcase_add_test(t, walls_are_named);
+    tcase_add_test(t, bytes_in_the_environment);
     suite_add_tcase(s, t);
     return s;
 }

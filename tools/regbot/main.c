@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/template.h"
 #include "policy/object_version.h"
@@ -42,6 +43,11 @@ static int run_check(const struct rf_env *env, void *ctx, int argc, char **argv,
     if (rc == 0 && bad > 0)
         return rf_fail(err, RFE_FAILED, "%zu of %zu scripts cannot be run", bad,
                        rf_bot_scripts(s.bot));
+    if (rc == 0) {
+        RF_CLEANUP(rf_freep) char *n = rf_xasprintf("%zu", rf_bot_scripts(s.bot));
+        rf_log(rf_bot_scripts(s.bot) > 0 ? RF_LOG_INFO : RF_LOG_WARN, "Scripts can be run",
+               "scripts", n, "file", s.config->name, NULL);
+    }
     return rc;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -85,6 +86,23 @@ static void print_plain(void *ctx, struct rf_slice text)
 
 /* ---- opening ---- */
 
+/* What would be understood only when a script fails, or never. LUA_PATH names folders that an image may or may not have. */
+static void warn_of_wishes(const struct regbot_options *o)
+{
+    struct stat st;
+    for (size_t i = 0; i < o->lua_path.n; i++)
+        if (stat(o->lua_path.items[i], &st) < 0 || !S_ISDIR(st.st_mode))
+            rf_log(RF_LOG_WARN, "Folder for modules is not there", "folder", o->lua_path.items[i],
+                   NULL);
+    if (o->unsafe_libs && o->dry_run)
+        rf_log(
+            RF_LOG_WARN,
+            "Scripts run without walls (--unsafe-libs), and --dry-run does not hold back what they do by io and os",
+            NULL);
+    else if (o->unsafe_libs)
+        rf_log(RF_LOG_WARN, "Scripts run without walls (--unsafe-libs)", NULL);
+}
+
 static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
 {
     const struct rf_policy_config *config = ctx;
@@ -120,6 +138,7 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
         rc = open_client(s, err);
     if (rc < 0)
         return rc;
+    warn_of_wishes(o);
     if (o->lua_path.n == 0)
         add_lua_path(&s->folders);
     const struct rf_list *folders = o->lua_path.n > 0 ? &o->lua_path : &s->folders;

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cancel.h"
 #include "base/log.h"
@@ -136,12 +137,29 @@ static void *run_task(void *arg)
     return NULL;
 }
 
+/* A server tries again and again: what keeps failing in the same way is told once. */
+static bool is_told(const struct rf_buf *failures, struct rf_slice line)
+{
+    size_t at = 0;
+    while (at < failures->len) {
+        const char *p = failures->ptr + at;
+        const char *end = memchr(p, '\n', failures->len - at);
+        size_t n = end != NULL ? (size_t)(end - p) : failures->len - at;
+        if (n == line.len && memcmp(p, line.ptr, n) == 0)
+            return true;
+        at += n + 1;
+    }
+    return false;
+}
+
 static void note_failure(struct server *s, const struct task *t)
 {
     if (t->rc >= 0 || rf_cancelled())
         return;
     s->failed = true;
     s->stop = s->stop || s->o->abort_on_error;
+    if (is_told(s->failures, rf_slice_str(t->error.msg)))
+        return;
     size_t before = s->failures->len;
     rf_buf_addf(s->failures, "%s\n", t->error.msg);
     if (s->failures->len == before)

@@ -53,7 +53,7 @@ struct rf_server_options {
     const struct rf_server_clock *clock;
 };
 /*
- * Until told to stop: then what runs is cancelled (base/cancel.h) and waited for. `failures` gets the text of each, one a line, up to its cap. 0, or
+ * Until told to stop: then what runs is cancelled (base/cancel.h) and waited for. `failures` gets the text of each, one a line, the same only once, up to its cap. 0, or
  * -RFE_FAILED after any failure; what `load` returns at the start comes back as it is.
  */
 RF_MUST_USE int rf_server_run(const struct rf_server_options *o, struct rf_buf *failures,

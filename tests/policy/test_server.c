@@ -24,6 +24,7 @@ struct world {
     bool hold;             /* job 0 does not end before `let_go` */
     bool let_go;
     bool fail;  /* job 1 fails */
+    bool vary;  /* each time with another text */
     bool early; /* a job before the first pass */
     unsigned runs[3];
     unsigned side_by_side, most;
@@ -120,7 +121,8 @@ static int run(void *ctx, size_t job, struct rf_err *err)
     }
     w->side_by_side--;
     if (job == 1 && w->fail)
-        rc = rf_fail(err, RFE_FAILED, "job 1 failed");
+        rc = w->vary ? rf_fail(err, RFE_FAILED, "run %u failed", w->runs[1] % 10)
+                     : rf_fail(err, RFE_FAILED, "job 1 failed");
     pthread_mutex_unlock(&w->lock);
     return rc;
 }
@@ -238,10 +240,22 @@ START_TEST(failures_are_kept_within_bounds)
     struct world w;
     RF_CLEANUP(rf_freep) char *failures = NULL;
     init(&w, 901);
+    w.fail = w.vary = true;
+    ck_assert_int_eq(serve(&w, false, &failures), -RFE_FAILED);
+    ck_assert_uint_eq(w.runs[1], 10);
+    ck_assert_uint_eq(strlen(failures), 4 * strlen("run 1 failed\n"));
+}
+END_TEST
+
+START_TEST(the_same_failure_is_told_once)
+{
+    struct world w;
+    RF_CLEANUP(rf_freep) char *failures = NULL;
+    init(&w, 901);
     w.fail = true;
     ck_assert_int_eq(serve(&w, false, &failures), -RFE_FAILED);
     ck_assert_uint_eq(w.runs[1], 10);
-    ck_assert_uint_eq(strlen(failures), 4 * strlen("job 1 failed\n"));
+    ck_assert_str_eq(failures, "job 1 failed\n");
 }
 END_TEST
 
@@ -305,6 +319,7 @@ Suite *rf_server_suite(void)
     tcase_add_loop_test(t, a_new_file_takes_over, 0, 2);
     tcase_add_test(t, a_broken_file_leaves_the_old_one);
     tcase_add_test(t, failures_are_kept_within_bounds);
+    tcase_add_test(t, the_same_failure_is_told_once);
     tcase_add_test(t, the_first_failure_ends_it_where_wanted);
     tcase_add_test(t, nothing_to_do);
     tcase_add_test(t, signals_are_events);

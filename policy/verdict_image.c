@@ -64,6 +64,7 @@ static void count(struct reading *r, const struct rf_descriptor *d)
 static void set_platform(json_t *to, const struct rf_platform *p)
 {
     RF_CLEANUP(rf_freep) char *text = rf_platform_text(p);
+    RF_CHECK(p != NULL);
     set_text(to, "platform", text);
     set_text(to, "os", p->os);
     set_text(to, "architecture", p->architecture);
@@ -95,6 +96,7 @@ static int add_platform(struct reading *r, const struct rf_manifest *m,
         rc = rf_config_parse(rf_buf_slice(&bytes), &config, err);
     if (rc < 0)
         return rf_wrap(err, rc, "configuration %s", rf_digest_text(&m->config.digest, text));
+    RF_CHECK(config != NULL);
     if (first) {
         rf_buf_add(&r->config, bytes.ptr, bytes.len);
         r->config_digest = m->config.digest;
@@ -173,6 +175,7 @@ static int add_manifest(struct reading *r, const struct rf_descriptor *entry, un
         rc = rf_json_parse(rf_buf_slice(&m->body), RF_MANIFEST_MAX, &doc, err);
     if (rc < 0)
         return rf_wrap(err, rc, "manifest %s", rf_digest_text(&entry->digest, text));
+    RF_CHECK(m != NULL);
     out->manifests = rf_grow(out->manifests, out->n, &out->cap, sizeof(*out->manifests));
     out->manifests[out->n++] = entry->digest;
     count(r, &(struct rf_descriptor){ .digest = m->digest, .size = m->body.len });

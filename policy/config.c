@@ -80,14 +80,21 @@ static int set_policy(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     return r->strict ? rf_policy_section_set(r, value, &c->policy, err) : 0;
 }
 
+static int set_bundle(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
+                      struct rf_err *err)
+{
+    struct rf_policy_config *c = ((struct reading *)field)->c;
+    return r->strict ? rf_bundle_options_set(r, value, &c->bundle, err) : 0;
+}
+
 static const struct rf_yaml_field top_fields[] = {
     { "version", set_version, 0, NULL },
     { "creds", set_creds, 0, NULL },
     { "defaults", set_defaults, 0, NULL },
     { "sync", set_sync, 0, NULL },
-    /* Ours, read later. */
+    /* Ours. */
     { "sites", set_sites, 0, NULL },
-    { "bundle", NULL, 0, NULL },
+    { "bundle", set_bundle, 0, NULL },
     { "retain", set_retain, 0, NULL },
     { "policy", set_policy, 0, NULL },
     { "scripts", set_scripts, 0, NULL },
@@ -183,6 +190,7 @@ void rf_policy_config_free(struct rf_policy_config *c)
         rf_bot_script_release(&c->scripts[i]);
     free(c->scripts);
     rf_policy_section_release(&c->policy);
+    rf_bundle_options_release(&c->bundle);
     rf_retain_release(&c->retain);
     rf_sites_release(&c->sites);
     free(c);

@@ -10,6 +10,7 @@
 #define RF_POLICY_CONFIG_H
 
 #include "policy/bot_script.h"
+#include "policy/bundle_options.h"
 #include "policy/creds.h"
 #include "policy/policy_section.h"
 #include "policy/retain.h"
@@ -32,6 +33,7 @@ struct rf_policy_config {
     size_t n_scripts;
     struct rf_policy_section policy; /* strict alone, too */
     struct rf_sites sites;           /* likewise */
+    struct rf_bundle_options bundle; /* likewise */
     struct rf_retain retain;         /* strict alone: the others pass over it */
 };
 

@@ -76,6 +76,17 @@ static void print_retain(struct rf_yaml_writer *w, const struct rf_retain *r)
     rf_yaml_write_close(w);
 }
 
+static void print_bundle(struct rf_yaml_writer *w, const struct rf_bundle_options *b)
+{
+    rf_yaml_write_open(w, "bundle");
+    if (b->out != NULL)
+        rf_yaml_write_text(w, "out", b->out);
+    if (b->sparse != NULL)
+        rf_yaml_write_text(w, "sparse", b->sparse);
+    print_tri(w, "strict", b->strict);
+    rf_yaml_write_close(w);
+}
+
 static void print_policy(struct rf_yaml_writer *w, const struct rf_policy_section *p)
 {
     rf_yaml_write_open(w, "policy");
@@ -100,6 +111,8 @@ void rf_policy_sections_print(const struct rf_policy_config *c, struct rf_buf *o
             rf_yaml_write_close(&w);
         }
     }
+    if (rf_bundle_options_is_set(&c->bundle))
+        print_bundle(&w, &c->bundle);
     if (c->retain.read)
         print_retain(&w, &c->retain);
     if (rf_policy_section_is_set(&c->policy))

@@ -4,7 +4,7 @@
 import json
 import os
 
-from common import Case, USAGE, images, main
+from common import Bundle, Case, FAILED, PARTIAL, USAGE, images, main
 
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "policy")
 
@@ -73,6 +73,32 @@ sites:
         self.program("regexport", "config", status=USAGE)
         for name in sorted(n for n in os.listdir(SAMPLES) if n.endswith(".yml")):
             self.program("regimport", "config", "-c", os.path.join(SAMPLES, name))
+
+    def test_bundle_says_how_bundles_are_written(self):
+        """out, sparse and strict of the file; the command line goes before each."""
+        with open(self.file, encoding="utf-8") as f:
+            text = f.read()
+        def write(file, more):
+            with open(file, "w", encoding="utf-8") as f:
+                f.write(text + more)
+        write(self.file, "bundle: {out: '%s', sparse: prune, strict: true}\n" % self.work("told"))
+        plain = ["-c", self.file, "--site", "plant"]
+        def digest(folder, state, *args, **how):
+            self.export(*plain, *args, state=state, **how)
+            path, = self.bundles(folder)
+            return Bundle(path).doc["images"][0]["digest"]
+        pruned = digest("told", "a", out=None)
+        self.assertNotEqual(pruned, self.app.digest, "an index of what is chosen")
+        self.assertIn(pruned, self.export(*plain, action="plan", state="plan").out, "what the plan says is what the run does")
+        self.assertEqual(digest("given", "b", out="given"), pruned)
+        self.assertEqual(digest("kept", "c", "--sparse", "keep", out="kept"), self.app.digest)
+        self.assertEqual(len(self.bundles("told")), 1)
+        absent = "ocidir://%s:none=gone:1" % self.work("absent")
+        self.assertIn("--strict", self.export(*plain, absent, state="d", out="strict", status=FAILED).err)
+        self.assertEqual(self.bundles("strict"), [])
+        self.export(*plain, absent, "--strict=false", state="e", out="holes", status=PARTIAL)
+        write(self.file, "bundle: {sparse: no}\n")
+        self.assert_one_line(self.export(*plain, state="f", status=USAGE), "bundle.sparse", "keep or prune")
 
     def test_regsync_reads_the_same_file(self):
         if not os.path.exists(os.path.join(os.environ["RF_BIN"], "regsync")):

@@ -263,6 +263,7 @@ START_TEST(same_keys)
     const struct rf_yaml_table *retain = rf_retain_tables(&n_retain);
     for (size_t i = 0; i < n_retain; i++)
         check_table(&retain[i], properties_of(retain[i].name));
+    check_table(&rf_bundle_options_table, properties_of(rf_bundle_options_table.name));
     check_table(&rf_policy_section_table, properties_of(rf_policy_section_table.name));
     check_table(&rf_policy_config_table, json_object_get(schema, "properties"));
     ck_assert_uint_eq(n, 8);
@@ -281,6 +282,7 @@ START_TEST(manual_has_all_keys)
     const struct rf_yaml_table *const others[] = { &rf_creds_table,
                                                    &rf_bot_script_table,
                                                    &rf_policy_section_table,
+                                                   &rf_bundle_options_table,
                                                    &rf_policy_config_table,
                                                    &rf_sites_table,
                                                    &retain[0],

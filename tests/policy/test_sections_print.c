@@ -40,6 +40,7 @@ START_TEST(everything)
 {
     static const char text[] =
         "sites:\n- {name: a, to: reg/x, sources: ['b.*'], platforms: [linux/arm64], referrers: true, digestTags: false}\n"
+        "bundle: {strict: false, out: /media/out, sparse: prune}\n"
         "retain:\n  maxDelete: 7\n  protect: ['x:1']\n  rules:\n"
         "  - {name: r, repositories: [x], keepSemver: 2, keepNewest: 3, newerThan: 72h, tags: ['1'], labels: {l: '', m: '1'}, annotations: {n: o}}\n"
         "  - keepNone: true\n";
@@ -52,6 +53,10 @@ START_TEST(everything)
                                "  - linux/arm64\n"
                                "  referrers: true\n"
                                "  digestTags: false\n"
+                               "bundle:\n"
+                               "  out: /media/out\n"
+                               "  sparse: prune\n"
+                               "  strict: false\n"
                                "retain:\n"
                                "  graceTime: 168h0m0s\n"
                                "  maxDelete: 7\n"

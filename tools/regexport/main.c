@@ -139,8 +139,8 @@ static int take_site(struct rf_policy_config *config, const char *name, struct r
 }
 
 /* Everything that can be wrong with the command line and its files comes to light here, before anything is written or asked. */
-static int open_session(struct session *s, const struct rf_env *env, const struct options *o,
-                        int argc, char **argv, bool items, struct rf_err *err)
+static int open_session(struct session *s, const struct rf_env *env, struct options *o, int argc,
+                        char **argv, bool items, struct rf_err *err)
 {
     int rc = set_state(s, o, err);
     s->as_of = time(NULL);
@@ -153,6 +153,9 @@ static int open_session(struct session *s, const struct rf_env *env, const struc
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
     if (rc == 0 && s->config != NULL)
         rc = take_site(s->config, o->site, err);
+    if (rc == 0 && s->config != NULL && s->config->bundle.sparse != NULL &&
+        !rf_opt_given(env, "sparse"))
+        o->sparse = s->config->bundle.sparse;
     if (rc == 0 && items)
         rc = add_items(s, o, argc, argv, err);
     if (rc == 0 && items && s->config != NULL && rf_policy_section_is_set(&s->config->policy))
@@ -229,6 +232,16 @@ static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, 
     return finish(env, &s, &result, rc, err);
 }
 
+/* What the file says of the bundle, where the command line does not. */
+static void take_bundle(struct session *s, const struct rf_env *env, struct options *o)
+{
+    const struct rf_bundle_options *b = s->config != NULL ? &s->config->bundle : NULL;
+    if (b != NULL && b->out != NULL && !rf_opt_given(env, "out"))
+        o->out = b->out;
+    if (b != NULL && b->strict != RF_TRI_UNSET && !rf_opt_given(env, "strict"))
+        s->req.strict = b->strict == RF_TRI_YES;
+}
+
 static int check_output(const struct options *o, struct rf_err *err)
 {
     if (o->out[0] == '\0')
@@ -243,11 +256,11 @@ static int check_output(const struct options *o, struct rf_err *err)
 static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv,
                       struct rf_err *err)
 {
-    const struct options *o = ctx;
+    struct options *o = ctx;
     RF_CLEANUP(rf_export_result_release) struct rf_export_result result = RF_EXPORT_RESULT_INIT;
     RF_CLEANUP(session_release) struct session s = { 0 };
-    int rc = check_output(o, err);
-    if (rc == 0 && o->again != NULL && (argc > 0 || o->request != NULL))
+    int rc = 0;
+    if (o->again != NULL && (argc > 0 || o->request != NULL))
         rc = rf_fail(
             err, RFE_USAGE,
             "--again writes a bundle of the history anew; references and --request do not go with it");
@@ -257,6 +270,10 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
             "--request says what is carried; references, --full and --base do not go with it");
     if (rc == 0)
         rc = open_session(&s, env, o, argc, argv, o->again == NULL && o->request == NULL, err);
+    if (rc == 0) {
+        take_bundle(&s, env, o);
+        rc = check_output(o, err);
+    }
     if (rc == 0 && o->again != NULL)
         rc = rf_export_again(&s.req, o->again, o->out, &result, err);
     else if (rc == 0)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "policy/bot_hint.h"
 #include "policy/lua_wire.h"
 #include "policy/schedule.h"
@@ -383,6 +384,18 @@ static const char compile[] = "function regbot_compile(text, name)\n"
                               "  return problem\n"
                               "end\n";
 
+/* A line of what is wrong with a script. Its name and what Lua shows of its text come from the file, the line may go to a terminal. */
+static int tell(const struct rf_bot *b, const struct rf_bot_script *s, const char *what,
+                struct rf_slice problem, struct rf_buf *out)
+{
+    rf_buf_addf(out, "%s:%u:%u: script ", b->config->name, s->line, s->column);
+    rf_text_safe(out, rf_slice_str(s->name), strlen(s->name));
+    rf_buf_addf(out, ": %s", what);
+    rf_text_safe(out, problem, problem.len);
+    rf_buf_add_char(out, '\n');
+    return 1;
+}
+
 static int check_one(struct rf_bot *b, struct rf_lua_box *box, size_t script, struct rf_buf *out,
                      struct rf_err *err)
 {
@@ -392,26 +405,16 @@ static int check_one(struct rf_bot *b, struct rf_lua_box *box, size_t script, st
     struct rf_slice problem;
     struct rf_err cause = RF_ERR_INIT;
     rf_buf_init(&room, 0);
-    if (s->schedule != NULL && rf_schedule_check(s->schedule, &cause) < 0) {
-        rf_buf_addf(out, "%s:%u:%u: script %s: schedule: %s\n", b->config->name, s->line, s->column,
-                    s->name, cause.msg);
-        return 1;
-    }
-    if (strspn(s->text, " \t\r\n") == strlen(s->text)) {
-        rf_buf_addf(out, "%s:%u:%u: script %s: no text: \"script\" is empty or missing\n",
-                    b->config->name, s->line, s->column, s->name);
-        return 1;
-    }
+    if (s->schedule != NULL && rf_schedule_check(s->schedule, &cause) < 0)
+        return tell(b, s, "schedule: ", rf_slice_str(cause.msg), out);
+    if (strspn(s->text, " \t\r\n") == strlen(s->text))
+        return tell(b, s, "no text: \"script\" is empty or missing", rf_slice_str(""), out);
     json_array_append_new(args, rf_lua_wire_string(rf_slice_str(s->text)));
     json_array_append_new(args, rf_lua_wire_string(rf_slice_str(CHUNK)));
     int rc = rf_lua_box_call(box, "regbot_compile", args, &result, err);
     if (rc < 0)
         return rf_wrap(err, rc, "script %s", s->name);
-    if (!rf_lua_wire_text(result, &room, &problem))
-        return 0;
-    rf_buf_addf(out, "%s:%u:%u: script %s: %.*s\n", b->config->name, s->line, s->column, s->name,
-                (int)problem.len, problem.ptr);
-    return 1;
+    return rf_lua_wire_text(result, &room, &problem) ? tell(b, s, "", problem, out) : 0;
 }
 
 int rf_bot_check(struct rf_bot *b, struct rf_buf *out, size_t *bad, struct rf_err *err)

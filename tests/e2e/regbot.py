@@ -423,6 +423,20 @@ class Check(Bot):
         self.assertRegex(lines[2], r"^%s:11:11: script scripts\[3\]: <string>:1: unexpected symbol near '='$" % re.escape(path))
         self.assertEqual(done.err, "3 of 4 scripts cannot be run\n")
 
+    def test_strict_refuses_before_any_is_begun(self):
+        config = self.config(["print('begun')", {"name": "broken", "script": "if"}, {"name": "second", "script": "x = = 1"}])
+        done = self.once(config, "--strict", status=FAILED)
+        self.assertEqual(done.out, "")
+        told = [l["error"] for l in done.log if l.get("msg") == "Script cannot be run"]
+        self.assertEqual(len(told), 2)
+        self.assertIn("script broken: <string>:1: unexpected symbol near <eof>", told[0])
+        self.assertIn("2 of 3 scripts cannot be run: ", done.err)
+        self.assertEqual(self.once(config, status=FAILED).out, "begun\n")
+        self.assertIn("2 of 3 scripts", self.bot("server", "-c", config, "--strict", status=FAILED).err)
+        steering = self.config([{"name": "red\x1b[31m", "script": "if"}])
+        self.assertIn("script red\\x1b[31m: ", self.bot("check", "-c", steering, status=FAILED).out)
+        self.assertEqual(self.once(self.config(["print('fine')"]), "--strict").out, "fine\n")
+
     def test_runs_nothing_and_asks_nobody(self):
         registry = self.scripted("r", None, self.seed([("app", "1", dated("x"))]))
         config = self.config(["print('run')", "tag.delete('%s/app:1')" % registry.host], [registry])

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#define PROBLEMS_MAX (1u << 20)
+
 /* ---- folders of modules ---- */
 
 static void add_folder(struct rf_list *list, struct rf_slice folder)
@@ -126,6 +128,27 @@ static int load_config(struct regbot_session *s, const struct regbot_options *o,
     return rf_policy_config_load(o->config, o->strict ? RF_POLICY_STRICT : 0, &s->config, err);
 }
 
+/* Every script that cannot be run is a line of the log, the first one the error. */
+static int refuse_broken(struct regbot_session *s, struct rf_err *err)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf problems;
+    size_t bad = 0;
+    rf_buf_init(&problems, PROBLEMS_MAX);
+    int rc = rf_bot_check(s->bot, &problems, &bad, err);
+    if (rc < 0 || bad == 0)
+        return rc;
+    rf_buf_add_char(&problems, '\0');
+    RF_CLEANUP(rf_freep) char *text = rf_buf_take(&problems, NULL);
+    char *first = NULL, *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        rf_log(RF_LOG_ERROR, "Script cannot be run", "error", line, NULL);
+        first = first != NULL ? first : line;
+    }
+    return rf_fail(err, RFE_CONFIG, "%zu of %zu scripts cannot be run: %s", bad,
+                   rf_bot_scripts(s->bot), first != NULL ? first : "?");
+}
+
 static int open_session(struct regbot_session *s, const struct rf_env *env,
                         const struct regbot_options *o, bool online, struct rf_err *err)
 {
@@ -152,7 +175,7 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
                                         .print = isatty(STDOUT_FILENO) != 0 ? print_to_terminal
                                                                             : print_plain };
     s->bot = rf_bot_new(s->config, s->client, &setup);
-    return 0;
+    return o->strict && online ? refuse_broken(s, err) : 0;
 }
 
 int regbot_session_open(struct regbot_session *s, const struct rf_env *env,

@@ -149,13 +149,13 @@ int rf_auth_denied_hint(struct rf_auth *a, const struct rf_auth_bearer *b,
             (void)rf_hint(err, rc, "%s", a->note);
         return rf_hint(
             err, rc,
-            "give a login with --host reg=%s,user=...,pass-file=...%s%s or docker login %s", name,
-            stranger ? ",token-host=" : "", stranger ? b->realm.host : "", name);
+            "give a login with --host reg=%s,user=...,pass-file=...%s%s, regctl registry login %s or docker login %s",
+            name, stranger ? ",token-host=" : "", stranger ? b->realm.host : "", name, name);
     }
     return rf_hint(
         err, rc,
-        "the login of %s does not suffice; give another with --host reg=%s,user=...,pass-file=... or docker login %s",
-        login->user != NULL ? login->user : "the identity token", name, name);
+        "the login of %s does not suffice; give another with --host reg=%s,user=...,pass-file=..., regctl registry login %s or docker login %s",
+        login->user != NULL ? login->user : "the identity token", name, name, name);
 }
 
 /* ---- getting a token ---- */

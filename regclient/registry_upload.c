@@ -136,13 +136,17 @@ static int start_session(struct upload *u, struct rf_err *err)
     if (u->digest->algo != RF_DIGEST_SHA256)
         rf_url_add_query(&url, "digest-algorithm", rf_digest_algo_name(u->digest->algo));
     struct rf_request call = call_of(u, RF_REQ_UPLOAD_POST, RF_POST, &url);
-    int rc = rf_remote_call(u->g->remote, &call, &resp, err);
-    if (rc < 0)
-        return rc;
-    if (!is_success(&resp)) {
-        rc = rf_remote_fail(&call, &resp, err);
-        if (rf_answer_has_code(&resp, "NAME_UNKNOWN"))
-            return rf_hint(err, rc, "the repository may have to be created first");
+    call.any_status = false; /* the failure then says as well what became of the login */
+    struct rf_err e = RF_ERR_INIT;
+    int rc = rf_remote_call(u->g->remote, &call, &resp, &e);
+    if (rc < 0 && rf_answer_has_code(&resp, "NAME_UNKNOWN"))
+        (void)rf_hint(&e, rc, "the repository may have to be created first");
+    /* All logins were tried, and nothing of the body was sent: no token that ended while it was. */
+    if (rc == -RFE_DENIED)
+        e.http_status = 0;
+    if (rc < 0) {
+        if (err != NULL)
+            *err = e;
         return rc;
     }
     rc = take_location(u, &resp, &url, err);

@@ -314,7 +314,7 @@ START_TEST(basic_without_login)
     script.challenge = "Basic realm=\"x\"";
     start("");
     check_fails(PULL, RFE_DENIED, "unauthorized [http 401]: 127.0.0.1");
-    check_fails(PULL, RFE_DENIED, ",user=...,pass-file=... or docker login 127.0.0.1");
+    check_fails(PULL, RFE_DENIED, ",user=...,pass-file=..., regctl registry login 127.0.0.1");
     ck_assert_uint_eq(server_count(SERVER_REGISTRY), 2);
 }
 END_TEST

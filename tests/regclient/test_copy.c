@@ -433,6 +433,23 @@ START_TEST(faults_on_the_way)
 }
 END_TEST
 
+/* A login that does not suffice is told of as such, and nothing is asked or fetched again because of it. */
+START_TEST(refused_logins_end_it)
+{
+    R a = test_registry_start("plain", NULL);
+    R b = test_registry_start("basic", ",user=carrier,pass=wrong");
+    struct rf_digest digest;
+    struct rf_copy_result res;
+    struct rf_err err;
+    test_registry_image(a, "x", "v1", 1, 1000, &digest);
+    int rc = copy_tag(a->place, "x", "v1", b->place, "y", "v1", NULL, &res, &err);
+    ck_assert_msg(rc == -RFE_DENIED, "%d %s", rc, err.msg);
+    ck_assert_msg(strstr(err.msg, "the login of carrier does not suffice") != NULL, "%s", err.msg);
+    ck_assert_uint_le(test_registry_count(a, NULL, "GET *blobs*"), 2); /* config and layer */
+    ck_assert_uint_le(test_registry_count(b, NULL, "POST *"), 4);
+}
+END_TEST
+
 /* A registry that does not keep what it confirmed, and then refuses the manifest. */
 START_TEST(lost_blobs_are_put_again)
 {
@@ -596,6 +613,7 @@ Suite *rf_copy_suite(void)
     t = tcase_create("faults");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, faults_on_the_way, 0, (int)RF_ARRAY_LEN(fault_rows));
+    tcase_add_test(t, refused_logins_end_it);
     tcase_add_test(t, lost_blobs_are_put_again);
     tcase_add_test(t, a_registry_that_keeps_nothing);
     tcase_add_test(t, no_target_at_all);

@@ -509,6 +509,11 @@ static int check_step(const struct rf_yaml_reader *r, const struct rf_yaml_node 
                             "%s.type: not one of image, repository, registry", path);
     if (parse_source(s, &s->source_ref, &cause) < 0)
         return rf_yaml_fail(r->doc, at(node, "source"), err, "%s.source: %s", path, cause.msg);
+    if (s->type == RF_STEP_REPOSITORY &&
+        (s->source_ref.tag != NULL || rf_digest_is_set(&s->source_ref.digest)))
+        return rf_yaml_fail(r->doc, at(node, "source"), err,
+                            "%s.source: a tag or digest has no place in a step of type repository",
+                            path);
     if (check_target(s, &cause) < 0)
         return rf_yaml_fail(r->doc, at(node, "target"), err, "%s.target: %s", path, cause.msg);
     if (s->s.schedule != NULL && rf_schedule_check(s->s.schedule, &cause) < 0)

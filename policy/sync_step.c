@@ -257,6 +257,11 @@ static void look_repository(const struct run *r, struct repository *p)
     struct rf_err e = RF_ERR_INIT;
     RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
     p->rc = rf_ref_parse_repo(p->src, &ref, &p->error);
+    /* Else each of its tags would be a mistake of its own. */
+    if (p->rc == 0 && (ref.tag != NULL || rf_digest_is_set(&ref.digest)))
+        p->rc = rf_fail(&p->error, RFE_CONFIG,
+                        "line %u: %s: a tag or digest has no place in a step of type repository",
+                        r->step->line, p->src);
     if (p->rc < 0) {
         p->failed = "Failed parsing source";
         return;
@@ -417,14 +422,15 @@ static bool is_complete(struct run *r)
     const struct rf_step *s = r->step;
     int rc = 0;
     if (s->source == NULL) {
-        rc = rf_fail(&e, RFE_CONFIG, "sync step without source");
+        rc = rf_fail(&e, RFE_CONFIG, "line %u: sync step without source", s->line);
         fail(r, "Failed parsing source", "source", "", rc, &e);
     } else if (s->target == NULL) {
-        rc = rf_fail(&e, RFE_CONFIG, "%s: sync step without target", s->source);
+        rc = rf_fail(&e, RFE_CONFIG, "line %u: %s: sync step without target", s->line, s->source);
         fail(r, "Failed parsing target", "target", "", rc, &e);
     } else if (s->type == RF_STEP_UNKNOWN) {
         const char *type = s->type_text != NULL ? s->type_text : "";
-        rc = rf_fail(&e, RFE_CONFIG, "%s: type \"%s\": not one of registry, repository, image",
+        rc = rf_fail(&e, RFE_CONFIG,
+                     "line %u: %s: type \"%s\": not one of registry, repository, image", s->line,
                      s->source, type);
         fail(r, "Type not recognized, must be one of: registry, repository, or image", "type", type,
              rc, &e);

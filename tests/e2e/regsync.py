@@ -243,13 +243,17 @@ class Refusals(Sync):
                  {"source": a.host + "/none:1", "target": b.host + "/none:1", "type": "image"},
                  {"source": a.host + "/app:1", "target": b.host + "/Upper:1", "type": "image"},
                  {"source": a.host + "/app:1", "target": b.host + "/app:1", "type": "images"},
+                 {"source": a.host + "/app:1", "target": b.host + "/app", "type": "repository"},
                  {"source": a.host + "/app:1", "target": b.host + "/app:1", "type": "image"}]
         config = self.config(steps, (a, b))
         done = self.sync(config, status=FAILED)
         for message in ("Failed getting source tags", "Failed to lookup source manifest", "Failed to sync", "Failed parsing target",
                         "Type not recognized, must be one of: registry, repository, or image"):
             self.assertEqual(self.line(done, message)["level"], "ERROR")
-        self.assertEqual(len([l for l in done.log if None in l]), 4, done.text())
+        self.assertEqual(len([l for l in done.log if None in l]), 5, done.text())
+        text = done.text()
+        self.assertRegex(text, r"(?m)^line [0-9]+: %s/app:1: type \"images\": not one of" % a.host)
+        self.assertRegex(text, r"(?m)^line [0-9]+: %s/app:1: a tag or digest has no place" % a.host)
         self.assertEqual(b.state()["tags"], {"app": {"1": good.digest}})
         lost = self.sync(config, "--abort-on-error", status=FAILED)
         self.assertEqual(len([l for l in lost.log if None in l]), 1, lost.text())

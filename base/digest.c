@@ -32,10 +32,12 @@ int rf_digest_parse_parts(struct rf_slice algo, struct rf_slice hex, struct rf_d
         if (!rf_slice_is(algo, algos[i].name))
             continue;
         struct rf_digest d = { .algo = (uint8_t)i, .len = algos[i].len };
-        if (!rf_hex_decode(hex, d.bytes, d.len))
+        if (!rf_hex_decode(hex, d.bytes, d.len)) {
+            RF_CLEANUP(rf_freep) char *shown = rf_text_safe_dup(hex, 140);
             return rf_fail(err, RFE_INVALID,
-                           "malformed digest: %s needs %u lower-case hexadecimal digits",
-                           algos[i].name, 2U * algos[i].len);
+                           "malformed digest: \"%s:%s\": %s needs %u lower-case hexadecimal digits",
+                           algos[i].name, shown, algos[i].name, 2U * algos[i].len);
+        }
         *out = d;
         return 0;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/bundle_options.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 
 static int set_out(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,

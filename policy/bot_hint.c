@@ -29,6 +29,8 @@ static const struct row rows[] = {
     { "a nil value (field 'loadlib')", "if package.loadlib is meant: it" NOT_THERE },
     { "a nil value (field 'dump')", "if string.dump is meant: it" NOT_THERE },
     { "not enough memory: the script may have", "--memory grants more" },
+    { "unexpected symbol near '..'",
+      "a call without parentheses ends before it: log(\"text \" .. x)" },
     { "there is no folder for modules", "--lua-path DIR names one" },
 };
 

@@ -54,6 +54,8 @@ static void end_child(struct rf_lua_box *box)
 {
     rf_closep(&box->fd);
     if (box->pid > 0) {
+        /* It leads a group of its own: with all libraries it may have started programs. */
+        (void)kill(-box->pid, SIGKILL);
         (void)kill(box->pid, SIGKILL);
         while (waitpid(box->pid, &box->wait_status, 0) < 0 && errno == EINTR)
             continue;

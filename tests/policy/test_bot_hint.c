@@ -15,6 +15,7 @@ static const struct {
     { "<string>:9: attempt to call a nil value (field 'execute')", "if os.execute is meant" },
     { "<string>:9: attempt to call a nil value (field 'remove')", "docs/lua-api.md" },
     { "not enough memory: the script may have 64 MiB", "--memory" },
+    { "<string>:2: unexpected symbol near '..'", "parentheses" },
     { "<string>:1: module 'x' not found: there is no folder for modules", "--lua-path DIR" },
     { "<string>:3: attempt to index a nil value (local 'io')", NULL },
     { "<string>:3: attempt to index a nil value (global 'ios')", NULL },

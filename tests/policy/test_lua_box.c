@@ -559,6 +559,37 @@ START_TEST(unsafe_libraries)
 }
 END_TEST
 
+/* Gone, or dead and not yet waited for by whoever waits for orphans. */
+static bool has_ended(long pid)
+{
+    RF_CLEANUP(rf_freep) char *path = rf_xasprintf("/proc/%ld/stat", pid);
+    char state = 'Z';
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return true;
+    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'Z';
+    (void)fclose(f);
+    return state == 'Z' || state == 'X';
+}
+
+START_TEST(programs_of_scripts_end_with_them)
+{
+    options.unsafe_libs = true;
+    options.timeout_ns = LIMIT_MS * MS;
+    open_box();
+    static const char text[] =
+        "host.escaped(io.popen('echo $$; exec sleep 100'):read()) while true do end";
+    ck_assert_int_eq(rf_lua_box_run(box, "<string>", rf_slice_str(text), &err), -ETIMEDOUT);
+    const char *told = strrchr(seen.escaped, ' '); /* behind the place */
+    long pid = told != NULL ? strtol(told, NULL, 10) : 0;
+    ck_assert_int_gt(pid, 1);
+    for (int i = 0; i < 200 && !has_ended(pid); i++)
+        (void)poll(NULL, 0, 10);
+    ck_assert(has_ended(pid));
+}
+END_TEST
+
 Suite *rf_lua_box_suite(void);
 Suite *rf_lua_box_suite(void)
 {
@@ -584,6 +615,7 @@ Suite *rf_lua_box_suite(void)
         unknown_api,
         without_host_and_api,
         unsafe_libraries,
+        programs_of_scripts_end_with_them,
     };
     attempts = test_cases_load("lua/escape", ".lua");
     Suite *s = suite_create("lua_box");

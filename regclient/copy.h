@@ -8,6 +8,7 @@
 
 #include "layout/graph.h"
 #include "layout/place.h"
+#include "regclient/key_lock.h"
 
 enum rf_blob_outcome { RF_BLOB_THERE, RF_BLOB_MOUNTED, RF_BLOB_MOVED };
 struct rf_copy_blob_options {
@@ -15,6 +16,8 @@ struct rf_copy_blob_options {
     bool skip_probe;               /* known to be absent */
     const char *const *mount_from; /* repositories of the destination that may have it */
     size_t n_mount_from;
+    struct rf_key_lock *
+        turns; /* shared by copies that run at once: one of them moves a blob, the others find it there; or NULL */
     void (*progress)(void *ctx, uint64_t bytes); /* bytes more than before; or NULL */
     void *progress_ctx;
 };
@@ -56,7 +59,8 @@ struct rf_copy_options {
     char *(*mount_hint)(void *ctx, const struct rf_digest *digest);
     void (*blob_there)(void *ctx, const struct rf_digest *digest);
     void *hint_ctx;
-    unsigned threads; /* 0 = 4 */
+    struct rf_key_lock *turns; /* as for a blob */
+    unsigned threads;          /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
 };

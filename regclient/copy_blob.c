@@ -255,6 +255,41 @@ static int try_mounts(struct blob_copy *c, struct rf_err *err)
     return rc;
 }
 
+static int make_present(struct blob_copy *c, enum rf_blob_outcome *outcome, struct rf_err *err)
+{
+    struct rf_err ignored = RF_ERR_INIT;
+    bool same = rf_place_same(c->src, c->dst) && strcmp(c->src_repo, c->dst_repo) == 0;
+    int rc = rf_cancel_check(err);
+    if (rc < 0)
+        return rc;
+    if (same || !c->opts->skip_probe) {
+        /* What could not be told is found out by the upload. */
+        rc = probe(c, &ignored);
+        if (rc == 0) {
+            *outcome = RF_BLOB_THERE;
+            return 0;
+        }
+        if (same || ends_it(rc)) {
+            if (err != NULL)
+                *err = ignored;
+            return rc;
+        }
+    }
+    rc = try_mounts(c, &ignored);
+    if (ends_it(rc) && err != NULL)
+        *err = ignored;
+    if (ends_it(rc))
+        return rc;
+    if (rc == 0) {
+        *outcome = RF_BLOB_MOUNTED;
+        return 0;
+    }
+    rc = move_blob(c, err);
+    if (rc == 0)
+        *outcome = RF_BLOB_MOVED;
+    return rc;
+}
+
 int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *dst,
                  const char *dst_repo, const struct rf_digest *digest, uint64_t size,
                  const struct rf_copy_blob_options *opts, enum rf_blob_outcome *outcome,
@@ -268,35 +303,14 @@ int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *ds
                            .digest = digest,
                            .size = size,
                            .opts = opts != NULL ? opts : &plain };
-    struct rf_err ignored = RF_ERR_INIT;
-    bool same = rf_place_same(src, dst) && strcmp(src_repo, dst_repo) == 0;
-    int rc = rf_cancel_check(err);
-    if (rc < 0)
-        return rc;
-    if (same || !c.opts->skip_probe) {
-        /* What could not be told is found out by the upload. */
-        rc = probe(&c, &ignored);
-        if (rc == 0) {
-            *outcome = RF_BLOB_THERE;
-            return 0;
-        }
-        if (same || ends_it(rc)) {
-            if (err != NULL)
-                *err = ignored;
-            return rc;
-        }
-    }
-    rc = try_mounts(&c, &ignored);
-    if (ends_it(rc) && err != NULL)
-        *err = ignored;
-    if (ends_it(rc))
-        return rc;
-    if (rc == 0) {
-        *outcome = RF_BLOB_MOUNTED;
-        return 0;
-    }
-    rc = move_blob(&c, err);
-    if (rc == 0)
-        *outcome = RF_BLOB_MOVED;
+    char text[RF_DIGEST_TEXT];
+    if (c.opts->turns == NULL)
+        return make_present(&c, outcome, err);
+    /* No slot of a host is held while it waits for its turn. */
+    RF_CLEANUP(rf_freep)
+    char *key = rf_xasprintf("%s/%s %s", dst->name, dst_repo, rf_digest_text(digest, text));
+    rf_key_lock_take(c.opts->turns, key);
+    int rc = make_present(&c, outcome, err);
+    rf_key_lock_give(c.opts->turns, key);
     return rc;
 }

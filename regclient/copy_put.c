@@ -95,6 +95,7 @@ static int copy_one(struct rf_copier *c, const struct rf_digest *digest, uint64_
                     enum rf_probe how, struct rf_err *err)
 {
     struct rf_copy_blob_options o = { .probe = how,
+                                      .turns = c->opts->turns,
                                       .progress = c->opts->progress,
                                       .progress_ctx = c->opts->progress_ctx };
     enum rf_blob_outcome outcome = RF_BLOB_THERE;

@@ -32,7 +32,7 @@ START_TEST(sums_up_what_was_done)
     ck_assert_msg(rf_repo_copy(a->place, "x", b->place, "y", tags, 4, 2, NULL, &sum, &err) == 0,
                   "%s", err.msg);
     ck_assert_uint_eq(sum.manifests_put, 4);
-    /* Seeds of layers overlap: 1000..1004; two copies at once may both find one absent. */
+    /* Seeds of layers overlap: 1000..1004. */
     ck_assert_uint_eq(sum.blobs_moved + sum.blobs_there, 4 * 3);
     for (size_t i = 0; i < 4; i++)
         ck_assert(has_tag(b, tags[i]));
@@ -44,6 +44,27 @@ START_TEST(sums_up_what_was_done)
     ck_assert_uint_eq(test_registry_count(a, NULL, "HEAD *"), 4);
     ck_assert_uint_eq(test_registry_count(b, NULL, "HEAD *"), 4);
     ck_assert_uint_eq(test_registry_count(a, NULL, "*") + test_registry_count(b, NULL, "*"), 8);
+}
+END_TEST
+
+/* Of copies at once, one moves what all want; the others wait for it and find it there. */
+START_TEST(moves_shared_blobs_once)
+{
+    R a = test_registry_start(SLOW_GETS, ",req-concurrent=8");
+    R b = test_registry_start("plain", ",req-concurrent=8");
+    struct rf_digest d;
+    struct rf_copy_result sum = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    for (size_t i = 0; i < 4; i++)
+        test_registry_image(a, "x", tags[i], 2, 1000, &d);
+    test_registry_forget(a);
+    ck_assert_msg(rf_repo_copy(a->place, "x", b->place, "y", tags, 4, 4, NULL, &sum, &err) == 0,
+                  "%s", err.msg);
+    ck_assert_uint_eq(sum.blobs_moved, 6); /* two layers, and a configuration for each */
+    ck_assert_uint_eq(sum.blobs_there, 3 * 2);
+    ck_assert_uint_eq(test_registry_count(a, NULL, "GET *blobs*"), 6);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert(has_tag(b, tags[i]));
 }
 END_TEST
 
@@ -96,6 +117,7 @@ Suite *rf_repo_copy_suite(void)
     TCase *t = tcase_create("repo_copy");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, sums_up_what_was_done);
+    tcase_add_test(t, moves_shared_blobs_once);
     tcase_add_test(t, ends_with_the_first_failure);
     tcase_add_test(t, runs_as_many_at_once_as_asked);
     suite_add_tcase(s, t);

@@ -23,8 +23,8 @@
 #define RF_BUNDLE_UNKNOWN_MAX 64u /* top-level members that a reader does not know */
 #define RF_SITE_MAX 64
 #define RF_CHAIN_HEX 32
-#define RF_BUNDLE_RULE_MAX 8192u                 /* bytes of a rule's text */
-#define RF_BUNDLE_GRACE_MAX (100u * 366 * 86400) /* seconds */
+#define RF_BUNDLE_RULE_MAX 8192u                          /* bytes of a rule's text */
+#define RF_BUNDLE_GRACE_MAX (UINT64_C(100) * 366 * 86400) /* seconds */
 #define RF_BLOB_SIZE_MAX (UINT64_C(1) << 60)
 
 enum rf_blob_kind { RF_BLOB_MANIFEST, RF_BLOB_CONFIG, RF_BLOB_LAYER };

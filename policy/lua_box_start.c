@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -108,7 +109,8 @@ static json_t *make_wish(const struct rf_lua_box *box, const struct rf_lua_box_o
 {
     uint64_t seed = 0;
     const char *zone = getenv("TZ");
-    (void)getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+        seed = (uint64_t)time(NULL); /* only for math.random() */
     return json_pack("{s:s, s:I, s:b, s:I, s:o, s:s*, s:s*}", "do", "open", "memory",
                      (json_int_t)box->memory_cap, "unsafe", options->unsafe_libs, "seed",
                      (json_int_t)(seed >> 1), "env", environment(options), "zone",

@@ -60,7 +60,7 @@ GETTER(get_annotations)
     struct rf_pair *pairs = NULL;
     if (list->items != NULL)
         pairs = rf_arena_alloc(call->arena, (list->n / 2 + 1) * sizeof(*pairs));
-    for (size_t i = 0; i + 1 < list->n; i += 2)
+    for (size_t i = 0; pairs != NULL && i + 1 < list->n; i += 2)
         pairs[i / 2] =
             (struct rf_pair){ rf_slice_str(list->items[i]), rf_value_str(list->items[i + 1]) };
     *out = rf_value_map(&rf_type_string_map, pairs, list->n / 2);
@@ -131,7 +131,7 @@ GETTER(get_tag_sets)
     struct rf_value *items = NULL;
     if (s->tag_sets != NULL)
         items = rf_arena_alloc(call->arena, (s->n_tag_sets + 1) * sizeof(*items));
-    for (size_t i = 0; i < s->n_tag_sets; i++)
+    for (size_t i = 0; items != NULL && i < s->n_tag_sets; i++)
         items[i] = rf_value_object(&type_tags, &s->tag_sets[i]);
     *out = rf_value_list(&type_tags_list, items, s->n_tag_sets);
     return 0;
@@ -144,7 +144,7 @@ GETTER(get_filters)
     struct rf_value *items = NULL;
     if (s->referrer_filters != NULL)
         items = rf_arena_alloc(call->arena, (s->n_referrer_filters + 1) * sizeof(*items));
-    for (size_t i = 0; i < s->n_referrer_filters; i++)
+    for (size_t i = 0; items != NULL && i < s->n_referrer_filters; i++)
         items[i] = rf_value_object(&type_filter, &s->referrer_filters[i]);
     *out = rf_value_list(&type_filter_list, items, s->n_referrer_filters);
     return 0;

@@ -10,9 +10,9 @@
 #include "policy/zone.h"
 
 #define NS 1000000000u
-#define DAY 86400
+#define DAY INT64_C(86400)
 /* 29 February can be 8 years away; what does not come until then never comes. */
-#define DAYS_MAX (9 * 366)
+#define DAYS_MAX (INT64_C(9) * 366)
 /* Where the calendar of this module ends: the year 9999. */
 #define TIME_MAX INT64_C(253402300799)
 
@@ -62,7 +62,8 @@ static char lower(char c)
 static bool read_value(const struct field *f, struct rf_slice s, unsigned *out)
 {
     uint64_t n = 0;
-    for (size_t i = 0; f->names != NULL && s.len == 3 && i < strlen(f->names); i += 3) {
+    for (size_t i = 0; f->names != NULL && s.ptr != NULL && s.len == 3 && i < strlen(f->names);
+         i += 3) {
         if (lower(s.ptr[0]) != f->names[i] || lower(s.ptr[1]) != f->names[i + 1] ||
             lower(s.ptr[2]) != f->names[i + 2])
             continue;
@@ -77,7 +78,7 @@ static bool read_value(const struct field *f, struct rf_slice s, unsigned *out)
 
 static struct rf_slice cut(struct rf_slice *s, char sign, bool *found)
 {
-    const char *at = s->len > 0 ? memchr(s->ptr, sign, s->len) : NULL;
+    const char *at = s->len > 0 && s->ptr != NULL ? memchr(s->ptr, sign, s->len) : NULL;
     *found = at != NULL;
     struct rf_slice front = rf_slice_of(s->ptr, at != NULL ? (size_t)(at - s->ptr) : s->len);
     size_t used = front.len + (at != NULL);
@@ -311,7 +312,7 @@ static bool look_at_plain_day(const struct rf_schedule *s, int64_t midnight, int
     int64_t start = midnight - rf_zone_offset(s->zone, midnight);
     for (int hour = 0; hour < 24; hour++) {
         for (int minute = 0; has(s->hour, hour) && minute < 60; minute++) {
-            int64_t moment = start + hour * 3600 + minute * 60;
+            int64_t moment = start + hour * INT64_C(3600) + minute * INT64_C(60);
             if (!has(s->minute, minute) || moment <= after)
                 continue;
             if (moment < *best)
@@ -329,7 +330,7 @@ static void look_at_day(const struct rf_schedule *s, int64_t midnight, int64_t a
     for (int hour = 0; hour < 24; hour++) {
         for (int minute = 0; has(s->hour, hour) && minute < 60; minute++) {
             if (has(s->minute, minute))
-                look_at(s, midnight + hour * 3600 + minute * 60, after, best);
+                look_at(s, midnight + hour * INT64_C(3600) + minute * INT64_C(60), after, best);
         }
     }
 }

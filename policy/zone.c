@@ -13,7 +13,7 @@
 #define TRANSITIONS_MAX 20000
 #define TYPES_MAX 256
 #define NAME_MAX_BYTES 100
-#define OFFSET_MAX (26 * 3600)
+#define OFFSET_MAX (INT64_C(26) * 3600)
 
 struct change {
     int64_t at;
@@ -97,7 +97,7 @@ static size_t tail_size(const struct header *h, size_t width)
 
 static bool read_offset(const uint8_t *types, size_t i, int32_t *out)
 {
-    int64_t offset = read_be(types + 6 * i, 4);
+    int64_t offset = read_be(types + 6 * (size_t)i, 4);
     *out = (int32_t)offset;
     return offset >= -OFFSET_MAX && offset <= OFFSET_MAX;
 }

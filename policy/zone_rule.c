@@ -138,7 +138,7 @@ static int64_t day_of(const struct rf_zone_day *d, int64_t year)
     int64_t at = rf_gotime_date(year, d->month, day, 0, 0, 0).sec;
     /* The fifth is the last, which may be the fourth. */
     int64_t next = rf_gotime_date(year, d->month + 1, 1, 0, 0, 0).sec;
-    return at >= next ? at - 7 * 86400 : at;
+    return at >= next ? at - INT64_C(7) * 86400 : at;
 }
 
 static int64_t start_of(const struct rf_zone_rule *r, int64_t year)

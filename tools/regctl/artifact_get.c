@@ -157,6 +157,7 @@ static int get_layers(const struct artifact_options *o, const struct artifact *a
                       struct rf_err *err)
 {
     const struct rf_manifest *m = a->manifest;
+    RF_CHECK(m != NULL);
     RF_CLEANUP(rf_freep) size_t *layers = rf_xcalloc(m->n_entries + 1, sizeof(*layers));
     const struct rf_artifact_wanted wanted = {
         .titles = (const char *const *)o->files.items,
@@ -182,6 +183,7 @@ static int get_content(const struct artifact_options *o, const struct artifact *
 {
     const struct rf_descriptor *config = &a->manifest->config;
     int rc = 0;
+    RF_CHECK(a->at != NULL);
     if (is_given(o->config_file) || o->config)
         rc = regctl_save_blob(a->at->place, a->at->repo, &config->digest, config->size,
                               o->config_file, err);

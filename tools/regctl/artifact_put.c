@@ -325,6 +325,7 @@ static int put_index(const struct artifact_options *o, struct put *p, struct rf_
 
 static int store(const struct artifact_options *o, struct put *p, struct rf_err *err)
 {
+    RF_CHECK(p->to != NULL);
     int rc = rf_place_hold(p->to->place, p->to->repo, err);
     if (rc < 0)
         return rc;

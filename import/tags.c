@@ -12,6 +12,7 @@ struct tag_jobs {
     struct rf_old_tag *old; /* per image line with a tag */
     uint32_t *images;
     char **repos;
+    bool *ours; /* a list of referrers that this run itself may have made */
     size_t n;
 };
 
@@ -20,6 +21,7 @@ static void tag_jobs_release(struct tag_jobs *t)
     for (size_t i = 0; i < t->n; i++)
         free(t->repos[i]);
     free(t->repos);
+    free(t->ours);
     free(t->old);
     free(t->images);
 }
@@ -32,6 +34,7 @@ static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
     t->old = rf_xcalloc(d->n + 1, sizeof(*t->old));
     t->images = rf_xcalloc(d->n + 1, sizeof(*t->images));
     t->repos = rf_xcalloc(d->n + 1, sizeof(*t->repos));
+    t->ours = rf_xcalloc(d->n + 1, sizeof(*t->ours));
     for (size_t i = 0; i < n; i++) {
         const struct rf_image *im = &d->images[i];
         const char *tag = rf_desired_str(d, im->tag);
@@ -42,6 +45,26 @@ static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
             (struct rf_old_tag){ .repository = t->repos[t->n], .tag = tag, .becomes = im->digest };
         t->images[t->n++] = (uint32_t)i;
     }
+}
+
+/*
+ * Where a registry has no referrers API, each referrer that was put is listed under a tag of its subject. Such a list holds nothing of anybody else
+ * when the bundle brought all that it names.
+ */
+static bool is_list_of_ours(const struct rf_bundle *doc, const struct rf_image *im,
+                            const struct rf_manifest *m)
+{
+    static const char prefix[] = "sha256-";
+    const char *tag = rf_desired_str(&doc->desired, im->tag),
+               *repository = rf_desired_str(&doc->desired, im->repository);
+    if (strncmp(tag, prefix, sizeof(prefix) - 1) != 0 || strlen(tag) != sizeof(prefix) - 1 + 64 ||
+        m->kind != RF_KIND_INDEX)
+        return false;
+    for (size_t i = 0; i < m->n_entries; i++)
+        if (rf_bundle_find(doc, &m->entries[i].digest) == NULL &&
+            rf_desired_find(&doc->desired, repository, "", &m->entries[i].digest) == NULL)
+            return false;
+    return true;
 }
 
 /* The tag is read, not only asked for: a registry may tell of what it cannot give any more, and a tag that cannot be read is set again. */
@@ -55,6 +78,7 @@ static int old_tag_job(void *ctx, size_t k, struct rf_err *err)
     int rc = rf_place_get_manifest(to, t->repos[k], t->old[k].tag, NULL, NULL, &m, &why);
     if (rc == 0) {
         t->old[k].was = m->digest;
+        t->ours[k] = is_list_of_ours(t->r->doc, &t->r->doc->desired.images[t->images[k]], m);
         return 0;
     }
     /* what is no image to us can be what the tag was all the same */
@@ -180,8 +204,8 @@ static void find_foreign(const struct tag_jobs *t, const struct rf_import_state 
     RF_CLEANUP(rf_freep) bool *known = rf_xcalloc(t->n + 1, sizeof(*known));
     size_t left = 0;
     for (size_t k = 0; k < t->n; k++) {
-        known[k] =
-            !rf_digest_is_set(&t->old[k].was) || rf_digest_eq(&t->old[k].was, &t->old[k].becomes);
+        known[k] = t->ours[k] || !rf_digest_is_set(&t->old[k].was) ||
+                   rf_digest_eq(&t->old[k].was, &t->old[k].becomes);
         left += !known[k];
     }
     if (left > 0 && state != NULL)

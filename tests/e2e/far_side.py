@@ -141,6 +141,28 @@ class FarSide(Lineage):
         self.rollback()
         self.check([("app", "now", other)])
 
+    def test_lists_of_referrers(self):
+        """A registry without the referrers API lists them under a tag: what this import listed itself is nobody else's, what others listed is."""
+        near, app = self.docker_registry("near"), self.brought[0][0][2]
+        images.push(near.client, "app", "1", app)
+        listed = app.digest.replace(":", "-")
+        sources = ["--host", near.host_flag(), "--referrers"] + ["%s/app:%s=app:%s" % (near.host, t, t) for t in ("1", listed)]
+
+        def refer(registry, node):
+            images.push(registry.client, "app", None, node)
+            images.list_referrer(registry.client, "app", app.digest, node)
+
+        for node in (images.sbom(app), images.signature(app)):
+            refer(near, node)
+        result = self.apply(self.new_bundle(*sources), *self.there)
+        self.assertNotIn("foreign", result.out)
+        self.assertNotIn("Overwriting", result.err)
+        self.assertEqual(self.digest_of("app", listed), near.client.manifest("app", listed)[0])
+        refer(near, images.sbom(app, ("more",)))
+        refer(self.registry, images.signature(app, "of the far side"))
+        result = self.apply(self.new_bundle(*sources), *self.there)
+        self.assertIn("foreign   tag app:%s had" % listed, result.out)
+
     def test_tags_deleted_by_others(self):
         one = self.state_bundle(1)
         self.apply(one, *self.there)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/retain.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "policy/semver.h"
 
@@ -64,6 +65,7 @@ struct judging {
     uint32_t *order;       /* facts by repository */
     struct ranked *ranked; /* room for all of them */
     bool *among;           /* per fact: among the last N of the rule at hand */
+    bool *used;            /* per rule: some repository is its matter */
     struct rf_retain_verdict *out;
 };
 
@@ -267,7 +269,7 @@ static int judge_repository(struct judging *j, const uint32_t *list, size_t coun
         rc = rf_tag_filter_match(j->r->rules[k].repository_filter, j->facts[list[0]].repository,
                                  err);
         if (rc > 0) {
-            any = true;
+            any = j->used[k] = true;
             rc = judge_rule(j, k, list, count, err);
         }
     }
@@ -280,6 +282,22 @@ static int judge_repository(struct judging *j, const uint32_t *list, size_t coun
     return 0;
 }
 
+/* A pattern that was written for other names (the connected side's, say) would keep everything without a word. */
+static void warn_of_unused(const struct judging *j)
+{
+    for (size_t k = 0; j->n > 0 && k < j->r->n_rules; k++) {
+        RF_CLEANUP(rf_buf_release) struct rf_buf rule;
+        rf_buf_init(&rule, 0);
+        if (j->used[k])
+            continue;
+        rf_retain_rule_text(&j->r->rules[k], &rule);
+        rf_log(
+            RF_LOG_WARN,
+            "A retain rule is for no repository of the site, they have the names of the far side",
+            "rule", rule.ptr, "for-example", j->facts[0].repository, NULL);
+    }
+}
+
 int rf_retain_judge(const struct rf_retain *r, const struct rf_retain_fact *facts, size_t n,
                     int64_t as_of, struct rf_retain_verdict *out, struct rf_err *err)
 {
@@ -287,6 +305,7 @@ int rf_retain_judge(const struct rf_retain *r, const struct rf_retain_fact *fact
     RF_CLEANUP(rf_freep) uint32_t *order = rf_xcalloc(n + 1, sizeof(*order));
     RF_CLEANUP(rf_freep) struct ranked *ranked = rf_xcalloc(n + 1, sizeof(*ranked));
     RF_CLEANUP(rf_freep) bool *among = rf_xcalloc(n + 1, sizeof(*among));
+    RF_CLEANUP(rf_freep) bool *used = rf_xcalloc(r->n_rules + 1, sizeof(*used));
     int rc = 0;
     for (size_t i = 0; i < n; i++) {
         order[i] = (uint32_t)i;
@@ -295,6 +314,7 @@ int rf_retain_judge(const struct rf_retain *r, const struct rf_retain_fact *fact
     j.order = order;
     j.ranked = ranked;
     j.among = among;
+    j.used = used;
     qsort_r(order, n, sizeof(*order), by_repository, &j);
     for (size_t i = 0, end; rc == 0 && i < n; i = end) {
         for (end = i + 1;
@@ -304,6 +324,8 @@ int rf_retain_judge(const struct rf_retain *r, const struct rf_retain_fact *fact
     }
     if (rc < 0)
         rf_retain_verdicts_free(out, n);
+    else
+        warn_of_unused(&j);
     return rc;
 }
 

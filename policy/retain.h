@@ -76,7 +76,7 @@ struct rf_retain_verdict {
     bool keep;
     char *rule; /* which rule decided, for people; the caller frees */
 };
-/* out has n places. -RFE_CONFIG: a pattern that cannot be run on a name. */
+/* out has n places. A rule that is for none of these repositories is warned of. -RFE_CONFIG: a pattern that cannot be run on a name. */
 RF_MUST_USE int rf_retain_judge(const struct rf_retain *r, const struct rf_retain_fact *facts,
                                 size_t n, int64_t as_of, struct rf_retain_verdict *out,
                                 struct rf_err *err);

@@ -73,6 +73,12 @@ class Prune(Case):
 
     # --- layouts ---
 
+    def test_a_rule_for_other_names_is_told(self):
+        config = self.config("retain:\n  rules:\n  - {repositories: ['near/.*'], keepSemver: 1}\n  - {repositories: [app], keepSemver: 1}\n")
+        told = self.export("-c", config, "ocidir://%s:1=app:1" % os.path.join(self.root, "app"), action="plan").err
+        self.assertEqual(told.count("A retain rule is for no repository"), 1, told)
+        self.assertIn("near/.*", told)
+
     def test_plan_says_what_the_run_does(self):
         app = [("app", str(n)) for n in range(1, 6)]
         last = self.two(app, app[3:], "retain:\n  graceTime: 0s\n  rules:\n  - {repositories: [app], keepSemver: 3, name: three}\n")

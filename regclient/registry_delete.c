@@ -25,6 +25,10 @@ static int send_delete(struct rf_registry *g, const char *repo, const struct rf_
     }
     if (rc == 0 && (resp->status < 200 || resp->status > 299))
         rc = rf_remote_fail(&call, resp, &e);
+    if (rc < 0 && resp->status == 405)
+        rc = rf_hint(
+            &e, rc,
+            "deleting is switched off there (for docker-registry: storage.delete.enabled in its configuration)");
     if (rc < 0 && err != NULL)
         *err = e;
     return rc;

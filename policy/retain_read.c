@@ -51,19 +51,7 @@ static int set_pairs(const struct rf_yaml_reader *r, const struct rf_yaml_node *
 {
     if (value->kind != RF_YAML_MAP || value->n == 0)
         return rf_yaml_fail(r->doc, value, err, "%s: a map of names and values is wanted", r->key);
-    RF_CLEANUP(rf_yaml_list_release) struct rf_yaml_list list = { 0 };
-    list.items = rf_xcalloc(2 * (size_t)value->n + 1, sizeof(*list.items));
-    for (uint32_t i = 0; i < value->n; i++) {
-        const char *text = "";
-        const struct rf_yaml_node *v = rf_yaml_value(value, i);
-        int rc = rf_yaml_is_null(v) ? 0 : rf_yaml_text(r->doc, v, r->key, &text, err);
-        if (rc < 0)
-            return rc;
-        list.items[list.n++] = rf_xstrdup(rf_yaml_key(value, i)->text);
-        list.items[list.n++] = rf_xstrdup(text);
-    }
-    rf_yaml_list_move(&list, field);
-    return 0;
+    return rf_yaml_set_pairs(r, value, field, err);
 }
 
 /* 0 would read as "keep none", and keepNone says that. */

@@ -155,5 +155,7 @@ rf_yaml_setter rf_yaml_set_count;    /* unsigned, 0..1,000,000 */
 rf_yaml_setter rf_yaml_set_double;   /* double, >= 0 and finite */
 rf_yaml_setter rf_yaml_set_duration; /* uint64_t nanoseconds */
 rf_yaml_setter rf_yaml_set_list;     /* struct rf_yaml_list of scalars */
+rf_yaml_setter
+    rf_yaml_set_pairs; /* struct rf_yaml_list: name, value, name, value, ... of a map; null is "" */
 
 #endif

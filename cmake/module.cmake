@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# rf_folder(base DEPS ... LIBS ...): the static library rf_base of this folder's sources.
+# rf_folder(base DEPS ... LIBS ...): the static library rf_base of the sources in this folder and its rooms.
 function(rf_folder name)
   cmake_parse_arguments(F "" "" "DEPS;LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c
+       ${CMAKE_CURRENT_SOURCE_DIR}/*/*.c)
   if(sources)
     add_library(rf_${name} STATIC ${sources})
     target_link_libraries(rf_${name} PUBLIC rf_flags)

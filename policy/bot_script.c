@@ -2,7 +2,7 @@
 #include "policy/bot_script.h"
 
 #include "base/mem.h"
-#include "policy/lua_box.h"
+#include "policy/lua/lua_box.h"
 #include "policy/schedule.h"
 
 static int set_text(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,

@@ -2,7 +2,7 @@
 #include "policy/policy_section.h"
 
 #include "base/mem.h"
-#include "policy/lua_box.h"
+#include "policy/lua/lua_box.h"
 
 static int set_text(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                     struct rf_err *err)

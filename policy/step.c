@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "manifests/media_type.h"
-#include "policy/object_step.h"
+#include "policy/object/object_step.h"
 #include "policy/render.h"
 #include "policy/schedule.h"
 #include "policy/semver.h"

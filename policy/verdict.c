@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "policy/lua_box.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_box.h"
+#include "policy/lua/lua_wire.h"
 
 static const char *const function_names[] = { "carry", "accept", "keep" };
 

@@ -9,7 +9,7 @@
  *
  * What a function says: true; or false and a reason. Anything else, an error in it and a function that does not end are no verdict: then an image is not
  * carried, not accepted, and kept, and the reason says what went wrong.
- * One box (policy/lua_box.h) for a run; used by the thread that opened it.
+ * One box (policy/lua/lua_box.h) for a run; used by the thread that opened it.
  */
 #ifndef RF_POLICY_VERDICT_H
 #define RF_POLICY_VERDICT_H
@@ -59,7 +59,7 @@ bool rf_verdicts_has(const struct rf_verdicts *v, enum rf_verdict_function f);
 const char *rf_verdicts_id(const struct rf_verdicts *v);
 
 /*
- * Asks about one image, facts as rf_bot_image_facts() gives them (policy/bot_image.h), perhaps with more fields; `name` stands in messages. Fails only when the run has to end: cancelled, the box
+ * Asks about one image, facts as rf_lua_image_facts() gives them (policy/lua/lua_image.h), perhaps with more fields; `name` stands in messages. Fails only when the run has to end: cancelled, the box
  * cannot be started any more, too many calls ran out of time.
  */
 RF_MUST_USE int rf_verdicts_ask(struct rf_verdicts *v, enum rf_verdict_function f, const char *name,

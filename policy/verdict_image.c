@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "manifests/config.h"
-#include "policy/bot_image.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_image.h"
+#include "policy/lua/lua_wire.h"
 
 /* buildx marks what it says of an image by these on its entry in the index. */
 #define ANNOTATION_TYPE "vnd.docker.reference.type"
@@ -202,14 +202,14 @@ static json_t *make_facts(const struct reading *r)
     const struct rf_desired *d = r->lines->desired;
     const struct rf_image *im = &d->images[r->line];
     const char *tag = rf_desired_str(d, im->tag);
-    const struct rf_bot_image image = { .name = rf_desired_str(d, im->repository),
+    const struct rf_lua_image image = { .name = rf_desired_str(d, im->repository),
                                         .tag = tag[0] != '\0' ? tag : NULL,
                                         .manifest = r->top,
                                         .config = rf_buf_slice(&r->config),
                                         .config_digest =
                                             r->config.len > 0 ? &r->config_digest : NULL,
                                         .size = r->size };
-    json_t *facts = rf_bot_image_facts(&image);
+    json_t *facts = rf_lua_image_facts(&image);
     time_t when;
     char text[32];
     set_text(facts, "repository", image.name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An image as the functions of a policy see it: that of regbot (policy/bot_image.h), made of its manifests and configurations, and more (docs/lua-api.md). Part of policy/verdict.h. */
+/* An image as the functions of a policy see it: that of regbot (policy/lua/lua_image.h), made of its manifests and configurations, and more (docs/lua-api.md). Part of policy/verdict.h. */
 #ifndef RF_POLICY_VERDICT_IMAGE_H
 #define RF_POLICY_VERDICT_IMAGE_H
 

@@ -3,7 +3,7 @@
 #ifndef RF_SERVE_BOT_METRICS_H
 #define RF_SERVE_BOT_METRICS_H
 
-#include "policy/bot_run.h"
+#include "policy/bot/bot_run.h"
 #include "serve/openmetrics.h"
 
 /* Both append; any thread. */

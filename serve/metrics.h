@@ -3,7 +3,7 @@
 #ifndef RF_SERVE_METRICS_H
 #define RF_SERVE_METRICS_H
 
-#include "policy/sync_run.h"
+#include "policy/sync/sync_run.h"
 #include "serve/openmetrics.h"
 
 /* Both append; any thread. */

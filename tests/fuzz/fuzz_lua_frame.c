@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the process of a script may send: frames one behind the other, and the strings and documents inside. */
 #include "base/json.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_wire.h"
 #include "tests/fuzz/fuzz.h"
 
 static void look_at(const json_t *value, unsigned depth)

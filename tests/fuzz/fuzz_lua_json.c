@@ -2,8 +2,8 @@
 /* JSON into Lua values and back: what can be read can be written, and means the same when it is read again. Plain JSON and messages by the first byte. */
 #include <lauxlib.h>
 
-#include "policy/lua_json.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_json.h"
+#include "policy/lua/lua_wire.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The text of the value on top of the stack, pushed. */

@@ -4,7 +4,7 @@
  * configuration printed, which must read as the same again.
  */
 #include "policy/config_print.h"
-#include "policy/object_step.h"
+#include "policy/object/object_step.h"
 #include "policy/schedule.h"
 
 #include <stdlib.h>

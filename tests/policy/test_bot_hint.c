@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/bot_hint.h"
+#include "policy/bot/bot_hint.h"
 
 #include <check.h>
 #include <stdio.h>

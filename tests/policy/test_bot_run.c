@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/bot_run.h"
+#include "policy/bot/bot_run.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/bot_calls.h"
+#include "policy/bot/bot_calls.h"
 
 #include <check.h>
 #include <ftw.h>
@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "policy/bot_image.h"
+#include "policy/lua/lua_image.h"
 #include "tests/regclient/helper_registry.h"
 
 /*
@@ -584,7 +584,7 @@ START_TEST(policies_see_the_image)
     struct rf_descriptor referrer = {
         .media_type = RF_MT_OCI_MANIFEST, .digest = d, .size = 5, .artifact_type = "x/y"
     };
-    const struct rf_bot_image image = { .name = "app",
+    const struct rf_lua_image image = { .name = "app",
                                         .tag = "1",
                                         .manifest = m,
                                         .config = rf_slice_str(config),
@@ -593,7 +593,7 @@ START_TEST(policies_see_the_image)
     struct rf_lua_box_options o = { .name = "policy", .api = "policy" };
     ck_assert_msg(rf_lua_box_open(&o, &box, &err) == 0, "%s", err.msg);
     ck_assert_msg(rf_lua_box_run(box, "<string>", rf_slice_str(policy), &err) == 0, "%s", err.msg);
-    args = json_pack("[o, s]", rf_bot_image_argument(&image), "x");
+    args = json_pack("[o, s]", rf_lua_image_argument(&image), "x");
     ck_assert_msg(rf_lua_box_call(box, "keep", args, &result, &err) == 0, "%s", err.msg);
     ck_assert_str_eq(json_string_value(result), rf_digest_text(&m->digest, text));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/lua_box.h"
+#include "policy/lua/lua_box.h"
 
 #include <check.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_wire.h"
 #include "tests/support/data_files.h"
 
 #define MS INT64_C(1000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parent's side alone: what is at the other end of the pair is the test, which sends what no child of ours would send. And boxes where the kernel has no walls. */
-#include "policy/lua_box_private.h"
+#include "policy/lua/lua_box_private.h"
 
 #include <check.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_wire.h"
 #include "tests/support/data_files.h"
 
 static unsigned calls;

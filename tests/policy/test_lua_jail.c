@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each attempt is made in a process of its own, in jail; what the kernel (or a build with sanitizers) cannot forbid is not tested there. */
-#include "policy/lua_jail.h"
+#include "policy/lua/lua_jail.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What scripts find: each file of tests/data/lua/libs is a script of assertions, run in a box as users' scripts are. */
-#include "policy/lua_libs.h"
+#include "policy/lua/lua_libs.h"
 
 #include <check.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "policy/lua_box.h"
+#include "policy/lua/lua_box.h"
 #include "tests/support/data_files.h"
 
 static struct test_case_list scripts;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/lua_wire.h"
+#include "policy/lua/lua_wire.h"
 
 #include <check.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/object.h"
+#include "policy/object/object.h"
 
 #include <check.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/template.h"
-#include "policy/object_config.h"
-#include "policy/object_list.h"
-#include "policy/object_manifest.h"
-#include "policy/object_tar.h"
+#include "policy/object/object_config.h"
+#include "policy/object/object_list.h"
+#include "policy/object/object_manifest.h"
+#include "policy/object/object_tar.h"
 
 #define D1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define D3 "sha256:3333333333333333333333333333333333333333333333333333333333333333"

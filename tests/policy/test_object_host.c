@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/object_host.h"
+#include "policy/object/object_host.h"
 
 #include <check.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/object_step.h"
+#include "policy/object/object_step.h"
 
 #include <check.h>
 #include <stdlib.h>

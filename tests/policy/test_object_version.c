@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/object_version.h"
+#include "policy/object/object_version.h"
 
 #include <check.h>
 

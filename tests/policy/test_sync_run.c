@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runner over layouts and the scripted registry; the programs' log lines and requests are looked at in tests/e2e/regsync.py. */
-#include "policy/sync_run.h"
+#include "policy/sync/sync_run.h"
 
 #include <check.h>
 #include <pthread.h>

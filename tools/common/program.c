@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "policy/lua_start.h"
+#include "policy/lua/lua_start.h"
 #include "regclient/hosts.h"
 #include "tools/common/completion.h"
 #include "tools/common/exit_table.h"

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/template.h"
-#include "policy/object_version.h"
+#include "policy/object/object_version.h"
 #include "tools/common/program.h"
 #include "tools/regbot/session.h"
 

@@ -8,7 +8,7 @@
 #ifndef RF_TOOLS_REGBOT_SESSION_H
 #define RF_TOOLS_REGBOT_SESSION_H
 
-#include "policy/bot_run.h"
+#include "policy/bot/bot_run.h"
 #include "tools/common/options.h"
 
 /* Of all commands; each has rows for those that it knows. */

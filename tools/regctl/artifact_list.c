@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
-#include "policy/object_referrers.h"
+#include "policy/object/object_referrers.h"
 #include "regclient/fetch.h"
 #include "tools/regctl/artifact.h"
 #include "tools/regctl/input.h"

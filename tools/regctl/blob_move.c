@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/object_blob.h"
+#include "policy/object/object_blob.h"
 #include "regclient/blob_put.h"
 #include "regclient/copy.h"
 #include "tools/regctl/blob.h"

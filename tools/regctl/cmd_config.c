@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regctl config */
 #include "base/mem.h"
-#include "policy/object_host.h"
+#include "policy/object/object_host.h"
 #include "regclient/regctl_file.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/rows.h"

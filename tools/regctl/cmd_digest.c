@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regctl digest */
 #include "base/mem.h"
-#include "policy/object.h"
+#include "policy/object/object.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/input.h"
 #include "tools/regctl/rows.h"

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/object_manifest.h"
+#include "policy/object/object_manifest.h"
 #include "regclient/fetch.h"
 #include "regclient/manifest_delete.h"
 #include "tools/regctl/groups.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regctl ref */
 #include "base/mem.h"
-#include "policy/object.h"
+#include "policy/object/object.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"

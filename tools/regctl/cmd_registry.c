@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "policy/object_host.h"
+#include "policy/object/object_host.h"
 #include "regclient/cred_helper.h"
 #include "regclient/host_merge.h"
 #include "regclient/regctl_file.h"

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "policy/object_list.h"
+#include "policy/object/object_list.h"
 #include "policy/tag_filter.h"
 #include "regclient/listing.h"
 #include "regclient/repo_copy.h"

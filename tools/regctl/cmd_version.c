@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regctl version */
 #include "base/mem.h"
-#include "policy/object_version.h"
+#include "policy/object/object_version.h"
 #include "tools/regctl/groups.h"
 #include "tools/regctl/rows.h"
 #include "tools/regctl/session.h"

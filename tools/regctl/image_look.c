@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/base_image.h"
-#include "policy/object_config.h"
+#include "policy/object/object_config.h"
 #include "regclient/fetch.h"
 #include "regclient/layer_file.h"
 #include "tools/regctl/image.h"

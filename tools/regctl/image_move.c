@@ -5,7 +5,7 @@
 #include "base/gotime.h"
 #include "base/mem.h"
 #include "manifests/index_edit.h"
-#include "policy/object_copy.h"
+#include "policy/object/object_copy.h"
 #include "regclient/copy.h"
 #include "regclient/fetch.h"
 #include "regclient/image_export.h"

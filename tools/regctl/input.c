@@ -7,7 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/mem.h"
-#include "policy/object_manifest.h"
+#include "policy/object/object_manifest.h"
 
 #define LOOK_MS 300 /* how often a read that waits looks whether it should stop */
 

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/spool.h"
-#include "policy/object_tar.h"
+#include "policy/object/object_tar.h"
 
 static bool is_stdout(const char *path)
 {

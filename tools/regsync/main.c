@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/template.h"
 #include "policy/config_print.h"
-#include "policy/object_version.h"
+#include "policy/object/object_version.h"
 #include "tools/common/program.h"
 #include "tools/regsync/session.h"
 

@@ -8,7 +8,7 @@
 #ifndef RF_TOOLS_REGSYNC_SESSION_H
 #define RF_TOOLS_REGSYNC_SESSION_H
 
-#include "policy/sync_run.h"
+#include "policy/sync/sync_run.h"
 #include "tools/common/options.h"
 
 /* Of all commands; each has rows for those that it knows. */

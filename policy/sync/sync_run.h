@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runner of regsync: all steps of a file, once; or single steps, as a server calls for them. What it did is remembered per step, for metrics.
+ *
+ *     rf_sync_new(config, client, &setup, &sync);
+ *     rf_sync_all(sync, RF_SYNC_COPY, &report, err);    -RFE_FAILED when anything did; the texts are in the report
+ *     rf_sync_report_release(&report);  rf_sync_free(sync);
+ */
+#ifndef RF_POLICY_SYNC_RUN_H
+#define RF_POLICY_SYNC_RUN_H
+
+#include <time.h>
+
+#include "policy/config.h"
+#include "policy/sync/sync_step.h"
+
+struct rf_sync_setup {
+    bool abort_on_error;    /* nothing new is begun after a failure */
+    bool hooks;             /* run those of the file; else they are told of once */
+    bool keep_images;       /* reports name every image */
+    unsigned shard, shards; /* only the steps of this share, 1 to shards; 0: all */
+    int (*sleep)(uint64_t ms, struct rf_err *err); /* NULL: rf_cancel_sleep; for tests */
+};
+
+struct rf_sync;
+/* Both stay the caller's and must outlive it. */
+struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_client *client,
+                            const struct rf_sync_setup *setup);
+void rf_sync_free(struct rf_sync *s); /* nothing may be running */
+void rf_sync_freep(struct rf_sync **s);
+
+struct rf_sync_report {
+    struct rf_sync_report_step *steps; /* those that were run, in the file's order */
+    size_t n_steps;
+};
+void rf_sync_report_release(struct rf_sync_report *r);
+
+/* Every step of the share. With `parallel` in the file's defaults each in its own thread, else one after the other. *out is filled in any case. */
+RF_MUST_USE int rf_sync_all(struct rf_sync *s, enum rf_sync_mode mode, struct rf_sync_report *out,
+                            struct rf_err *err);
+/* One step. Any thread. */
+RF_MUST_USE int rf_sync_one(struct rf_sync *s, size_t step, enum rf_sync_mode mode,
+                            struct rf_sync_report_step *out, struct rf_err *err);
+
+/* The steps of the share, 0..n-1, by their place in the file. */
+size_t rf_sync_steps(const struct rf_sync *s);
+const struct rf_step *rf_sync_step(const struct rf_sync *s, size_t step);
+/* Which share a step belongs to: 1 to shards. The same on every machine and in every version. */
+unsigned rf_sync_shard_of(const struct rf_step *step, unsigned shards);
+
+/* What is known of a step so far. */
+struct rf_sync_status {
+    bool running;
+    time_t last_start, last_end, last_success; /* 0: never */
+    uint64_t runs, failed_runs, copies, unchanged, errors, bytes, requests;
+    struct rf_rate rate;
+};
+void rf_sync_status_of(struct rf_sync *s, size_t step, struct rf_sync_status *out);
+/* Takes over what another runner, of the file as it was before, knows of the same steps. */
+void rf_sync_status_take(struct rf_sync *s, struct rf_sync *old);
+
+/* Images that a check found to be out of date. */
+uint64_t rf_sync_report_needed(const struct rf_sync_report *r);
+/* Appends every failure, one a line. */
+void rf_sync_report_errors(const struct rf_sync_report *r, struct rf_buf *out);
+/* {"steps":[{"source","target","type","images":[...],"unchanged":N,...}],"needed":N,"failed":N} and a newline. */
+void rf_sync_report_json(const struct rf_sync_report *r, struct rf_buf *out);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/sync/sync_step.h"
+
+#include <stdlib.h>
+
+#include "base/cancel.h"
+#include "base/idmap.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "layout/oci_dir.h"
+#include "policy/look_ahead.h"
+#include "regclient/listing.h"
+#include "regclient/stats.h"
+
+#define WINDOW 64u /* images looked at ahead */
+#define REPOSITORIES_AHEAD 8u
+
+struct run {
+    struct rf_sync_env *env;
+    const struct rf_step *step;
+    enum rf_sync_mode mode;
+    struct rf_sync_report_step *report;
+};
+
+void rf_sync_report_step_release(struct rf_sync_report_step *r)
+{
+    for (size_t i = 0; i < r->n_images; i++) {
+        free(r->images[i].source);
+        free(r->images[i].target);
+        free(r->images[i].error);
+    }
+    for (size_t i = 0; i < r->n_errors; i++)
+        free(r->errors[i]);
+    free(r->images);
+    free(r->errors);
+    *r = (struct rf_sync_report_step){ 0 };
+}
+
+/* ---- the report ---- */
+
+static void note_error(struct run *r, int rc, const struct rf_err *err)
+{
+    struct rf_sync_report_step *p = r->report;
+    if (rc == -RFE_CANCELLED || rc == -RFE_TERMINATED || rf_cancelled()) {
+        p->cancelled = true;
+        return;
+    }
+    if (r->env->abort_on_error)
+        atomic_store(&r->env->stop, true);
+    if (p->n_errors == RF_SYNC_ERRORS_MAX) {
+        p->more_errors++;
+        return;
+    }
+    p->errors = rf_grow(p->errors, p->n_errors, &p->cap_errors, sizeof(*p->errors));
+    p->errors[p->n_errors++] = rf_xstrdup(err->msg);
+}
+
+static void note_image(struct run *r, const struct rf_sync_image *i,
+                       const struct rf_sync_result *result)
+{
+    struct rf_sync_report_step *p = r->report;
+    bool failed = result->outcome == RF_SYNC_FAILED;
+    if (failed)
+        note_error(r, result->rc, &result->error);
+    p->outcomes[result->outcome]++;
+    p->bytes += result->copied.bytes_moved;
+    if (result->rate.set)
+        p->rate = result->rate;
+    if (!p->keep_images)
+        return;
+    p->images = rf_grow(p->images, p->n_images, &p->cap_images, sizeof(*p->images));
+    p->images[p->n_images++] =
+        (struct rf_sync_report_image){ .source = rf_xstrdup(i->source),
+                                       .target = rf_xstrdup(i->target),
+                                       .outcome = result->outcome,
+                                       .digest = result->digest,
+                                       .bytes = result->copied.bytes_moved,
+                                       .error = failed ? rf_xstrdup(result->error.msg) : NULL };
+}
+
+/* ---- images ---- */
+
+/* In a layout, what nothing refers to any more is removed. Somebody else is writing there: it goes with the next change. */
+static void close_target(const struct run *r, const struct rf_ref *dst)
+{
+    struct rf_place *place = NULL;
+    const char *repo = NULL;
+    struct rf_gc_result removed;
+    struct rf_err e = RF_ERR_INIT;
+    if (dst->scheme != RF_SCHEME_OCIDIR)
+        return;
+    int rc = rf_client_place(r->env->client, dst, RF_CLIENT_WRITE, &place, &repo, &e);
+    if (rc == 0)
+        rc = rf_oci_dir_gc(place, repo, &removed, &e);
+    if (rc < 0 && rc != -RFE_BUSY && rc != -RFE_NOT_FOUND && !rf_cancelled())
+        rf_log(RF_LOG_ERROR, "Error closing ref", "ref", dst->text, "error", e.msg, NULL);
+}
+
+/* All tags of a repository, or one image. */
+struct batch {
+    struct run *r;
+    const char *src, *dst;
+    char **tags; /* NULL: src and dst are the images themselves */
+    size_t n;
+    struct rf_stats *counted; /* of the step */
+    struct rf_sync_image ring[WINDOW];
+};
+
+/* Question 2k is what the source has of image k, 2k + 1 what the target has. */
+static void ask(void *ctx, size_t q)
+{
+    struct batch *b = ctx;
+    struct rf_sync_image *i = &b->ring[q / 2 % WINDOW];
+    struct rf_stats *before = rf_stats_also(b->counted);
+    if (!rf_sync_stopped(b->r->env)) {
+        if (q % 2 == 0)
+            rf_sync_image_look_source(b->r->env, i);
+        else
+            rf_sync_image_look_target(b->r->env, i);
+    }
+    (void)rf_stats_also(before);
+}
+
+static void fill_place(struct batch *b, size_t k)
+{
+    bool whole = b->tags == NULL;
+    if (k >= b->n)
+        return;
+    rf_sync_image_init(&b->ring[k % WINDOW],
+                       whole ? rf_xstrdup(b->src) : rf_xasprintf("%s:%s", b->src, b->tags[k]),
+                       whole ? rf_xstrdup(b->dst) : rf_xasprintf("%s:%s", b->dst, b->tags[k]));
+}
+
+static void run_batch(struct run *r, const char *src, const char *dst, char **tags, size_t n)
+{
+    struct batch *b = rf_xcalloc(1, sizeof(*b));
+    bool wrote = false;
+    *b = (struct batch){ .r = r, .src = src, .dst = dst, .tags = tags, .n = n };
+    b->counted = rf_stats_also(NULL);
+    (void)rf_stats_also(b->counted);
+    for (size_t k = 0; k < WINDOW; k++)
+        fill_place(b, k);
+    struct rf_look *look = rf_look_start(r->env->looks, 2 * n, 2 * WINDOW - 1, ask, b);
+    for (size_t k = 0; k < n && !rf_sync_stopped(r->env); k++) {
+        struct rf_sync_result result;
+        struct rf_sync_image *i = &b->ring[k % WINDOW];
+        rf_look_wait(look, 2 * k);
+        rf_look_wait(look, 2 * k + 1);
+        if (rf_sync_stopped(r->env))
+            break; /* it may not have been looked at */
+        rf_sync_image_run(r->env, r->step, r->mode, i, &result);
+        note_image(r, i, &result);
+        wrote = wrote || result.copied.manifests_put > 0;
+        if (wrote && (k + 1 == n || rf_sync_stopped(r->env)))
+            close_target(r, &i->dst);
+        rf_sync_image_release(i);
+        fill_place(b, k + WINDOW);
+    }
+    rf_look_end(look);
+    for (size_t k = 0; k < WINDOW; k++)
+        rf_sync_image_release(&b->ring[k]);
+    free(b);
+}
+
+/* ---- repositories ---- */
+
+static void fail(struct run *r, const char *msg, const char *key, const char *value, int rc,
+                 const struct rf_err *err)
+{
+    if (!rf_cancelled())
+        rf_log(RF_LOG_ERROR, msg, key, value, "error", err->msg, NULL);
+    r->report->outcomes[RF_SYNC_FAILED]++;
+    note_error(r, rc, err);
+}
+
+static void join(struct rf_buf *out, const struct rf_yaml_list *list)
+{
+    rf_buf_add_char(out, '[');
+    for (size_t i = 0; i < list->n; i++)
+        rf_buf_addf(out, "%s%s", i > 0 ? " " : "", list->items[i]);
+    rf_buf_add_char(out, ']');
+}
+
+static void add_rules(struct rf_buf *out, const struct rf_name_rules *rules)
+{
+    rf_buf_add_str(out, "{allow:");
+    join(out, &rules->allow);
+    rf_buf_add_str(out, " deny:");
+    join(out, &rules->deny);
+    rf_buf_add_str(out, " semverRange:");
+    join(out, &rules->semver);
+    rf_buf_add_char(out, '}');
+}
+
+static void tell_no_tags(const struct run *r, const char *src, size_t available)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf tags;
+    RF_CLEANUP(rf_buf_release) struct rf_buf sets;
+    char number[24];
+    rf_buf_init(&tags, 4096);
+    rf_buf_init(&sets, 4096);
+    add_rules(&tags, &r->step->tags);
+    rf_buf_add_char(&sets, '[');
+    for (size_t i = 0; i < r->step->n_tag_sets; i++)
+        add_rules(&sets, &r->step->tag_sets[i]);
+    rf_buf_add_char(&sets, ']');
+    (void)snprintf(number, sizeof(number), "%zu", available);
+    rf_log(RF_LOG_WARN, "No matching tags found", "source", src, "tags", tags.ptr, "tagSets",
+           sets.ptr, "available", number, NULL);
+}
+
+static int list_tags(struct rf_sync_env *env, const char *text, unsigned flags,
+                     struct rf_listing *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    struct rf_place *place = NULL;
+    const char *repo = NULL;
+    int rc = rf_ref_parse_repo(text, &ref, err);
+    if (rc == 0)
+        rc = rf_client_place(env->client, &ref, flags, &place, &repo, err);
+    if (rc == 0)
+        rc = rf_listing_tags(place, repo, NULL, out, err);
+    return rc;
+}
+
+/* A repository and what both sides said of its tags. */
+struct repository {
+    char *src, *dst;
+    const char *failed; /* the message of the log line; or NULL */
+    int rc;
+    struct rf_err error;
+    struct rf_listing tags, there;
+    bool knows_there; /* what the target has is known: asked for in missing mode only */
+};
+
+static void repository_init(struct repository *p, char *src, char *dst)
+{
+    *p = (struct repository){ .src = src, .dst = dst };
+    rf_listing_init(&p->tags);
+    rf_listing_init(&p->there);
+}
+
+static void repository_release(struct repository *p)
+{
+    if (p->src == NULL)
+        return;
+    free(p->src);
+    free(p->dst);
+    rf_listing_release(&p->tags);
+    rf_listing_release(&p->there);
+    *p = (struct repository){ .src = NULL };
+}
+
+/* One list tells what the target has; without it each tag is asked for. */
+static void look_repository(const struct run *r, struct repository *p)
+{
+    struct rf_err e = RF_ERR_INIT;
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    p->rc = rf_ref_parse_repo(p->src, &ref, &p->error);
+    /* Else each of its tags would be a mistake of its own. */
+    if (p->rc == 0 && (ref.tag != NULL || rf_digest_is_set(&ref.digest)))
+        p->rc = rf_fail(&p->error, RFE_CONFIG,
+                        "line %u: %s: a tag or digest has no place in a step of type repository",
+                        r->step->line, p->src);
+    if (p->rc < 0) {
+        p->failed = "Failed parsing source";
+        return;
+    }
+    p->rc = list_tags(r->env, p->src, 0, &p->tags, &p->error);
+    if (p->rc < 0)
+        p->failed = "Failed getting source tags";
+    if (p->rc < 0 || r->mode != RF_SYNC_MISSING)
+        return;
+    p->knows_there = list_tags(r->env, p->dst, RF_CLIENT_WRITE, &p->there, &e) == 0;
+    if (!p->knows_there)
+        rf_log(RF_LOG_DEBUG, "Failed getting target tags", "target", p->dst, "error", e.msg, NULL);
+}
+
+static void leave_out_present(const struct run *r, const struct rf_listing *there, char **tags,
+                              size_t *n)
+{
+    RF_CLEANUP(rf_strings_release) struct rf_strings known;
+    rf_strings_init(&known);
+    for (size_t i = 0; i < there->n; i++)
+        (void)rf_strings_add(&known, rf_slice_str(there->names[i]));
+    size_t left = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (rf_strings_find(&known, rf_slice_str(tags[i])) == RF_NO_ID) {
+            tags[left++] = tags[i];
+            continue;
+        }
+        r->report->outcomes[RF_SYNC_EXISTS]++;
+        free(tags[i]);
+    }
+    *n = left;
+}
+
+/* It was looked at. */
+static void act_on_repository(struct run *r, struct repository *p)
+{
+    struct rf_err e = RF_ERR_INIT;
+    struct rf_listing *tags = &p->tags;
+    if (p->failed != NULL) {
+        fail(r, p->failed, "source", p->src, p->rc, &p->error);
+        return;
+    }
+    size_t available = tags->n;
+    int rc = rf_name_filter_apply(r->step->tag_names, tags->names, &tags->n, &e);
+    if (rc < 0) {
+        fail(r, "Failed processing tag filters", "source", p->src, rc, &e);
+        return;
+    }
+    if (tags->n == 0) {
+        tell_no_tags(r, p->src, available);
+        return;
+    }
+    if (p->knows_there)
+        leave_out_present(r, &p->there, tags->names, &tags->n);
+    if (tags->n > 0)
+        run_batch(r, p->src, p->dst, tags->names, tags->n);
+}
+
+static void run_repository(struct run *r)
+{
+    RF_CLEANUP(repository_release) struct repository p = { .src = NULL };
+    repository_init(&p, rf_xstrdup(r->step->source), rf_xstrdup(r->step->target));
+    look_repository(r, &p);
+    act_on_repository(r, &p);
+}
+
+/* ---- registries ---- */
+
+static int list_repos(const struct run *r, const char *last, struct rf_listing *out,
+                      struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *name = NULL;
+    struct rf_place *place = NULL;
+    const struct rf_listing_options opts = { .last = last };
+    int rc = rf_ref_parse_registry(r->step->source, &name, err);
+    if (rc == 0)
+        rc = rf_client_registry(r->env->client, name, &place, err);
+    if (rc == 0)
+        rc = rf_listing_repos(place, &opts, out, err);
+    return rc;
+}
+
+/* The repositories of a page, a few of them looked at ahead. */
+struct page {
+    struct run *r;
+    struct rf_stats *counted;
+    char **names;
+    struct repository ring[REPOSITORIES_AHEAD];
+};
+
+static void ask_repository(void *ctx, size_t i)
+{
+    struct page *p = ctx;
+    struct repository *it = &p->ring[i % REPOSITORIES_AHEAD];
+    const struct rf_step *step = p->r->step;
+    struct rf_stats *before = rf_stats_also(p->counted);
+    repository_release(it); /* the one before in this place is done with */
+    repository_init(it, rf_xasprintf("%s/%s", step->source, p->names[i]),
+                    rf_xasprintf("%s/%s", step->target, p->names[i]));
+    if (!rf_sync_stopped(p->r->env))
+        look_repository(p->r, it);
+    (void)rf_stats_also(before);
+}
+
+static void run_repositories(struct run *r, char **names, size_t n)
+{
+    struct page p = { .r = r, .names = names, .counted = rf_stats_also(NULL) };
+    (void)rf_stats_also(p.counted);
+    struct rf_look *look = rf_look_start(r->env->looks, n, REPOSITORIES_AHEAD, ask_repository, &p);
+    for (size_t i = 0; i < n && !rf_sync_stopped(r->env); i++) {
+        struct repository *it = &p.ring[i % REPOSITORIES_AHEAD];
+        rf_look_wait(look, i);
+        if (!rf_sync_stopped(r->env))
+            act_on_repository(r, it);
+    }
+    rf_look_end(look);
+    for (size_t i = 0; i < REPOSITORIES_AHEAD; i++)
+        repository_release(&p.ring[i]);
+}
+
+/* One page: 1 when there may be more behind it, and *last is where it ends. */
+static int run_page(struct run *r, char **last)
+{
+    RF_CLEANUP(rf_listing_release) struct rf_listing repos;
+    struct rf_err e = RF_ERR_INIT;
+    rf_listing_init(&repos);
+    int rc = list_repos(r, *last, &repos, &e);
+    if (rc < 0) {
+        fail(r, "Failed to list source repositories", "source", r->step->source, rc, &e);
+        return 0;
+    }
+    /* A registry that does not know `last` says the same again. */
+    if (repos.n == 0 || (*last != NULL && strcmp(*last, repos.names[repos.n - 1]) == 0))
+        return 0;
+    free(*last);
+    *last = rf_xstrdup(repos.names[repos.n - 1]);
+    rc = rf_name_filter_apply(r->step->repo_names, repos.names, &repos.n, &e);
+    if (rc < 0) {
+        fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
+        return 0;
+    }
+    run_repositories(r, repos.names, repos.n);
+    return rf_sync_stopped(r->env) ? 0 : 1;
+}
+
+static void run_registry(struct run *r)
+{
+    RF_CLEANUP(rf_freep) char *last = NULL;
+    while (run_page(r, &last) > 0)
+        continue;
+}
+
+/* ---- the step ---- */
+
+static bool is_complete(struct run *r)
+{
+    struct rf_err e = RF_ERR_INIT;
+    const struct rf_step *s = r->step;
+    int rc = 0;
+    if (s->source == NULL) {
+        rc = rf_fail(&e, RFE_CONFIG, "line %u: sync step without source", s->line);
+        fail(r, "Failed parsing source", "source", "", rc, &e);
+    } else if (s->target == NULL) {
+        rc = rf_fail(&e, RFE_CONFIG, "line %u: %s: sync step without target", s->line, s->source);
+        fail(r, "Failed parsing target", "target", "", rc, &e);
+    } else if (s->type == RF_STEP_UNKNOWN) {
+        const char *type = s->type_text != NULL ? s->type_text : "";
+        rc = rf_fail(&e, RFE_CONFIG,
+                     "line %u: %s: type \"%s\": not one of registry, repository, image", s->line,
+                     s->source, type);
+        fail(r, "Type not recognized, must be one of: registry, repository, or image", "type", type,
+             rc, &e);
+    }
+    return rc == 0;
+}
+
+void rf_sync_step_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
+                      struct rf_sync_report_step *report)
+{
+    struct run r = { .env = env, .step = step, .mode = mode, .report = report };
+    report->step = step;
+    if (rf_sync_stopped(env) || !is_complete(&r)) {
+        report->cancelled = report->cancelled || rf_cancelled();
+        return;
+    }
+    if (step->type == RF_STEP_REGISTRY)
+        run_registry(&r);
+    else if (step->type == RF_STEP_REPOSITORY)
+        run_repository(&r);
+    else
+        run_batch(&r, step->source, step->target, NULL, 1);
+    report->cancelled = report->cancelled || rf_cancelled();
+}

@@ -10,6 +10,7 @@
 
 #include "base/cancel.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "manifests/reference.h"
 
 /* ---- names ---- */
@@ -92,60 +93,162 @@ static int open_below(int root, const char *repo)
     return at;
 }
 
-static bool has_layout(int fd)
+/* 1, 0, or -errno when that cannot be seen. */
+static int has_layout(int fd)
 {
     struct stat st;
-    return fstatat(fd, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+    if (fstatat(fd, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISREG(st.st_mode);
+    return errno == ENOENT ? 0 : -errno;
 }
 
-/* Adds the folders in `repo` that may be repositories, or lead to some. */
-static int add_folders(int given, const char *repo, struct rf_oci_names *todo, struct rf_err *err)
+/* A tree while it is looked through. */
+struct walk {
+    const char *path;
+    const struct rf_oci_tree_watch *watch; /* or NULL */
+    struct rf_oci_names *names;
+    struct rf_oci_names todo; /* folders, seen from the root */
+    size_t folders;
+    unsigned told;
+};
+
+static void walk_release(struct walk *w)
+{
+    rf_oci_names_release(&w->todo);
+}
+
+/* A folder full of them is not listed to its end. */
+static void tell(struct walk *w, const char *folder, const char *why)
+{
+    if (w->watch == NULL || w->told > RF_OCI_TREE_TOLD_MAX)
+        return;
+    if (w->told++ == RF_OCI_TREE_TOLD_MAX)
+        w->watch->left_out(w->watch->ctx, "", "more folders are left out, and not listed");
+    else
+        w->watch->left_out(w->watch->ctx, folder, why);
+}
+
+static bool is_name(const char *repo)
+{
+    return rf_repository_valid(rf_slice_str(repo));
+}
+
+/* What is below is not known. Where no repository could be, that is no matter. */
+static int unread(struct walk *w, const char *folder, int number, struct rf_err *err)
+{
+    struct rf_err why = RF_ERR_INIT;
+    bool root = folder[0] == '\0';
+    if (!root && !is_name(folder))
+        return 0;
+    RF_CLEANUP(rf_freep) char *shown = rf_text_safe_dup(rf_slice_str(folder), RF_REPOSITORY_MAX);
+    int rc = rf_fail_errno(&why, number, "%s%s%s", w->path, root ? "" : "/", shown);
+    if (w->watch != NULL && !root) {
+        w->watch->unread(w->watch->ctx, folder, &why);
+        return 0;
+    }
+    if (err != NULL)
+        *err = why;
+    return rc;
+}
+
+enum kind { OTHER, FOLDER, LINK };
+static enum kind kind_of(int fd, const struct dirent *e)
+{
+    struct stat st;
+    if (e->d_type != DT_UNKNOWN)
+        return e->d_type == DT_DIR ? FOLDER : e->d_type == DT_LNK ? LINK : OTHER;
+    if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return OTHER;
+    return S_ISDIR(st.st_mode) ? FOLDER : S_ISLNK(st.st_mode) ? LINK : OTHER;
+}
+
+static bool leads_to_folder(int fd, const char *link)
+{
+    struct stat st;
+    return fstatat(fd, link, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A folder that may be a repository, or lead to some. Of others it is only looked whether somebody took them for one. */
+static void add_child(struct walk *w, int fd, const char *repo, const struct dirent *e)
+{
+    enum kind kind = kind_of(fd, e);
+    if (e->d_name[0] == '.' || is_reserved(e->d_name, strlen(e->d_name)) || kind == OTHER)
+        return;
+    RF_CLEANUP(rf_freep)
+    char *name = rf_xasprintf("%s%s%s", repo, repo[0] != '\0' ? "/" : "", e->d_name);
+    if (kind == LINK) {
+        if (w->watch != NULL && leads_to_folder(fd, e->d_name))
+            tell(w, name, "a link, which is not followed");
+    } else if (strlen(name) > RF_REPOSITORY_MAX) {
+        tell(w, name, "it lies too deep for the name of a repository");
+    } else if (w->watch != NULL || is_name(name)) {
+        rf_oci_names_add(&w->todo, name);
+    }
+}
+
+static int add_children(struct walk *w, int given, const char *repo, struct rf_err *err)
 {
     RF_CLEANUP(rf_closep) int fd = given;
     RF_CLEANUP(closedirp) DIR *d = fdopendir(fd);
     if (d == NULL)
-        return rf_fail_errno(err, errno, "folder %s", repo);
-    (void)rf_steal_fd(&fd); /* d has it */
+        return unread(w, repo, errno, err);
+    int at = rf_steal_fd(&fd); /* d has it */
     for (;;) {
         errno = 0;
         const struct dirent *e = readdir(d);
         if (e == NULL)
-            return errno == 0 ? 0 : rf_fail_errno(err, errno, "folder %s", repo);
-        if (e->d_name[0] == '.' || is_reserved(e->d_name, strlen(e->d_name)) ||
-            (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
-            continue;
-        RF_CLEANUP(rf_freep)
-        char *name = rf_xasprintf("%s%s%s", repo, repo[0] != '\0' ? "/" : "", e->d_name);
-        if (rf_repository_valid(rf_slice_str(name)))
-            rf_oci_names_add(todo, name);
+            return errno == 0 ? 0 : unread(w, repo, errno, err);
+        add_child(w, at, repo, e);
+        if (w->folders + w->todo.n > RF_OCI_TREE_FOLDERS_MAX)
+            return rf_fail(err, RFE_TOO_LARGE,
+                           "%s: more than %d folders, is that a tree of layouts?", w->path,
+                           RF_OCI_TREE_FOLDERS_MAX);
     }
 }
 
-int rf_oci_tree_list(const char *path, struct rf_oci_names *names, struct rf_err *err)
+static int look_into(struct walk *w, int root, const char *repo, struct rf_err *err)
+{
+    RF_CLEANUP(rf_closep) int fd = open_below(root, repo);
+    /* A file, a link, or gone meanwhile. */
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        return 0;
+    if (fd < 0)
+        return unread(w, repo, errno, err);
+    int layout = repo[0] != '\0' ? has_layout(fd) : 0;
+    if (layout < 0)
+        return unread(w, repo, -layout, err);
+    if (layout == 1 && !is_name(repo)) {
+        tell(w, repo, "its name cannot be the one of a repository");
+        return 0;
+    }
+    if (layout == 1)
+        rf_oci_names_add(w->names, repo);
+    return add_children(w, rf_steal_fd(&fd), repo, err);
+}
+
+int rf_oci_tree_walk(const char *path, const struct rf_oci_tree_watch *watch,
+                     struct rf_oci_names *names, struct rf_err *err)
 {
     RF_CLEANUP(rf_closep) int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0 && errno == ENOENT)
         return rf_fail(err, RFE_NOT_FOUND, "%s: no such folder", path);
     if (root < 0)
         return rf_fail_errno(err, errno, "%s", path);
-    RF_CLEANUP(rf_oci_names_release) struct rf_oci_names todo = { 0 };
-    rf_oci_names_add(&todo, "");
-    while (todo.n > 0) {
-        RF_CLEANUP(rf_freep) char *repo = todo.list[--todo.n];
+    RF_CLEANUP(walk_release) struct walk w = { .path = path, .watch = watch, .names = names };
+    rf_oci_names_add(&w.todo, "");
+    while (w.todo.n > 0) {
+        RF_CLEANUP(rf_freep) char *repo = w.todo.list[--w.todo.n];
+        w.folders++;
         int rc = rf_cancel_check(err);
+        if (rc == 0)
+            rc = look_into(&w, root, repo, err);
         if (rc < 0)
             return rc;
-        int fd = open_below(root, repo);
-        /* A file, a link, or gone meanwhile. */
-        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-            continue;
-        if (fd < 0)
-            return rf_fail_errno(err, errno, "%s/%s", path, repo);
-        if (repo[0] != '\0' && has_layout(fd))
-            rf_oci_names_add(names, repo);
-        rc = add_folders(fd, repo, &todo, err);
-        if (rc < 0)
-            return rf_wrap(err, rc, "%s", path);
     }
     return 0;
+}
+
+int rf_oci_tree_list(const char *path, struct rf_oci_names *names, struct rf_err *err)
+{
+    return rf_oci_tree_walk(path, NULL, names, err);
 }

@@ -147,7 +147,7 @@ static int index_map(const struct rf_call *call, const struct rf_value *map,
 static int index_once(const struct rf_call *call, const struct rf_value *v,
                       const struct rf_value *at, struct rf_value *out, struct rf_err *err)
 {
-    size_t i, length;
+    size_t i = 0, length;
     bool text = v->kind == RF_VALUE_STRING || v->kind == RF_VALUE_BYTES;
     if (v->kind == RF_VALUE_MAP)
         return index_map(call, v, at, out, err);

@@ -248,6 +248,29 @@ class Bench:
         again = self.measured("regsync once", ours, self.far, None, None, 1 if self.args.quick else 3)
         heads = collections.Counter(m for m, _, _ in self.far.requests())
         self.show("The same, nothing changed", [again, again_peer], "wanted: at most 1 s, %d HEADs at the target (found %s)" % (count, dict(heads)))
+        self.floor(ours, 1)
+        # Most of what a HEAD costs these registries is their collection of garbage; with less of it one sees what is ours.
+        for registry in (self.source, self.far):
+            registry.restart(GOGC="400")
+        self.floor(ours, 1 if self.args.quick else 5)
+        for registry in (self.source, self.far):
+            registry.restart()
+
+    def floor(self, argv, times):
+        """How much of a run is spent by the registries themselves: with N cores no client is faster than their time divided by N."""
+        best = None
+        for _ in range(times):
+            before = sum(r.cpu_seconds() for r in (self.source, self.far))
+            result = self.run(argv)
+            used = sum(r.cpu_seconds() for r in (self.source, self.far)) - before
+            if best is None or result.seconds < best[0].seconds:
+                best = result, used
+        cores = os.cpu_count()
+        garbage = self.source.environment.get("GOGC", "100")
+        print("  registries with GOGC=%s: wall %.2f s; they use %.2f s CPU, on %d cores a floor of %.2f s for any client; our own CPU %.2f s" % (
+            garbage, best[0].seconds, best[1], cores, best[1] / cores, best[0].cpu))
+        self.report["The same, nothing changed, GOGC=" + garbage] = {
+            "wall_s": round(best[0].seconds, 2), "registries_cpu_s": round(best[1], 2), "own_cpu_s": round(best[0].cpu, 2)}
 
     def startup(self):
         """The medians of many starts, taken in turns so that whatever else the machine does meets both."""

@@ -11,24 +11,30 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 
-# libcurl and the two dozen libraries that it needs take longer to load than everything else that a program does at start, so they are
-# loaded when the first request is made (regclient/curl_lazy.c). RF_CURL_SONAME stays empty where it has to be linked as usual.
-option(RF_LAZY_CURL "Load libcurl at the first request instead of at start" ON)
-set(RF_CURL_SONAME "")
-if(RF_LAZY_CURL AND CMAKE_READELF AND CMAKE_SIZEOF_VOID_P EQUAL 8)
-  list(GET CURL_LINK_LIBRARIES 0 curl_file)
-  execute_process(COMMAND ${CMAKE_READELF} -d ${curl_file} OUTPUT_VARIABLE curl_dynamic ERROR_QUIET)
-  if(curl_dynamic MATCHES "SONAME[^\n]*\\[([^]\n]+)\\]")
-    set(RF_CURL_SONAME ${CMAKE_MATCH_1})
+# The file name that the dynamic loader knows a library by; empty where it has to be linked as usual.
+option(RF_LAZY_LIBRARIES "Load libcurl, libarchive and libmicrohttpd when they are first needed instead of at start" ON)
+function(rf_soname out file)
+  set(${out} "" PARENT_SCOPE)
+  if(NOT RF_LAZY_LIBRARIES OR NOT CMAKE_READELF)
+    return()
   endif()
+  execute_process(COMMAND ${CMAKE_READELF} -d ${file} OUTPUT_VARIABLE dynamic ERROR_QUIET)
+  if(dynamic MATCHES "SONAME[^\n]*\\[([^]\n]+)\\]")
+    set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# libcurl and the two dozen libraries that it needs take longer to load than everything else that a program does at start, so they are
+# loaded when the first request is made (regclient/curl_lazy.c, which passes variable arguments on as registers of 64 bits).
+set(RF_CURL_SONAME "")
+if(CMAKE_SIZEOF_VOID_P EQUAL 8)
+  list(GET CURL_LINK_LIBRARIES 0 curl_file)
+  rf_soname(RF_CURL_SONAME ${curl_file})
 endif()
 
-# Likewise the library of the listener (serve/http_lazy.c), which brings GnuTLS.
-set(RF_MHD_SONAME "")
-if(RF_LAZY_CURL AND CMAKE_READELF)
-  list(GET MICROHTTPD_LINK_LIBRARIES 0 mhd_file)
-  execute_process(COMMAND ${CMAKE_READELF} -d ${mhd_file} OUTPUT_VARIABLE mhd_dynamic ERROR_QUIET)
-  if(mhd_dynamic MATCHES "SONAME[^\n]*\\[([^]\n]+)\\]")
-    set(RF_MHD_SONAME ${CMAKE_MATCH_1})
-  endif()
-endif()
+# Likewise libarchive (layout/archive_lazy.c), which brings libraries for XML and Unicode, and the library of the listener (serve/http_lazy.c),
+# which brings GnuTLS.
+list(GET ARCHIVE_LINK_LIBRARIES 0 archive_file)
+rf_soname(RF_ARCHIVE_SONAME ${archive_file})
+list(GET MICROHTTPD_LINK_LIBRARIES 0 mhd_file)
+rf_soname(RF_MHD_SONAME ${mhd_file})

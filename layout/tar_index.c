@@ -411,7 +411,7 @@ static int write_header(const char *name, bool folder, uint64_t size, struct rf_
     RF_CLEANUP(header_release)
     struct header h = { .out = out, .archive = archive_write_new(), .entry = archive_entry_new() };
     if (h.archive == NULL || h.entry == NULL)
-        return rf_fail(err, ENOMEM, "%s: out of memory", name);
+        return rf_tar_fail_start(name, err);
     archive_entry_set_pathname(h.entry, name);
     archive_entry_set_filetype(h.entry, folder ? AE_IFDIR : AE_IFREG);
     archive_entry_set_perm(h.entry, folder ? 0755 : 0644);

@@ -9,12 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/tar_reader.h"
 
 #define DEPTH_MAX 256
 #define CHUNK ((size_t)64 << 10)
@@ -74,7 +72,7 @@ static int write_header(struct packer *k, const char *path, const struct stat *s
     bool folder = S_ISDIR(st->st_mode);
     RF_CLEANUP(rf_freep) char *name = rf_xasprintf(folder ? "%s/" : "%s", path);
     if (e == NULL)
-        return rf_fail(err, ENOMEM, "%s: out of memory", path);
+        return rf_tar_fail_start(path, err);
     archive_entry_set_pathname(e, name);
     archive_entry_set_filetype(e, st->st_mode & S_IFMT);
     archive_entry_set_perm(e, folder || (st->st_mode & 0111) != 0 ? 0755 : 0644);
@@ -228,7 +226,7 @@ int rf_tar_pack(const char *folder, struct rf_sink *out, struct rf_err *err)
         return fail(folder, errno, err);
     k.archive = archive_write_new();
     if (k.archive == NULL)
-        return rf_fail(err, ENOMEM, "%s: out of memory", folder);
+        return rf_tar_fail_start(folder, err);
     k.chunk = rf_xmalloc(CHUNK);
     int rc = run(&k, fd, err);
     k.over = true;

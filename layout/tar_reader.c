@@ -140,11 +140,16 @@ int rf_tar_reader_fail(struct rf_tar_reader *r, struct rf_err *err)
     return rf_fail(err, RFE_INVALID, "%s: not a sound tar file: %s", r->name, shown);
 }
 
+int rf_tar_fail_start(const char *name, struct rf_err *err)
+{
+    return rf_fail(err, ENOMEM, "%s: libarchive is not installed here, or memory is out", name);
+}
+
 static int open_archive(struct rf_tar_reader *r, enum rf_tar_packing packing, struct rf_err *err)
 {
     r->archive = archive_read_new();
     if (r->archive == NULL)
-        return rf_fail(err, ENOMEM, "%s: out of memory", r->name);
+        return rf_tar_fail_start(r->name, err);
     if (archive_read_support_format_tar(r->archive) != ARCHIVE_OK ||
         archive_read_set_read_callback(r->archive, feed_read) != ARCHIVE_OK ||
         (r->src == NULL && archive_read_set_skip_callback(r->archive, feed_skip) != ARCHIVE_OK) ||

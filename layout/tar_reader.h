@@ -16,6 +16,8 @@ RF_MUST_USE int rf_tar_packing_of(int fd, const char *name, enum rf_tar_packing 
                                   struct rf_err *err);
 /* Fails with -RFE_UNSUPPORTED, naming the compression and how to undo it. */
 int rf_tar_fail_packing(enum rf_tar_packing packing, const char *name, struct rf_err *err);
+/* Fails because libarchive gave no object to begin with. */
+int rf_tar_fail_start(const char *name, struct rf_err *err);
 
 struct rf_tar_reader {
     int fd;                /* the caller's; -1: `src` it is */

@@ -102,6 +102,7 @@ int rf_yaml_i64(const struct rf_yaml *y, const struct rf_yaml_node *node, const 
     int rc = rf_yaml_text(y, node, name, &text, err);
     if (rc < 0)
         return rc;
+    RF_CHECK(text != NULL);
     bool negative = text[0] == '-';
     const char *digits = text + (negative || text[0] == '+');
     uint64_t n = 0;

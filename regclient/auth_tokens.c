@@ -179,6 +179,7 @@ static void order_release(struct order *o)
 static void fill_order(const struct rf_auth *a, const struct rf_auth_slot *s, struct order *o)
 {
     const struct rf_auth_bearer *b = rf_auth_bearer_of(a, s);
+    RF_CHECK(b != NULL); /* there is no slot without a challenge */
     rf_url_copy(&b->realm, &o->realm);
     o->service = rf_xstrdup(b->service);
     o->trust = b->trust;

@@ -15,7 +15,7 @@
 
 /* libcurl takes one argument of a variable type: a long, a curl_off_t or a pointer, each one register of 64 bits. */
 _Static_assert(sizeof(long) == sizeof(void *) && sizeof(curl_off_t) == sizeof(void *),
-               "build with -DRF_LAZY_CURL=OFF");
+               "build with -DRF_LAZY_LIBRARIES=OFF");
 
 #define FUNCTIONS(X)            \
     X(curl_easy_cleanup)        \

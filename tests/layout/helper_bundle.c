@@ -139,8 +139,10 @@ void made_seal(struct made *m)
 static char *descriptor(const struct made *m, const struct rf_digest *d, const char *media_type)
 {
     char text[RF_DIGEST_TEXT];
+    const struct made_content *c = find_content(m, d);
+    RF_CHECK(c != NULL);
     return rf_xasprintf("{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%zu}", media_type,
-                        rf_digest_text(d, text), find_content(m, d)->len);
+                        rf_digest_text(d, text), c->len);
 }
 
 /* An image of a config and one or two layers. */

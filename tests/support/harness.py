@@ -208,7 +208,7 @@ class DockerRegistry:
     def __init__(self, folder, htpasswd=None, tls=None, token=None, delete=True, port=0, cache=False):
         self.folder = os.path.abspath(str(folder))
         self.htpasswd, self.tls, self.token, self.delete, self.cache = htpasswd, tls, token, delete, cache
-        self.port, self.process = port, None
+        self.port, self.process, self.environment = port, None, {}
         self.log_path = os.path.join(self.folder, "registry.log")
         self.access_path = os.path.join(self.folder, "access.log")
         self._mark = 0
@@ -240,7 +240,7 @@ class DockerRegistry:
         start_at = log.tell()
         access = open(self.access_path, "ab")
         self.process = start_process(["docker-registry", "serve", config], stdin=subprocess.DEVNULL, stdout=access, stderr=log,
-                                     env={"PATH": os.environ["PATH"], "HOME": self.folder, "OTEL_TRACES_EXPORTER": "none"})
+                                     env={"PATH": os.environ["PATH"], "HOME": self.folder, "OTEL_TRACES_EXPORTER": "none", **self.environment})
         log.close()
         access.close()
 
@@ -269,10 +269,17 @@ class DockerRegistry:
         algorithm, hexits = digest.split(":")
         return os.path.join(self.folder, "storage", "docker/registry/v2/blobs", algorithm, hexits[:2], hexits, "data")
 
-    def restart(self):
-        """Stops and starts again on the same port (forgets what it cached)."""
+    def restart(self, **environment):
+        """Stops and starts again on the same port (forgets what it cached), with these variables set beside the usual ones."""
         self.stop()
+        self.environment = environment
         return self.start()
+
+    def cpu_seconds(self):
+        """What the process has used since it started."""
+        with open("/proc/%d/stat" % self.process.pid, encoding="utf-8") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def __enter__(self):
         return self.start()

@@ -183,3 +183,15 @@ int rf_client_registry(struct rf_client *c, const char *registry, struct rf_plac
 {
     return get_place(c, RF_SCHEME_REGISTRY, registry, 0, place, err);
 }
+
+void rf_client_each_remote(struct rf_client *c, void (*cb)(void *ctx, struct rf_remote *r),
+                           void *ctx)
+{
+    for (const struct entry *e = c->entries; e != NULL; e = e->next) {
+        if (e->remote == NULL)
+            continue;
+        if (!e->lent)
+            cb(ctx, e->remote);
+        rf_registry_each_mirror(e->place, cb, ctx);
+    }
+}

@@ -35,5 +35,8 @@ RF_MUST_USE int rf_client_place(struct rf_client *c, const struct rf_ref *ref, u
 /* As for writing: without mirrors. */
 RF_MUST_USE int rf_client_registry(struct rf_client *c, const char *registry,
                                    struct rf_place **place, struct rf_err *err);
+/* Every registry that was opened, its mirrors too, in no order. Not while others open places. */
+void rf_client_each_remote(struct rf_client *c, void (*cb)(void *ctx, struct rf_remote *r),
+                           void *ctx);
 
 #endif

@@ -21,6 +21,9 @@ RF_MUST_USE int rf_registry_open(struct rf_remote *remote, struct rf_place **out
  * next, and the failure told is the registry's own. Takes the mirror over; not to be called once the place is in use.
  */
 void rf_registry_add_mirror(struct rf_place *p, struct rf_remote *mirror);
+/* Each of the mirrors that were added. */
+void rf_registry_each_mirror(const struct rf_place *p,
+                             void (*cb)(void *ctx, struct rf_remote *mirror), void *ctx);
 /* The registry behind a place, NULL when the place is something else. */
 struct rf_remote *rf_registry_remote(const struct rf_place *p);
 /* GET /v2/: 0 when it speaks the API and lets us in. */

@@ -48,6 +48,15 @@ void rf_registry_mirrors_release(struct rf_registry *g)
     g->n_choices = 0;
 }
 
+void rf_registry_each_mirror(const struct rf_place *p,
+                             void (*cb)(void *ctx, struct rf_remote *mirror), void *ctx)
+{
+    const struct rf_registry *g = (const struct rf_registry *)p;
+    for (size_t i = 0; i < g->n_choices; i++)
+        if (g->choices[i]->own_remote)
+            cb(ctx, g->choices[i]->remote);
+}
+
 /* ---- the order ---- */
 
 static bool is_avoided(struct rf_registry *c, uint64_t now)

@@ -167,8 +167,11 @@ static int send_one(struct attempt *a, const struct rf_url *url, enum rf_request
         .accept_ctx = c->accept_ctx,
     };
     rf_stats_count(r->stats, kind);
+    uint64_t turn = rf_remote_turn(r);
     int rc = rf_http_do(r->http, &req, a->resp, err);
     rf_stats_bytes(r->stats, a->resp->received, a->resp->sent);
+    if (rc == 0 && own)
+        rf_remote_note_limit(r, turn, &a->resp->headers);
     a->own_answer = own && !a->left;
     if (own && a->resp->peer != 0)
         atomic_store(&r->peer, a->resp->peer);
@@ -355,6 +358,8 @@ int rf_remote_call(struct rf_remote *r, const struct rf_request *call,
         e = (struct rf_err)RF_ERR_INIT;
         rc = step(&a, &p, &e);
     } while (rc > 0);
+    if (resp->status != 0)
+        rf_remote_count_call(r, call->kind);
     rf_wipe_freep(&a.sent);
     if (rc < 0 && err != NULL)
         *err = e;

@@ -32,6 +32,16 @@ RF_MUST_USE int rf_remote_api_url(const struct rf_remote *r, const char *path, s
                                   struct rf_err *err);
 /* It asked for quiet (Retry-After), and the time is not over. */
 bool rf_remote_is_quiet(struct rf_remote *r);
+/* As it was named in rf_remote_new. */
+const char *rf_remote_name(const struct rf_remote *r);
+/* Its calls of a kind that came to an answer, each once: logins and repetitions in them are not counted. */
+uint64_t rf_remote_calls(const struct rf_remote *r, enum rf_request_kind kind);
+/* What its last answer said of the limit on pulls (RateLimit-Remaining, RateLimit-Limit). */
+struct rf_remote_limit {
+    bool set;
+    uint64_t remain, limit; /* limit 0: not said */
+};
+struct rf_remote_limit rf_remote_limit(struct rf_remote *r);
 /* The URL is of the registry's configured scheme, host and port. */
 bool rf_remote_is_own(const struct rf_remote *r, const struct rf_url *url);
 

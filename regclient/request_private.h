@@ -26,6 +26,9 @@ struct rf_remote {
     uint64_t not_before_ms; /* the registry asked for quiet until then */
     uint64_t next_start_ms;
     struct rf_strings warnings; /* already shown */
+    struct rf_remote_limit said;
+    uint64_t turn, said_turn; /* requests started; how many there were when `said` was */
+    atomic_uint_fast64_t calls[RF_REQ_COUNT];
 };
 
 /* request_slots.c */
@@ -34,6 +37,10 @@ RF_MUST_USE int rf_remote_admit(struct rf_remote *r,
 void rf_remote_hold_off(struct rf_remote *r, uint32_t seconds);
 RF_MUST_USE int rf_remote_take_slot(struct rf_remote *r, struct rf_err *err);
 void rf_remote_give_slot(struct rf_remote *r);
+/* request_limit.c: around a request, what its answer says of the limit. */
+uint64_t rf_remote_turn(struct rf_remote *r);
+void rf_remote_note_limit(struct rf_remote *r, uint64_t turn, const struct rf_headers *headers);
+void rf_remote_count_call(struct rf_remote *r, enum rf_request_kind kind);
 /* request_answer.c: logs what the registry warns of, each text once. */
 void rf_remote_warnings(struct rf_remote *r, const struct rf_headers *headers);
 

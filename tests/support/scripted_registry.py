@@ -25,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from httpd import Hangup, Response, Server  # noqa: E402
+from pull_limit import PullLimit  # noqa: E402
 
 PROFILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "registry")
 
@@ -281,6 +282,7 @@ class ScriptedRegistry:
         self.rules = [Rule(i, rule) for i, rule in enumerate(spec.get("rules", []))]
         self.auth = Auth(self.options.get("auth", {}))
         self.store = Store()
+        self.pulls = PullLimit(**self.options["pulls"]) if "pulls" in self.options else None
         self.log = []
         self.begun = []  # requests that came, answered or not
         self.canaries = list(canaries) + self.options.get("canaries", [])
@@ -533,6 +535,8 @@ class ScriptedRegistry:
             if refusal:
                 return refusal
             how = how if name in ("manifest", "upload", "uploads") else {}
+            if name == "manifest" and self.pulls:
+                return self.pulls.answer(request, lambda: self._do_manifest(request, **fields, **how))
             return getattr(self, "_do_" + name)(request, **fields, **how)
         return error(404, "NAME_UNKNOWN", "no such place")
 

@@ -8,12 +8,13 @@
 #include <archive_entry.h>
 
 #ifdef RF_ARCHIVE_SONAME
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/lazy.h"
+#include "base/mem.h"
 
 #define FUNCTIONS(X)                     \
     X(archive_entry_filetype)            \
@@ -75,21 +76,11 @@ static struct {
 static bool loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* A pointer to a function out of a pointer to an object, which C has no cast for. */
-static bool find(void *library, const char *name, void *where)
-{
-    void *found = dlsym(library, name);
-    memcpy(where, &found, sizeof(found));
-    return found != NULL;
-}
-
 static void load(void)
 {
-    void *library = dlopen(RF_ARCHIVE_SONAME, RTLD_LAZY | RTLD_LOCAL);
-    if (library == NULL)
-        return;
-#define FIND(name) &&find(library, #name, &real.name)
-    loaded = true FUNCTIONS(FIND);
+#define NAME(name) #name,
+    static const char *const names[] = { FUNCTIONS(NAME) };
+    loaded = rf_lazy_load(RF_ARCHIVE_SONAME, names, RF_ARRAY_LEN(names), &real);
 }
 
 /* Everything begins with one of these; NULL when the library is not there. */

@@ -43,7 +43,7 @@ int rf_companion_digest(const json_t *v, struct rf_digest *out, struct rf_err *e
     return rf_digest_parse(rf_slice_of(json_string_value(v), json_string_length(v)), out, err);
 }
 
-int rf_companion_site(const json_t *v, char out[RF_SITE_MAX + 1], struct rf_err *err)
+static int site_value(const json_t *v, char out[RF_SITE_MAX + 1], struct rf_err *err)
 {
     struct rf_slice text = rf_slice_of(json_string_value(v), json_string_length(v));
     if (!json_is_string(v) || !rf_site_valid(text))
@@ -53,7 +53,7 @@ int rf_companion_site(const json_t *v, char out[RF_SITE_MAX + 1], struct rf_err 
     return 0;
 }
 
-int rf_companion_chain(const json_t *v, char out[RF_CHAIN_HEX + 1], struct rf_err *err)
+static int chain_value(const json_t *v, char out[RF_CHAIN_HEX + 1], struct rf_err *err)
 {
     uint8_t bytes[RF_CHAIN_HEX / 2];
     struct rf_slice text = rf_slice_of(json_string_value(v), json_string_length(v));
@@ -64,7 +64,7 @@ int rf_companion_chain(const json_t *v, char out[RF_CHAIN_HEX + 1], struct rf_er
     return 0;
 }
 
-int rf_companion_time(const json_t *v, char **out, struct rf_err *err)
+static int time_value(const json_t *v, char **out, struct rf_err *err)
 {
     time_t t;
     char text[32];
@@ -78,7 +78,7 @@ int rf_companion_time(const json_t *v, char **out, struct rf_err *err)
     return 0;
 }
 
-int rf_companion_number(const json_t *v, uint64_t *out, struct rf_err *err)
+static int number_value(const json_t *v, uint64_t *out, struct rf_err *err)
 {
     if (!json_is_integer(v) || json_integer_value(v) < 0)
         return rf_fail(err, RFE_INVALID, "not a whole number");
@@ -162,6 +162,31 @@ static int parse_value(struct rf_slice value, json_t **out, struct rf_err *err)
     return 0;
 }
 
+static int read_one(const struct reader *r, const struct rf_companion_member *m, const json_t *v,
+                    struct rf_err *err)
+{
+    void *field = (char *)r->ctx + m->offset;
+    switch (m->value) {
+    case RF_COMPANION_READ:
+        return m->read(r->ctx, v, err);
+    case RF_COMPANION_SITE:
+        return site_value(v, field, err);
+    case RF_COMPANION_CHAIN:
+        return chain_value(v, field, err);
+    case RF_COMPANION_DIGEST:
+        return rf_companion_digest(v, field, err);
+    case RF_COMPANION_NUMBER:
+        return number_value(v, field, err);
+    case RF_COMPANION_TIME:
+        return time_value(v, field, err);
+    case RF_COMPANION_NAME:
+        return rf_companion_text(v, RF_COMPANION_NAME_MAX, field, err);
+    case RF_COMPANION_TOOL:
+        return rf_companion_text(v, RF_BUNDLE_TOOL_MAX, field, err);
+    }
+    return rf_fail(err, RFE_FAILED, "%s: no such kind of value", m->key);
+}
+
 static int read_elements(struct reader *r, const struct rf_companion_member *m, bool *comma,
                          struct rf_err *err)
 {
@@ -181,7 +206,7 @@ static int read_elements(struct reader *r, const struct rf_companion_member *m, 
         more = take_comma(&line);
         rc = parse_value(line, &v, err);
         if (rc == 0 && m != NULL)
-            rc = m->read(r->ctx, v, err);
+            rc = read_one(r, m, v, err);
         if (rc < 0)
             return rf_wrap(err, rc, "[%zu]", n);
     }
@@ -242,7 +267,7 @@ static int read_value(struct reader *r, const struct rf_companion_member *m, str
     int rc = parse_value(value, &v, err);
     if (rc < 0 || m == NULL)
         return rc;
-    return m == r->members ? check_version(r, v, err) : m->read(r->ctx, v, err);
+    return m == r->members ? check_version(r, v, err) : read_one(r, m, v, err);
 }
 
 static int read_member(struct reader *r, struct rf_slice line, bool *comma, struct rf_err *err)

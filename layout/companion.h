@@ -23,11 +23,25 @@ const char *rf_companion_kind_name(enum rf_companion_kind kind);
 
 /* ---- reading ---- */
 
+/* What `read` does not read goes to a field as one of these. */
+enum rf_companion_value {
+    RF_COMPANION_READ,   /* `read` does it; of the version: nobody */
+    RF_COMPANION_SITE,   /* char[RF_SITE_MAX + 1] */
+    RF_COMPANION_CHAIN,  /* char[RF_CHAIN_HEX + 1] */
+    RF_COMPANION_DIGEST, /* struct rf_digest */
+    RF_COMPANION_NUMBER, /* uint64_t */
+    RF_COMPANION_TIME,   /* char *, the document's */
+    RF_COMPANION_NAME,   /* char *, the document's; at most RF_COMPANION_NAME_MAX bytes */
+    RF_COMPANION_TOOL    /* char *, the document's; at most RF_BUNDLE_TOOL_MAX bytes */
+};
+
 /* A member of a document: all are there, in their order; others may stand between and are passed over. The first one is the version, which is checked. */
 struct rf_companion_member {
     const char *key;
     bool list; /* an array, of which `read` gets each element */
     int (*read)(void *ctx, const json_t *v, struct rf_err *err);
+    enum rf_companion_value value;
+    size_t offset; /* of its field in what ctx points to */
 };
 /* -RFE_INVALID for everything that is wrong, -RFE_UNSUPPORTED for another version. Messages name path and line. -RFE_NOT_FOUND. */
 RF_MUST_USE int rf_companion_load(const char *path, enum rf_companion_kind kind,
@@ -39,10 +53,6 @@ RF_MUST_USE int rf_companion_detect(const char *path, enum rf_companion_kind *ou
 /* Values of members, for `read`. Texts are UTF-8 without NUL and at most `max` bytes; *out is the caller's, an earlier one freed. */
 RF_MUST_USE int rf_companion_text(const json_t *v, size_t max, char **out, struct rf_err *err);
 RF_MUST_USE int rf_companion_digest(const json_t *v, struct rf_digest *out, struct rf_err *err);
-RF_MUST_USE int rf_companion_site(const json_t *v, char out[RF_SITE_MAX + 1], struct rf_err *err);
-RF_MUST_USE int rf_companion_chain(const json_t *v, char out[RF_CHAIN_HEX + 1], struct rf_err *err);
-RF_MUST_USE int rf_companion_time(const json_t *v, char **out, struct rf_err *err);
-RF_MUST_USE int rf_companion_number(const json_t *v, uint64_t *out, struct rf_err *err);
 
 /* What names an image: repository, tag or "", digest. */
 struct rf_companion_image {

@@ -125,32 +125,6 @@ int rf_inventory_write(struct rf_inventory *v, struct rf_buf *out, struct rf_err
 
 /* ---- reading ---- */
 
-static int read_site(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_site(v, ((struct rf_inventory *)ctx)->snapshot.site, err);
-}
-
-static int read_snapshot(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_digest(v, &((struct rf_inventory *)ctx)->snapshot.id, err);
-}
-
-static int read_destination(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_COMPANION_NAME_MAX, &((struct rf_inventory *)ctx)->destination,
-                             err);
-}
-
-static int read_time(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_time(v, &((struct rf_inventory *)ctx)->time, err);
-}
-
-static int read_tool(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_BUNDLE_TOOL_MAX, &((struct rf_inventory *)ctx)->tool, err);
-}
-
 static int read_blob(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_snapshot *s = &((struct rf_inventory *)ctx)->snapshot;
@@ -240,12 +214,20 @@ static int read_unwhole(void *ctx, const json_t *obj, struct rf_err *err)
     return 0;
 }
 
+#define FIELD(name, kind, field)                                                       \
+    {                                                                                  \
+        .key = (name), .value = (kind), .offset = offsetof(struct rf_inventory, field) \
+    }
 static const struct rf_companion_member members[] = {
-    { "inventoryVersion", false, NULL },  { "site", false, read_site },
-    { "snapshot", false, read_snapshot }, { "destination", false, read_destination },
-    { "time", false, read_time },         { "tool", false, read_tool },
-    { "blobs", true, read_blob },         { "images", true, read_image },
-    { "unwhole", true, read_unwhole },
+    { .key = "inventoryVersion" },
+    FIELD("site", RF_COMPANION_SITE, snapshot.site),
+    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot.id),
+    FIELD("destination", RF_COMPANION_NAME, destination),
+    FIELD("time", RF_COMPANION_TIME, time),
+    FIELD("tool", RF_COMPANION_TOOL, tool),
+    { .key = "blobs", .list = true, .read = read_blob },
+    { .key = "images", .list = true, .read = read_image },
+    { .key = "unwhole", .list = true, .read = read_unwhole },
 };
 
 int rf_inventory_load(struct rf_inventory *v, const char *path, struct rf_err *err)

@@ -166,47 +166,6 @@ int rf_receipt_write(struct rf_receipt *r, struct rf_buf *out, struct rf_err *er
 
 /* ---- reading ---- */
 
-static int read_site(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_site(v, ((struct rf_receipt *)ctx)->site, err);
-}
-
-static int read_chain(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_chain(v, ((struct rf_receipt *)ctx)->chain, err);
-}
-
-static int read_bundle(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_digest(v, &((struct rf_receipt *)ctx)->bundle, err);
-}
-
-static int read_sequence(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_number(v, &((struct rf_receipt *)ctx)->sequence, err);
-}
-
-static int read_snapshot(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_digest(v, &((struct rf_receipt *)ctx)->snapshot, err);
-}
-
-static int read_destination(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_COMPANION_NAME_MAX, &((struct rf_receipt *)ctx)->destination,
-                             err);
-}
-
-static int read_time(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_time(v, &((struct rf_receipt *)ctx)->time, err);
-}
-
-static int read_tool(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_BUNDLE_TOOL_MAX, &((struct rf_receipt *)ctx)->tool, err);
-}
-
 static int read_counts(void *ctx, const json_t *v, struct rf_err *err)
 {
     if (!json_is_object(v))
@@ -256,18 +215,22 @@ static int read_image(void *ctx, const json_t *v, struct rf_err *err)
     return rc;
 }
 
+#define FIELD(name, kind, field)                                                     \
+    {                                                                                \
+        .key = (name), .value = (kind), .offset = offsetof(struct rf_receipt, field) \
+    }
 static const struct rf_companion_member members[] = {
-    { "receiptVersion", false, NULL },
-    { "site", false, read_site },
-    { "chain", false, read_chain },
-    { "bundle", false, read_bundle },
-    { "sequence", false, read_sequence },
-    { "snapshot", false, read_snapshot },
-    { "destination", false, read_destination },
-    { "time", false, read_time },
-    { "tool", false, read_tool },
-    { "counts", false, read_counts },
-    { "images", true, read_image },
+    { .key = "receiptVersion" },
+    FIELD("site", RF_COMPANION_SITE, site),
+    FIELD("chain", RF_COMPANION_CHAIN, chain),
+    FIELD("bundle", RF_COMPANION_DIGEST, bundle),
+    FIELD("sequence", RF_COMPANION_NUMBER, sequence),
+    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot),
+    FIELD("destination", RF_COMPANION_NAME, destination),
+    FIELD("time", RF_COMPANION_TIME, time),
+    FIELD("tool", RF_COMPANION_TOOL, tool),
+    { .key = "counts", .read = read_counts },
+    { .key = "images", .list = true, .read = read_image },
 };
 
 int rf_receipt_load(struct rf_receipt *r, const char *path, struct rf_err *err)

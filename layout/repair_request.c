@@ -244,42 +244,6 @@ int rf_repair_request_write(struct rf_repair_request *r, struct rf_buf *out, str
 
 /* ---- reading ---- */
 
-static int read_site(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_site(v, ((struct rf_repair_request *)ctx)->site, err);
-}
-
-static int read_chain(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_chain(v, ((struct rf_repair_request *)ctx)->chain, err);
-}
-
-static int read_bundle(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_digest(v, &((struct rf_repair_request *)ctx)->bundle, err);
-}
-
-static int read_sequence(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_number(v, &((struct rf_repair_request *)ctx)->sequence, err);
-}
-
-static int read_snapshot(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_digest(v, &((struct rf_repair_request *)ctx)->snapshot, err);
-}
-
-static int read_destination(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_COMPANION_NAME_MAX,
-                             &((struct rf_repair_request *)ctx)->destination, err);
-}
-
-static int read_tool(void *ctx, const json_t *v, struct rf_err *err)
-{
-    return rf_companion_text(v, RF_BUNDLE_TOOL_MAX, &((struct rf_repair_request *)ctx)->tool, err);
-}
-
 static int read_known(void *ctx, const json_t *v, struct rf_err *err)
 {
     struct rf_repair_request *r = ctx;
@@ -370,19 +334,23 @@ static int read_refused(void *ctx, const json_t *v, struct rf_err *err)
     return 0;
 }
 
+#define FIELD(name, kind, field)                                                            \
+    {                                                                                       \
+        .key = (name), .value = (kind), .offset = offsetof(struct rf_repair_request, field) \
+    }
 static const struct rf_companion_member members[] = {
-    { "requestVersion", false, NULL },
-    { "site", false, read_site },
-    { "chain", false, read_chain },
-    { "bundle", false, read_bundle },
-    { "sequence", false, read_sequence },
-    { "snapshot", false, read_snapshot },
-    { "destination", false, read_destination },
-    { "tool", false, read_tool },
-    { "known", true, read_known },
-    { "found", true, read_found },
-    { "missing", true, read_missing },
-    { "refused", true, read_refused },
+    { .key = "requestVersion" },
+    FIELD("site", RF_COMPANION_SITE, site),
+    FIELD("chain", RF_COMPANION_CHAIN, chain),
+    FIELD("bundle", RF_COMPANION_DIGEST, bundle),
+    FIELD("sequence", RF_COMPANION_NUMBER, sequence),
+    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot),
+    FIELD("destination", RF_COMPANION_NAME, destination),
+    FIELD("tool", RF_COMPANION_TOOL, tool),
+    { .key = "known", .list = true, .read = read_known },
+    { .key = "found", .list = true, .read = read_found },
+    { .key = "missing", .list = true, .read = read_missing },
+    { .key = "refused", .list = true, .read = read_refused },
 };
 
 int rf_repair_request_load(struct rf_repair_request *r, const char *path, struct rf_err *err)

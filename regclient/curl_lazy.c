@@ -7,11 +7,12 @@
 #include <curl/curl.h>
 
 #ifdef RF_CURL_SONAME
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 
 #include "base/error.h"
+#include "base/lazy.h"
+#include "base/mem.h"
 
 /* libcurl takes one argument of a variable type: a long, a curl_off_t or a pointer, each one register of 64 bits. */
 _Static_assert(sizeof(long) == sizeof(void *) && sizeof(curl_off_t) == sizeof(void *),
@@ -56,21 +57,11 @@ static struct {
 static bool loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* A pointer to a function out of a pointer to an object, which C has no cast for. */
-static bool find(void *library, const char *name, void *where)
-{
-    void *found = dlsym(library, name);
-    memcpy(where, &found, sizeof(found));
-    return found != NULL;
-}
-
 static void load(void)
 {
-    void *library = dlopen(RF_CURL_SONAME, RTLD_LAZY | RTLD_LOCAL);
-    if (library == NULL)
-        return;
-#define FIND(name) &&find(library, #name, &real.name)
-    loaded = true FUNCTIONS(FIND);
+#define NAME(name) #name,
+    static const char *const names[] = { FUNCTIONS(NAME) };
+    loaded = rf_lazy_load(RF_CURL_SONAME, names, RF_ARRAY_LEN(names), &real);
 }
 
 static bool is_loaded(void)

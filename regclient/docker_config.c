@@ -181,29 +181,16 @@ static char *config_path(void)
     return home != NULL ? rf_path_join(home, ".docker/config.json") : NULL;
 }
 
-static int load_file(struct rf_hosts *h, const char *path, struct rf_err *err)
+static int parse(void *ctx, struct rf_slice bytes, const char *path, bool *logins,
+                 struct rf_err *err)
 {
-    char *bytes = NULL;
-    size_t len = 0;
-    bool exposed = false, logins = false;
-    struct rf_err cause = RF_ERR_INIT;
-    int rc = rf_secret_file_read(path, RF_SECRET_FILE_MAX, &bytes, &len, &exposed, &cause);
-    if (rc == -RFE_NOT_FOUND)
-        return 0;
-    if (rc < 0)
-        return rf_fail(err, RFE_CONFIG, "Docker's configuration: %s", cause.msg);
-    if (len > 0)
-        rc = rf_docker_config_parse(h, rf_slice_of(bytes, len), path, &logins, err);
-    rf_secret_free(&bytes, len);
-    if (rc == 0 && exposed && logins)
-        rf_secret_warn_exposed(path);
-    return rc;
+    return rf_docker_config_parse(ctx, bytes, path, logins, err);
 }
 
 int rf_hosts_load_docker(struct rf_hosts *h, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = config_path();
-    int rc = path != NULL ? load_file(h, path, err) : 0;
+    int rc = path != NULL ? rf_secret_file_parse(path, "Docker's configuration", parse, h, err) : 0;
     const char *env = getenv("DOCKER_AUTH_CONFIG");
     if (rc == 0 && env != NULL && env[0] != '\0')
         rc = rf_docker_config_parse(h, rf_slice_str(env), "DOCKER_AUTH_CONFIG", NULL, err);

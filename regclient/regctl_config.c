@@ -261,14 +261,14 @@ static int as_config_error(const char *file, const struct rf_err *cause, struct 
     return rf_fail(err, RFE_CONFIG, "%s: %s", file, cause->msg);
 }
 
-static int parse(struct rf_hosts *h, struct rf_slice bytes, const char *file, bool *logins,
+static int parse(void *ctx, struct rf_slice bytes, const char *file, bool *logins,
                  struct rf_err *err)
 {
     struct rf_err cause = RF_ERR_INIT;
     RF_CLEANUP(rf_secret_json_wipep) json_t *doc = NULL;
     int rc = rf_secret_json_parse(bytes, RF_SECRET_FILE_MAX, &doc, &cause);
     if (rc == 0)
-        rc = merge_document(h, doc, logins, &cause);
+        rc = merge_document(ctx, doc, logins, &cause);
     return rc < 0 ? as_config_error(file, &cause, err) : 0;
 }
 
@@ -284,20 +284,5 @@ int rf_hosts_load_regctl(struct rf_hosts *h, struct rf_err *err)
     RF_CLEANUP(rf_freep) char *path = rf_regctl_config_path();
     if (path == NULL)
         return 0;
-    char *bytes = NULL;
-    size_t len = 0;
-    bool exposed = false, logins = false;
-    struct rf_err cause = RF_ERR_INIT;
-    int rc = rf_secret_file_read(path, RF_SECRET_FILE_MAX, &bytes, &len, &exposed, &cause);
-    if (rc == -RFE_NOT_FOUND)
-        return 0;
-    if (rc < 0)
-        return rf_fail(err, RFE_CONFIG, "configuration of regctl: %s", cause.msg);
-    /* Upstream takes an empty file for an empty configuration. */
-    if (len > 0)
-        rc = parse(h, rf_slice_of(bytes, len), path, &logins, err);
-    rf_secret_free(&bytes, len);
-    if (rc == 0 && exposed && logins)
-        rf_secret_warn_exposed(path);
-    return rc;
+    return rf_secret_file_parse(path, "configuration of regctl", parse, h, err);
 }

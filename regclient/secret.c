@@ -10,6 +10,28 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+int rf_secret_file_parse(const char *path, const char *what,
+                         int (*parse)(void *ctx, struct rf_slice bytes, const char *path,
+                                      bool *logins, struct rf_err *err),
+                         void *ctx, struct rf_err *err)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    bool exposed = false, logins = false;
+    struct rf_err cause = RF_ERR_INIT;
+    int rc = rf_secret_file_read(path, RF_SECRET_FILE_MAX, &bytes, &len, &exposed, &cause);
+    if (rc == -RFE_NOT_FOUND)
+        return 0;
+    if (rc < 0)
+        return rf_fail(err, RFE_CONFIG, "%s: %s", what, cause.msg);
+    if (len > 0)
+        rc = parse(ctx, rf_slice_of(bytes, len), path, &logins, err);
+    rf_secret_free(&bytes, len);
+    if (rc == 0 && exposed && logins)
+        rf_secret_warn_exposed(path);
+    return rc;
+}
+
 void rf_secret_free(char **p, size_t len)
 {
     if (*p != NULL)

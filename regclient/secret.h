@@ -16,6 +16,15 @@
  */
 RF_MUST_USE int rf_secret_file_read(const char *path, size_t max, char **out, size_t *len,
                                     bool *exposed, struct rf_err *err);
+/*
+ * Hands what the file holds to `parse`, which says whether there was a login, and warns when others can read that. A file that is missing or
+ * empty is no file. -RFE_CONFIG, naming `what` it is, when it cannot be read; else what `parse` says.
+ */
+RF_MUST_USE int rf_secret_file_parse(const char *path, const char *what,
+                                     int (*parse)(void *ctx, struct rf_slice bytes,
+                                                  const char *path, bool *logins,
+                                                  struct rf_err *err),
+                                     void *ctx, struct rf_err *err);
 /* Logs the warning for a file that was found exposed and does hold a login. */
 void rf_secret_warn_exposed(const char *path);
 /* Wipes `len` bytes of *p and frees it. */

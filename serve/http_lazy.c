@@ -6,12 +6,13 @@
 #include <microhttpd.h>
 
 #ifdef RF_MHD_SONAME
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/lazy.h"
+#include "base/mem.h"
 
 #define FUNCTIONS(X)                   \
     X(MHD_add_response_header)         \
@@ -28,21 +29,11 @@ static struct {
 static bool loaded;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* A pointer to a function out of a pointer to an object, which C has no cast for. */
-static bool find(void *library, const char *name, void *where)
-{
-    void *found = dlsym(library, name);
-    memcpy(where, &found, sizeof(found));
-    return found != NULL;
-}
-
 static void load(void)
 {
-    void *library = dlopen(RF_MHD_SONAME, RTLD_LAZY | RTLD_LOCAL);
-    if (library == NULL)
-        return;
-#define FIND(name) &&find(library, #name, &real.name)
-    loaded = true FUNCTIONS(FIND);
+#define NAME(name) #name,
+    static const char *const names[] = { FUNCTIONS(NAME) };
+    loaded = rf_lazy_load(RF_MHD_SONAME, names, RF_ARRAY_LEN(names), &real);
 }
 
 /* NULL when it is not there. All others need what this gave. */

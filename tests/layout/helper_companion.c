@@ -162,6 +162,22 @@ void expect_refused(int rc, const struct rf_err *err, const struct companion_edi
                   rf_error_name(rc), err->msg);
 }
 
+void made_expect_refused(struct made *m, const struct companion_edit *e)
+{
+    struct rf_bundle back;
+    struct rf_err err = RF_ERR_INIT;
+    made_seal(m);
+    char *text = bundle_json_of(&m->b);
+    companion_edit(text, e);
+    free(text);
+    text = file_text("edited");
+    rf_bundle_init(&back);
+    expect_refused(bundle_read_text(rf_slice_str(text), &back, &err), &err, e);
+    rf_bundle_release(&back);
+    made_release(m);
+    free(text);
+}
+
 void expect_no_cut(const char *text, int (*load)(const char *path, struct rf_err *err))
 {
     struct rf_err err = RF_ERR_INIT;

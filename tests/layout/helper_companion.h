@@ -8,6 +8,7 @@
 #include "layout/inventory.h"
 #include "layout/receipt.h"
 #include "layout/repair_request.h"
+#include "tests/layout/helper_bundle.h"
 #include "tests/layout/helper_layout.h"
 
 /* Filled, not written. The caller releases. */
@@ -27,6 +28,8 @@ struct companion_edit {
 /* Writes the edited text to "edited". */
 void companion_edit(const char *text, const struct companion_edit *e);
 void expect_refused(int rc, const struct rf_err *err, const struct companion_edit *e);
+/* The bundle, sealed and then edited so, is refused. Releases it. */
+void made_expect_refused(struct made *m, const struct companion_edit *e);
 /* Every beginning of the text that is not all of it is refused by `load`. */
 void expect_no_cut(const char *text, int (*load)(const char *path, struct rf_err *err));
 

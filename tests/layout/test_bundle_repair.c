@@ -56,19 +56,8 @@ static const struct companion_edit edits[] = {
 START_TEST(edited)
 {
     struct made m;
-    struct rf_bundle back;
-    struct rf_err err = RF_ERR_INIT;
     fill(&m);
-    made_seal(&m);
-    char *text = bundle_json_of(&m.b);
-    companion_edit(text, &edits[_i]);
-    free(text);
-    text = file_text("edited");
-    rf_bundle_init(&back);
-    expect_refused(bundle_read_text(rf_slice_str(text), &back, &err), &err, &edits[_i]);
-    rf_bundle_release(&back);
-    made_release(&m);
-    free(text);
+    made_expect_refused(&m, &edits[_i]);
 }
 END_TEST
 

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+Suite *rf_lazy_suite(void);
+
 static struct {
     size_t (*length)(const char *text);
     int (*absolute)(int n);

@@ -130,6 +130,12 @@ static char *real_location(const struct rf_ref *ref)
     return rf_xasprintf("%s://%s", scheme_text(ref), is_plain(path) ? path : ref->path);
 }
 
+uint32_t rf_locations_known(const struct rf_locations *s, const struct rf_ref *ref)
+{
+    RF_CLEANUP(rf_freep) char *real = real_location(ref);
+    return rf_strings_find(&s->reals, rf_slice_str(real));
+}
+
 int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t *where,
                       struct rf_err *err)
 {

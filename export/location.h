@@ -36,6 +36,8 @@ char *rf_location_name(const struct rf_ref *ref);
 /* The number of where a reference is read from. Two layouts of one name get different ones: NAME, NAME-2. Not thread-safe. */
 RF_MUST_USE int rf_locations_find(struct rf_locations *l, const struct rf_ref *ref, uint32_t *where,
                                   struct rf_err *err);
+/* Its number when it was found before, else RF_NO_ID. */
+uint32_t rf_locations_known(const struct rf_locations *s, const struct rf_ref *ref);
 /* The same for a source as it stands in a bundle; of a layout, its real path comes from the state. */
 RF_MUST_USE int rf_locations_find_source(struct rf_locations *l, const char *source,
                                          uint32_t *where, struct rf_err *err);

@@ -47,6 +47,7 @@ void rf_plan_free(struct rf_plan *p)
     rf_plan_free_bundle(p->bundle);
     rf_plan_free_snapshot(p->snapshot);
     rf_bases_free(p->bases, p->n_bases);
+    rf_rules_release(&p->rules);
     free(p);
 }
 
@@ -61,6 +62,7 @@ struct rf_plan *rf_plan_new(const char *site)
     struct rf_plan *p = rf_xcalloc(1, sizeof(*p));
     p->bundle = rf_plan_new_bundle();
     p->snapshot = rf_plan_new_snapshot(site);
+    rf_rules_init(&p->rules);
     return p;
 }
 
@@ -150,6 +152,7 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     p->req = req;
     p->state = state;
     p->as_of = req->as_of;
+    p->rules.file = req->policy_file != NULL ? rf_xstrdup(req->policy_file) : NULL;
     rf_selection_init(&sel, req, state);
     rf_closure_init(&closure, &sel, NULL, 0);
     int rc = rf_bases_load(req, state, &p->bases, &p->n_bases, err);
@@ -177,6 +180,7 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     rc = rf_plan_lay_out(p, &in, err);
     if (rc < 0)
         return rc;
+    rf_plan_rules_removed(p, &sel);
     *out = RF_STEAL(p);
     return 0;
 }

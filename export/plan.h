@@ -10,6 +10,7 @@
 #define RF_EXPORT_PLAN_H
 
 #include "export/request.h"
+#include "export/rules.h"
 #include "export/state.h"
 
 struct rf_plan {
@@ -17,7 +18,9 @@ struct rf_plan {
     struct rf_snapshot *snapshot; /* what the site will have; status of each line set */
     struct rf_snapshot **bases;
     size_t n_bases;
-    uint64_t fetch_bytes;     /* from registries; what the cache has is not fetched again */
+    uint64_t fetch_bytes; /* from registries; what the cache has is not fetched again */
+    struct rf_rules
+        rules; /* what decided on each line of the bundle: its rule is a number in here; empty when resumed */
     struct rf_repair *repair; /* of a repair bundle: what it answers (export/repair.h) */
     bool resumed;             /* taken from the state, not made anew */
     /* for retention, which is judged anew whenever images fall out of the plan; NULL: not judged */

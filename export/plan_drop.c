@@ -55,6 +55,38 @@ static void keep_old_refusals(const struct rf_bundle *b, struct rf_refusals *ref
     }
 }
 
+/* What stands because the line became a hole. */
+static uint32_t rule_of_hole(struct rf_plan *p, const struct rf_desired *d,
+                             const struct rf_image *im)
+{
+    struct rf_rule rule = { 0 };
+    char digest[RF_DIGEST_TEXT];
+    const char *tag = rf_desired_str(d, im->tag);
+    if (!rf_rules_get(&p->rules, im->rule, &rule))
+        return 0;
+    rule.how = "stays for the hole";
+    rule.of_repository = rf_desired_str(d, im->repository);
+    rule.of_name = tag[0] != '\0' ? tag : rf_digest_text(&im->digest, digest);
+    rule.verdict = NULL;
+    return rf_rules_add(&p->rules, &rule);
+}
+
+/* Why lines were removed does not change when others fail. */
+static void keep_removed_rules(const struct rf_bundle *was, struct rf_bundle *now)
+{
+    const struct rf_desired *d = &was->desired;
+    for (size_t i = 0; i < now->desired.n; i++) {
+        struct rf_image *im = &now->desired.images[i];
+        const struct rf_image *before =
+            im->status == RF_IMAGE_REMOVED
+                ? rf_desired_find(d, rf_desired_str(&now->desired, im->repository),
+                                  rf_desired_str(&now->desired, im->tag), &im->digest)
+                : NULL;
+        if (before != NULL)
+            im->rule = before->rule;
+    }
+}
+
 /* Copies what stands from `from` to the plan's fresh snapshot; what failed is held or gone. *left counts what could be had. */
 static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
                        const char *const *reasons, struct rf_holes *holes, size_t *left,
@@ -83,6 +115,7 @@ static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
                                       .reason = reason };
         rf_holes_add(holes, &hole);
         rf_log(RF_LOG_WARN, "Image left out", "source", source, "error", reason, NULL);
+        h.rule = rule_of_hole(p, d, im);
         rf_hold_line(&h, hole.repository, hole.tag, &im->digest);
         rf_hold_repository(&h, hole.repository, false);
     }
@@ -122,6 +155,7 @@ int rf_plan_drop(struct rf_plan *p, const struct rf_plan_failure *failures, size
     if (rc == 0)
         rc = rf_plan_lay_out(p, &in, err);
     if (rc == 0) {
+        keep_removed_rules(was, p->bundle);
         rf_plan_free_snapshot(from);
         *old = was;
         return 0;

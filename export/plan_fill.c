@@ -48,6 +48,7 @@ static int add_walked(struct rf_plan *p, struct rf_closure *c, size_t i, struct 
     size_t at = rf_desired_add(&p->snapshot->desired, d, im);
     struct rf_image *line = &p->snapshot->desired.images[at];
     line->status = known ? RF_IMAGE_CHANGED : RF_IMAGE_NEW;
+    line->rule = rf_plan_rule_of(p, c->sel, i);
     line->first_blob = (uint32_t)p->snapshot->n_items;
     int rc = rf_graph_closure(&c->graph, c->sel->picks[i].root, fill_node, &f, err);
     line->n_blobs = (uint32_t)p->snapshot->n_items - line->first_blob;
@@ -90,13 +91,15 @@ static void add_refused(struct rf_holding *h, const struct rf_selection *s, size
 }
 
 /* An inventory does not know where its images come from. */
-static void add_unchanged(struct rf_plan *p, const struct rf_snapshot *base,
-                          const struct rf_image *line, const char *source)
+static void add_unchanged(struct rf_plan *p, const struct rf_selection *s, size_t i,
+                          const struct rf_snapshot *base, const struct rf_image *line)
 {
+    const char *source = rf_desired_str(&s->wanted, s->wanted.images[i].source);
     struct rf_desired *d = &p->snapshot->desired;
     rf_snapshot_copy_line(p->snapshot, base, line, RF_IMAGE_UNCHANGED);
     if (rf_desired_str(&base->desired, line->source)[0] == '\0')
         d->images[d->n - 1].source = rf_strings_add(&d->strings, rf_slice_str(source));
+    d->images[d->n - 1].rule = rf_plan_rule_of(p, s, i);
 }
 
 int rf_plan_fill(struct rf_plan *p, struct rf_closure *c, struct rf_holes *holes,
@@ -112,7 +115,7 @@ int rf_plan_fill(struct rf_plan *p, struct rf_closure *c, struct rf_holes *holes
             continue;
         if (s->picks[i].unchanged &&
             (same = rf_closure_base_line(c, &s->wanted.images[i], &base)) != NULL)
-            add_unchanged(p, base, same, rf_desired_str(&s->wanted, s->wanted.images[i].source));
+            add_unchanged(p, s, i, base, same);
         else
             rc = add_walked(p, c, i, err);
     }
@@ -121,6 +124,8 @@ int rf_plan_fill(struct rf_plan *p, struct rf_closure *c, struct rf_holes *holes
     rf_holding_init(&h, p);
     for (uint32_t i = 0; rc == 0 && i < s->wanted.n; i++) {
         uint32_t line = rf_pick_line(s->picks, i);
+        if (line != RF_NO_ID && !rf_pick_usable(&s->picks[line]))
+            h.rule = rf_plan_rule_held(p, s, line);
         if (line != i && line != RF_NO_ID && s->picks[line].error_code != 0)
             rf_hold_extras(&h, s, i);
         else if (line == i && s->picks[i].error_code != 0)

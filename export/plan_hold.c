@@ -31,6 +31,7 @@ void rf_holding_init(struct rf_holding *h, struct rf_plan *p)
 {
     h->p = p;
     h->had = p->snapshot->desired.n;
+    h->rule = 0;
     rf_strings_init(&h->seen);
 }
 
@@ -56,8 +57,10 @@ static void hold(struct rf_holding *h, const struct rf_snapshot *base, const str
     had.n = h->had;
     if (rf_desired_find(&had, repository, tag, &line->digest) == NULL &&
         !seen_before(h, "line", repository,
-                     tag[0] != '\0' ? tag : rf_digest_text(&line->digest, text)))
+                     tag[0] != '\0' ? tag : rf_digest_text(&line->digest, text))) {
         rf_snapshot_copy_line(h->p->snapshot, base, line, RF_IMAGE_HELD);
+        h->p->snapshot->desired.images[h->p->snapshot->desired.n - 1].rule = h->rule;
+    }
 }
 
 void rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,

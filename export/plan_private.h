@@ -31,6 +31,7 @@ struct rf_holding {
     struct rf_plan *p;
     size_t had;
     struct rf_strings seen;
+    uint32_t rule; /* of the lines that are added */
 };
 void rf_holding_init(struct rf_holding *h, struct rf_plan *p);
 void rf_holding_release(struct rf_holding *h);
@@ -47,6 +48,11 @@ void rf_hold_extras(struct rf_holding *h, const struct rf_selection *s, size_t m
 void rf_hold_registry(struct rf_holding *h, const struct rf_export_item *it,
                       const struct rf_build_hole *hole, struct rf_holes *holes);
 
+/* The number of the rule that decided on line i of the selection, which is usable; of what stands because line i could not be had, or was refused. */
+uint32_t rf_plan_rule_of(struct rf_plan *p, const struct rf_selection *s, size_t i);
+uint32_t rf_plan_rule_held(struct rf_plan *p, const struct rf_selection *s, size_t i);
+/* Says of the removed lines of the bundle why they are. The bundle is laid out. */
+void rf_plan_rules_removed(struct rf_plan *p, const struct rf_selection *s);
 /* Fills the plan's snapshot from what was selected and walked, and seals it. */
 RF_MUST_USE int rf_plan_fill(struct rf_plan *p, struct rf_closure *c, struct rf_holes *holes,
                              struct rf_refusals *refused, struct rf_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a plan or a bundle holds, for people and for scripts. */
-#include "export/export.h"
+/* What a plan or a bundle holds, for people. */
+#include "export/report_private.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -9,14 +9,9 @@
 
 #define SHOWN_SOURCE 400
 
-struct totals {
-    uint64_t by_status[RF_IMAGE_HELD + 1];
-    uint64_t carried, carried_bytes, assumed, assumed_bytes;
-};
-
-static struct totals count(const struct rf_bundle *b)
+struct rf_export_totals rf_export_totals(const struct rf_bundle *b)
 {
-    struct totals t = { 0 };
+    struct rf_export_totals t = { 0 };
     for (size_t i = 0; i < b->desired.n; i++)
         t.by_status[b->desired.images[i].status]++;
     for (size_t i = 0; i < b->n_blobs; i++) {
@@ -27,8 +22,28 @@ static struct totals count(const struct rf_bundle *b)
     return t;
 }
 
-static void put_line(struct rf_buf *out, const struct rf_desired *d, const struct rf_image *im)
+uint64_t rf_export_file_size(const struct rf_export_result *r)
 {
+    struct rf_bundle_frame frame;
+    if (r->path != NULL)
+        return r->size;
+    uint64_t size = rf_bundle_frame_init(&frame, r->plan->bundle, NULL) == 0 ? frame.total : 0;
+    rf_bundle_frame_release(&frame);
+    return size;
+}
+
+static void put_rule(struct rf_buf *out, const struct rf_plan *p, const struct rf_image *im)
+{
+    struct rf_rule rule;
+    if (!rf_rules_get(&p->rules, im->rule, &rule))
+        return;
+    rf_buf_add_str(out, rule.by != NULL ? " by " : ": ");
+    rf_rule_text(&rule, p->rules.file, out);
+}
+
+static void put_line(struct rf_buf *out, const struct rf_plan *p, const struct rf_image *im)
+{
+    const struct rf_desired *d = &p->bundle->desired;
     char text[RF_DIGEST_TEXT];
     rf_buf_addf(out, "%-9s ", rf_image_status_name(im->status));
     rf_image_name(d, im, out);
@@ -40,6 +55,7 @@ static void put_line(struct rf_buf *out, const struct rf_desired *d, const struc
         rf_buf_addf(out, " (pruned from %s)", rf_digest_text(&d->digests[im->original], text));
     rf_buf_add_str(out, " from ");
     rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), SHOWN_SOURCE);
+    put_rule(out, p, im);
     rf_buf_add_char(out, '\n');
 }
 
@@ -79,7 +95,7 @@ static void put_refused(struct rf_buf *out, const struct rf_bundle *b)
 static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
 {
     const struct rf_bundle *b = r->plan->bundle;
-    struct totals t = count(b);
+    struct rf_export_totals t = rf_export_totals(b);
     char a[16], c[16], e[16];
     rf_buf_addf(
         out, "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes",
@@ -98,16 +114,6 @@ static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
         rf_buf_addf(out, "to fetch  %s\n", rf_text_size(r->plan->fetch_bytes, e));
 }
 
-static uint64_t file_size(const struct rf_export_result *r)
-{
-    struct rf_bundle_frame frame;
-    if (r->path != NULL)
-        return r->size;
-    uint64_t size = rf_bundle_frame_init(&frame, r->plan->bundle, NULL) == 0 ? frame.total : 0;
-    rf_bundle_frame_release(&frame);
-    return size;
-}
-
 static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
 {
     const struct rf_bundle *b = r->plan->bundle;
@@ -122,7 +128,7 @@ static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
         rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
     rf_buf_addf(out, "bundle    %s, %s%s", rf_digest_text(&b->id, text),
-                rf_text_size(file_size(r), size), r->path != NULL ? "" : " to write");
+                rf_text_size(rf_export_file_size(r), size), r->path != NULL ? "" : " to write");
     rf_buf_add_char(out, '\n');
     if (r->path != NULL)
         rf_buf_addf(out, "file      %s\n",
@@ -157,125 +163,16 @@ static void put_retain(struct rf_buf *out, const struct rf_bundle *b)
     rf_buf_add_str(out, "; deleted only by regimport prune\n");
 }
 
-static void put_json_retain(const struct rf_bundle *b, struct rf_buf *out)
-{
-    const struct rf_bundle_retain *r = &b->retain;
-    char text[32];
-    if (!r->set)
-        return;
-    if (r->has_as_of)
-        rf_buf_addf(out, ",\"asOf\":\"%s\"", rf_text_time(r->as_of, text));
-    rf_buf_add_str(out, ",\"retain\":");
-    rf_bundle_retain_json(b, out);
-    rf_buf_add_str(out, ",\"candidates\":[");
-    for (size_t i = 0; i < r->n; i++) {
-        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        rf_candidate_json(b, &r->candidates[i], out);
-    }
-    rf_buf_add_char(out, ']');
-}
-
 void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_desired *d = &r->plan->bundle->desired;
     for (size_t i = 0; i < d->n; i++)
         if (r->path == NULL || d->images[i].status != RF_IMAGE_UNCHANGED)
-            put_line(out, d, &d->images[i]);
+            put_line(out, r->plan, &d->images[i]);
     put_holes(out, r->plan->bundle);
     put_candidates(out, r->plan->bundle);
     put_refused(out, r->plan->bundle);
     put_heading(out, r);
     put_totals(out, r);
     put_retain(out, r->plan->bundle);
-}
-
-static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
-{
-    char text[RF_DIGEST_TEXT];
-    if (rf_bundle_is_repair(b))
-        rf_buf_addf(out, ",\"repairs\":\"%s\"", rf_digest_text(&b->repairs, text));
-    rf_buf_add_str(out, ",\"bases\":[");
-    for (size_t i = 0; i < b->n_bases; i++)
-        rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
-    rf_buf_add_char(out, ']');
-}
-
-static void put_json_lines(const struct rf_bundle *b, struct rf_buf *out)
-{
-    const struct rf_desired *d = &b->desired;
-    rf_buf_add_str(out, ",\"images\":[");
-    for (size_t i = 0; i < d->n; i++) {
-        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        rf_image_json(d, &d->images[i], true, out);
-    }
-    rf_buf_add_str(out, "],\"holes\":[");
-    for (size_t i = 0; i < b->n_holes; i++) {
-        const struct rf_hole *h = &b->holes[i];
-        const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
-        static const char *const keys[] = { "repository", "tag", "source", "reason" };
-        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
-            rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
-            rf_json_add_string(out, rf_desired_str(d, ids[k]));
-        }
-        rf_buf_add_char(out, '}');
-    }
-    rf_buf_add_char(out, ']');
-}
-
-static void put_json_refused(const struct rf_bundle *b, struct rf_buf *out)
-{
-    const struct rf_desired *d = &b->desired;
-    char text[RF_DIGEST_TEXT];
-    rf_buf_add_str(out, ",\"refused\":[");
-    for (size_t i = 0; i < b->n_refused; i++) {
-        const struct rf_bundle_refused *r = &b->refused[i];
-        rf_buf_add_str(out, i > 0 ? ",\n{\"repository\":" : "\n{\"repository\":");
-        rf_json_add_string(out, rf_desired_str(d, r->repository));
-        rf_buf_add_str(out, ",\"tag\":");
-        rf_json_add_string(out, rf_desired_str(d, r->tag));
-        rf_buf_addf(out, ",\"digest\":\"%s\",\"source\":", rf_digest_text(&r->digest, text));
-        rf_json_add_string(out, rf_desired_str(d, r->source));
-        rf_buf_add_str(out, ",\"by\":\"policy\",\"reason\":");
-        rf_json_add_string(out, rf_desired_str(d, r->reason));
-        rf_buf_add_char(out, '}');
-    }
-    rf_buf_add_char(out, ']');
-}
-
-void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
-{
-    const struct rf_bundle *b = r->plan->bundle;
-    struct totals t = count(b);
-    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
-    rf_buf_addf(
-        out,
-        "{\"site\":\"%s\",\"sequence\":%llu,\"chain\":\"%s\",\"id\":\"%s\",\"snapshot\":\"%s\"",
-        b->site, (unsigned long long)b->sequence, b->chain, rf_digest_text(&b->id, id),
-        rf_digest_text(&b->snapshot, snapshot));
-    put_json_bases(b, out);
-    rf_buf_addf(out, ",\"full\":%s,\"resumed\":%s,\"size\":%llu",
-                b->n_bases == 0 ? "true" : "false", r->resumed ? "true" : "false",
-                (unsigned long long)file_size(r));
-    if (r->path != NULL) {
-        rf_buf_add_str(out, ",\"file\":");
-        rf_json_add_string(out, r->path);
-    } else {
-        rf_buf_addf(out, ",\"fetchBytes\":%llu", (unsigned long long)r->plan->fetch_bytes);
-    }
-    rf_buf_addf(
-        out,
-        ",\"carriedBlobs\":%llu,\"carriedBytes\":%llu,\"assumedBlobs\":%llu,\"assumedBytes\":%llu",
-        (unsigned long long)t.carried, (unsigned long long)t.carried_bytes,
-        (unsigned long long)t.assumed, (unsigned long long)t.assumed_bytes);
-    rf_buf_add_str(out, ",\"counts\":{");
-    for (int s = RF_IMAGE_NEW; s <= RF_IMAGE_HELD; s++)
-        rf_buf_addf(out, "%s\"%s\":%llu", s > 0 ? "," : "",
-                    rf_image_status_name((enum rf_image_status)s),
-                    (unsigned long long)t.by_status[s]);
-    rf_buf_addf(out, ",\"holes\":%zu,\"refused\":%zu}", b->n_holes, b->n_refused);
-    put_json_lines(b, out);
-    put_json_refused(b, out);
-    put_json_retain(b, out);
-    rf_buf_add_str(out, "}\n");
 }

@@ -55,6 +55,7 @@ struct rf_export_request {
     bool replan;
     bool strict;                /* what cannot be had is a failure, not a hole */
     struct rf_verdicts *policy; /* its carry() decides what travels; NULL: everything does */
+    const char *policy_file; /* its name, for reports; NULL: there is none */
     struct rf_client *client;
     void (*phase)(void *ctx, const char *what,
                   uint64_t total_bytes); /* a new phase of the run; or NULL */

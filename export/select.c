@@ -90,6 +90,8 @@ struct rf_pick rf_selection_pick(const struct rf_selection *s, size_t item, uint
     return (struct rf_pick){ .item = (uint32_t)item,
                              .where = where,
                              .root = RF_NO_ID,
+                             .of = RF_NO_ID,
+                             .verdict = RF_NO_ID,
                              .error = RF_NO_ID,
                              .kept = RF_NO_ID,
                              .referrers = it->referrers,
@@ -150,6 +152,8 @@ static struct rf_pick extra_pick(struct rf_selection *s, uint32_t of, const char
 {
     struct rf_pick pick = s->picks[of];
     pick.root = RF_NO_ID;
+    pick.of = of;
+    pick.verdict = RF_NO_ID;
     pick.source_tag = rf_selection_text(s, tag);
     pick.kept = RF_NO_ID;
     pick.unchanged = pick.dropped = false;

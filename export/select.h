@@ -16,7 +16,9 @@ struct rf_pick {
     uint32_t where; /* in locations */
     uint32_t root;  /* node in the closure's graph, RF_NO_ID before or when the base knows it */
     uint32_t source_tag; /* in wanted.strings; "" = by digest */
-    uint32_t error;      /* in wanted.strings: why it is a hole, or was refused; RF_NO_ID = fine */
+    uint32_t of;         /* of an extra: the mention that it was found for; else RF_NO_ID */
+    uint32_t verdict; /* in wanted.strings: what carry() said of it beside yes; RF_NO_ID: nothing */
+    uint32_t error;   /* in wanted.strings: why it is a hole, or was refused; RF_NO_ID = fine */
     int error_code;
     bool unchanged; /* the base has exactly this line */
     bool dropped;   /* a second mention of the same, or of a kind that is not wanted */

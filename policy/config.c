@@ -114,6 +114,7 @@ static int read_steps(const struct rf_yaml_reader *r, const struct reading *read
         int rc = rf_step_read(r, reading->sync->items[i], path, &c->defaults, &c->steps[i], err);
         if (rc < 0)
             return rc;
+        c->steps[i].number = (uint32_t)i;
         c->n_steps++;
     }
     return 0;

@@ -115,14 +115,27 @@ static bool version_fits(const struct set *s, const char *name)
            (rf_semver_parse(rf_slice_str(name), &v) && rf_semver_ranges_match(s->versions, &v));
 }
 
-int rf_name_filter_match(const struct rf_name_filter *f, const char *name, struct rf_err *err)
+int rf_name_filter_which(const struct rf_name_filter *f, const char *name, struct rf_err *err)
 {
-    int rc = f->n == 0;
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < f->n; i++) {
         if (version_fits(&f->list[i], name))
             rc = rf_tag_filter_match(f->list[i].patterns, name, err);
+        if (rc > 0)
+            return (int)i;
     }
-    return rc;
+    if (rc < 0 || f->n == 0)
+        return rc;
+    return rf_fail(err, RFE_NOT_FOUND, "no rule takes it");
+}
+
+int rf_name_filter_match(const struct rf_name_filter *f, const char *name, struct rf_err *err)
+{
+    struct rf_err why = RF_ERR_INIT;
+    int rc = rf_name_filter_which(f, name, &why);
+    if (rc < 0 && rc != -RFE_NOT_FOUND && err != NULL)
+        *err = why;
+    return rc >= 0 ? 1 : rc == -RFE_NOT_FOUND ? 0 : rc;
 }
 
 /* ---- whole lists ---- */

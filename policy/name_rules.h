@@ -33,6 +33,9 @@ bool rf_name_filter_is_empty(const struct rf_name_filter *f);
 /* 1 = taken, 0 = not. -RFE_CONFIG as rf_tag_filter_match. Any thread. */
 RF_MUST_USE int rf_name_filter_match(const struct rf_name_filter *f, const char *name,
                                      struct rf_err *err);
+/* The number of the first set that takes it, counted from 0 in the order above; -RFE_NOT_FOUND: none. Without any set 0. Any thread. */
+RF_MUST_USE int rf_name_filter_which(const struct rf_name_filter *f, const char *name,
+                                     struct rf_err *err);
 /*
  * Keeps the names that are taken at the front of `names` and frees the others: those of the first set in their order, then what the next set
  * adds, and so on; no name twice. Tells as rf_tag_filter_apply does of patterns that upstream reads otherwise. On failure all names are still there.

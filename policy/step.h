@@ -49,6 +49,7 @@ struct rf_step_settings {
 
 struct rf_step {
     uint32_t line, column; /* where it stands in the file */
+    uint32_t number;       /* its place in `sync`, from 0 */
     char *source, *target; /* as written, templates expanded; target may be NULL in a strict file */
     char *type_text;
     enum rf_step_type type;

@@ -120,6 +120,7 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
         .repair = o->request,
         .strict = o->strict,
         .policy = s->policy,
+        .policy_file = s->config != NULL ? s->config->name : NULL,
         .retain = s->config != NULL ? &s->config->retain : NULL,
         .as_of = s->as_of,
         .as_of_given = o->as_of != NULL,

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why each image of a plan is in it, or is not any more. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "export/rules.h"
+#include "tests/export/helper_export.h"
+
+Suite *rf_rules_suite(void);
+
+/* ---- the table ---- */
+
+START_TEST(neighbours_share_a_rule)
+{
+    struct rf_rules r;
+    struct rf_rule got;
+    rf_rules_init(&r);
+    const struct rf_rule a = { .by = "sync[0]", .line = 3, .how = "every tag" };
+    const struct rf_rule b = {
+        .by = "sync[0]", .line = 3, .how = "every tag", .verdict = "carry: good"
+    };
+    ck_assert(!rf_rules_get(&r, 0, &got));
+    uint32_t first = rf_rules_add(&r, &a);
+    ck_assert_uint_eq(rf_rules_add(&r, &a), first);
+    uint32_t second = rf_rules_add(&r, &b);
+    ck_assert_uint_ne(second, first);
+    ck_assert(rf_rules_get(&r, second, &got));
+    ck_assert_str_eq(got.how, "every tag");
+    ck_assert_str_eq(got.verdict, "carry: good");
+    ck_assert(rf_rules_get(&r, first, &got));
+    ck_assert_ptr_null(got.verdict);
+    ck_assert(!rf_rules_get(&r, second + 1, &got));
+    rf_rules_release(&r);
+}
+END_TEST
+
+START_TEST(a_rule_of_the_table_with_another_verdict)
+{
+    struct rf_rules r;
+    struct rf_rule got;
+    char verdict[4096];
+    rf_rules_init(&r);
+    uint32_t first = rf_rules_add(&r, &(struct rf_rule){ .by = "by", .how = "how" });
+    for (unsigned i = 0; i < 100; i++) { /* the table grows under it */
+        (void)snprintf(verdict, sizeof(verdict), "%04000u", i);
+        ck_assert(rf_rules_get(&r, first, &got));
+        got.verdict = verdict;
+        ck_assert(rf_rules_get(&r, rf_rules_add(&r, &got), &got));
+        ck_assert_str_eq(got.by, "by");
+        ck_assert_str_eq(got.how, "how");
+        ck_assert_str_eq(got.verdict, verdict);
+    }
+    rf_rules_release(&r);
+}
+END_TEST
+
+START_TEST(texts_are_escaped)
+{
+    struct rf_buf out;
+    const struct rf_rule rule = { .by = "sync[1]",
+                                  .line = 7,
+                                  .how = "tags: allow \033[31m",
+                                  .of_repository = "app",
+                                  .of_name = "1",
+                                  .verdict = "carry: a \"b\"\n" };
+    rf_buf_init(&out, 0);
+    rf_rule_text(&rule, "ferry.yml", &out);
+    ck_assert_str_eq(out.ptr,
+                     "sync[1] (ferry.yml:7), tags: allow \\x1b[31m of app:1, carry: a \"b\"\\x0a");
+    rf_buf_clear(&out);
+    rf_rule_json(&rule, &out);
+    ck_assert_str_eq(out.ptr, "{\"by\":\"sync[1]\",\"line\":7,\"how\":\"tags: allow \\u001b[31m\","
+                              "\"of\":\"app:1\",\"verdict\":\"carry: a \\\"b\\\"\\n\"}");
+    rf_buf_release(&out);
+}
+END_TEST
+
+/* ---- of plans ---- */
+
+static const struct run plain = { 0 };
+
+/* "STATUS repository[:tag]: rule", a line for each. The caller frees. */
+static char *rules_of(const struct rf_plan *p)
+{
+    struct rf_buf out;
+    const struct rf_desired *d = &p->bundle->desired;
+    rf_buf_init(&out, 0);
+    for (size_t i = 0; i < d->n; i++) {
+        struct rf_rule rule = { 0 };
+        const char *tag = rf_desired_str(d, d->images[i].tag);
+        rf_buf_addf(&out, "%s %s%s%s: ", rf_image_status_name(d->images[i].status),
+                    rf_desired_str(d, d->images[i].repository), tag[0] != '\0' ? ":" : "", tag);
+        if (rf_rules_get(&p->rules, d->images[i].rule, &rule))
+            rf_rule_text(&rule, "ferry.yml", &out);
+        rf_buf_add_char(&out, '\n');
+    }
+    return rf_buf_take(&out, NULL);
+}
+
+static void expect_rules(const struct run *r, const char *args, const char *want)
+{
+    struct rf_export_result result;
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(run_plan(r, args, &result, &err), err);
+    char *got = rules_of(result.plan);
+    ck_assert_str_eq(got, want);
+    free(got);
+    rf_export_result_release(&result);
+}
+
+START_TEST(named_and_every_tag)
+{
+    source_image("app", "1", "cfg1", "base one");
+    source_image("lib", "1", "cfg2", "base two");
+    expect_rules(&plain, "ocidir://app:1 ocidir://lib",
+                 "new app:1: command line, named\nnew lib:1: command line, every tag\n");
+}
+END_TEST
+
+START_TEST(sets_of_a_step)
+{
+    struct run run = {
+        .config =
+            "version: 1\nsync:\n"
+            "  - {source: 'ocidir://app', target: r.example/app, type: repository, tags: {allow: ['1']},\n"
+            "     tagSets: [{semverRange: ['>=2']}, {allow: ['x.*'], deny: ['xy']}]}\n"
+            "  - {source: 'ocidir://lib:1', target: 'r.example/lib:1', type: image}\n"
+            "  - {source: 'ocidir://lib', target: r.example/all, type: repository}\n"
+    };
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2.1.0", "cfg2", "base two");
+    source_image("app", "xx", "cfg3", "base three");
+    source_image("app", "xy", "cfg4", "base four");
+    source_image("lib", "1", "cfg5", "base five");
+    expect_rules(&run, "",
+                 "new all:1: sync[2] (ferry.yml:6), every tag\n"
+                 "new app:1: sync[0] (ferry.yml:3), tags: allow 1\n"
+                 "new app:2.1.0: sync[0] (ferry.yml:3), tagSets[0]: semverRange >=2\n"
+                 "new app:xx: sync[0] (ferry.yml:3), tagSets[1]: allow x.* deny xy\n"
+                 "new lib:1: sync[1] (ferry.yml:5), named\n");
+}
+END_TEST
+
+START_TEST(what_goes_with_an_image)
+{
+    struct run run = { .referrers = true, .digest_tags = true };
+    char tag[RF_DIGEST_TEXT + 8], text[RF_DIGEST_TEXT];
+    struct rf_digest d = source_image("app", "1", "cfg1", "base one");
+    struct rf_digest sig = source_referrer("app", NULL, &d, "signature");
+    (void)source_referrer("app", NULL, &sig, "countersignature");
+    (void)snprintf(tag, sizeof(tag), "sha256-%s.att", rf_digest_hex(&d, text));
+    source_image("app", tag, "cfg2", "attestation");
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(run_plan(&run, "ocidir://app:1", &r, &err), err);
+    char *got = rules_of(r.plan);
+    char *chain = rf_xasprintf(": command line, referrer of app@%s\n", rf_digest_text(&sig, text));
+    char *beside = rf_xasprintf("new app:%s: command line, digest tag of app:1\n", tag);
+    ck_assert_msg(strstr(got, "new app:1: command line, named\n") != NULL, "%s", got);
+    ck_assert_msg(strstr(got, "new app: command line, referrer of app:1\n") != NULL, "%s", got);
+    ck_assert_msg(strstr(got, chain) != NULL, "%s", got);
+    ck_assert_msg(strstr(got, beside) != NULL, "%s", got);
+    free(beside);
+    free(chain);
+    free(got);
+    rf_export_result_release(&r);
+}
+END_TEST
+
+START_TEST(why_an_image_left)
+{
+    struct run all = {
+        .config = "version: 1\nsync:\n"
+                  "  - {source: 'ocidir://app', target: r.example/app, type: repository}\n"
+                  "  - {source: 'ocidir://lib', target: r.example/lib, type: repository}\n"
+    };
+    struct run less = {
+        .config = "version: 1\nsync:\n"
+                  "  - {source: 'ocidir://app', target: r.example/app, type: repository,\n"
+                  "     tags: {deny: ['2']}}\n"
+    };
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    source_image("app", "3", "cfg3", "base three");
+    source_image("lib", "1", "cfg4", "base four");
+    free(exported(&all, ""));
+    source_untag("app", "3");
+    expect_rules(&less, "",
+                 "unchanged app:1: sync[0] (ferry.yml:3), tags: deny 2\n"
+                 "removed app:2: sync[0] (ferry.yml:3), the tag is not taken any more\n"
+                 "removed app:3: sync[0] (ferry.yml:3), the tag is gone at its source\n"
+                 "removed lib:1: no step wants it any more\n");
+}
+END_TEST
+
+START_TEST(referrers_leave_with_their_image)
+{
+    struct run run = { .referrers = true };
+    struct rf_digest d = source_image("app", "1", "cfg1", "base one");
+    (void)source_referrer("app", NULL, &d, "signature");
+    source_image("app", "2", "cfg2", "base two");
+    free(exported(&run, "ocidir://app:1 ocidir://app:2"));
+    expect_rules(&run, "ocidir://app:2",
+                 "removed app: it goes with no image that is wanted, and is not named itself\n"
+                 "removed app:1: no step wants it any more\n"
+                 "unchanged app:2: command line, named\n");
+}
+END_TEST
+
+START_TEST(what_stands_for_a_hole)
+{
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    free(exported(&plain, "ocidir://app"));
+    source_image("app", "1", "cfg3", "base three");
+    source_lose("app", "three");
+    expect_rules(&plain, "ocidir://app",
+                 "held app:1: command line, stays for the hole of app:1\n"
+                 "unchanged app:2: command line, every tag\n");
+}
+END_TEST
+
+/* A layer that fails while writing: the lines that stay keep their rules, what is held says why. */
+START_TEST(rules_outlive_a_failure_while_writing)
+{
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    source_image("app", "0", "cfg0", "base zero");
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    free(exported(&plain, "ocidir://app"));
+    source_untag("app", "0");
+    source_image("app", "1", "cfg3", "base three");
+    source_image("app", "3", "cfg4", "base four");
+    source_spoil("app", "three");
+    expect_ok(run_create(&plain, "ocidir://app", &r, &err), err);
+    char *got = rules_of(r.plan);
+    ck_assert_str_eq(got, "removed app:0: command line, the tag is gone at its source\n"
+                          "held app:1: command line, stays for the hole of app:1\n"
+                          "unchanged app:2: command line, every tag\n"
+                          "new app:3: command line, every tag\n");
+    free(got);
+    rf_export_result_release(&r);
+}
+END_TEST
+
+/* The bundle of a plan has the same bytes, whoever asks and by which rule. */
+START_TEST(no_bundle_says_any_of_it)
+{
+    struct run config = {
+        .state = "b",
+        .out = "outb",
+        .config =
+            "version: 1\nsync:\n"
+            "  - {source: 'ocidir://app', target: r.example/app, type: repository, tags: {allow: ['1']}}\n"
+    };
+    source_image("app", "1", "cfg1", "base one");
+    char *one = exported(&plain, "ocidir://app:1"), *two = exported(&config, "");
+    expect_same_files(one, two);
+    free(one);
+    free(two);
+}
+END_TEST
+
+Suite *rf_rules_suite(void)
+{
+    Suite *s = suite_create("rules");
+    TCase *t = tcase_create("table");
+    tcase_add_test(t, neighbours_share_a_rule);
+    tcase_add_test(t, a_rule_of_the_table_with_another_verdict);
+    tcase_add_test(t, texts_are_escaped);
+    suite_add_tcase(s, t);
+    t = tcase_create("plans");
+    tcase_add_checked_fixture(t, work_setup, work_teardown);
+    tcase_add_test(t, named_and_every_tag);
+    tcase_add_test(t, sets_of_a_step);
+    tcase_add_test(t, what_goes_with_an_image);
+    tcase_add_test(t, why_an_image_left);
+    tcase_add_test(t, referrers_leave_with_their_image);
+    tcase_add_test(t, what_stands_for_a_hole);
+    tcase_add_test(t, rules_outlive_a_failure_while_writing);
+    tcase_add_test(t, no_bundle_says_any_of_it);
+    suite_add_tcase(s, t);
+    return s;
+}

@@ -6,17 +6,75 @@
 #include "layout/bundle_retain.h"
 #include "policy/retain_facts.h"
 
-/* All that is judged: the lines that are wanted, then those that earlier snapshots had, the latest of each name. */
+/*
+ * All that is judged: the lines that are wanted, then those that earlier snapshots had, the latest of each name, then images that their tags have left since for newer ones and
+ * that no other name has.
+ */
 struct known {
     struct rf_desired lines;
     size_t n_wanted;
-    struct rf_strings seen; /* their names */
+    struct rf_strings seen; /* the names of lines */
+    struct rf_desired
+        left; /* lines whose name has a later one with another digest, each image once */
+    struct rf_strings images; /* theirs, as "repository@digest" */
+    struct rf_buf *tags;      /* per line of `left`: the tags that left it, apart by blanks */
+    size_t n_tags, cap_tags;
+    char **former; /* per line of `lines`, or NULL */
 };
+
+static void known_init(struct known *k)
+{
+    *k = (struct known){ 0 };
+    rf_desired_init(&k->lines);
+    rf_desired_init(&k->left);
+    rf_strings_init(&k->seen);
+    rf_strings_init(&k->images);
+}
 
 static void known_release(struct known *k)
 {
+    for (size_t i = 0; k->former != NULL && i < k->lines.n; i++)
+        free(k->former[i]);
+    free(k->former);
+    for (size_t i = 0; i < k->n_tags; i++)
+        rf_buf_release(&k->tags[i]);
+    free(k->tags);
     rf_desired_release(&k->lines);
+    rf_desired_release(&k->left);
     rf_strings_release(&k->seen);
+    rf_strings_release(&k->images);
+}
+
+static void image_key(const char *repository, const struct rf_digest *d, struct rf_buf *out)
+{
+    char text[RF_DIGEST_TEXT];
+    rf_buf_clear(out);
+    rf_buf_addf(out, "%s@%s", repository, rf_digest_text(d, text));
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = strstr(list, word); at != NULL; at = strstr(at + 1, word))
+        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+            return true;
+    return false;
+}
+
+/* The tag has another image now. */
+static void add_left(struct known *k, const struct rf_desired *from, const struct rf_image *im,
+                     struct rf_buf *key)
+{
+    const char *tag = rf_desired_str(from, im->tag);
+    image_key(rf_desired_str(from, im->repository), &im->digest, key);
+    uint32_t id = rf_strings_add(&k->images, rf_buf_slice(key));
+    if (id == k->n_tags) {
+        (void)rf_desired_add(&k->left, from, im);
+        k->tags = rf_grow(k->tags, k->n_tags, &k->cap_tags, sizeof(*k->tags));
+        rf_buf_init(&k->tags[k->n_tags++], 0);
+    }
+    if (!has_word(k->tags[id].ptr, tag))
+        rf_buf_addf(&k->tags[id], "%s%s", k->tags[id].len > 0 ? " " : "", tag);
 }
 
 static void add_lines(struct known *k, const struct rf_desired *from)
@@ -24,27 +82,58 @@ static void add_lines(struct known *k, const struct rf_desired *from)
     RF_CLEANUP(rf_buf_release) struct rf_buf name;
     rf_buf_init(&name, 1024);
     for (size_t i = 0; i < from->n; i++) {
-        rf_buf_clear(&name);
-        rf_image_name(from, &from->images[i], &name);
-        if (!rf_image_is_wanted(&from->images[i]) ||
-            rf_strings_find(&k->seen, rf_buf_slice(&name)) != RF_NO_ID)
+        const struct rf_image *im = &from->images[i];
+        if (!rf_image_is_wanted(im))
             continue;
-        (void)rf_strings_add(&k->seen, rf_buf_slice(&name));
-        (void)rf_desired_add(&k->lines, from, &from->images[i]);
+        rf_buf_clear(&name);
+        rf_image_name(from, im, &name);
+        uint32_t id = rf_strings_find(&k->seen, rf_buf_slice(&name));
+        if (id == RF_NO_ID) {
+            (void)rf_strings_add(&k->seen, rf_buf_slice(&name));
+            (void)rf_desired_add(&k->lines, from, im);
+        } else if (!rf_digest_eq(&k->lines.images[id].digest, &im->digest)) {
+            add_left(k, from, im, &name);
+        }
+    }
+}
+
+/* What some name still has is that name's matter. */
+static void join_left(struct known *k)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf key;
+    RF_CLEANUP(rf_strings_release) struct rf_strings held;
+    size_t named = k->lines.n;
+    rf_buf_init(&key, 1024);
+    rf_strings_init(&held);
+    k->former = rf_xcalloc(k->lines.n + k->left.n + 1, sizeof(*k->former));
+    for (size_t i = 0; k->left.n > 0 && i < named; i++) {
+        const struct rf_image *im = &k->lines.images[i];
+        image_key(rf_desired_str(&k->lines, im->repository), &im->digest, &key);
+        (void)rf_strings_add(&held, rf_buf_slice(&key));
+    }
+    for (size_t i = 0; i < k->left.n; i++) {
+        struct rf_image im = k->left.images[i];
+        image_key(rf_desired_str(&k->left, im.repository), &im.digest, &key);
+        if (rf_strings_find(&held, rf_buf_slice(&key)) != RF_NO_ID)
+            continue;
+        im.tag = rf_strings_add(&k->left.strings, rf_slice_str(""));
+        k->former[rf_desired_add(&k->lines, &k->left, &im)] = rf_buf_take(&k->tags[i], NULL);
     }
 }
 
 /* From the last bundle to the first. A snapshot that is lost takes its candidates along: that only keeps images. */
 static void add_history(struct known *k, const struct rf_export_state *state)
 {
+    const struct rf_digest *before = NULL;
     for (size_t i = state->n; i-- > 0;) {
         const struct rf_export_record *r = &state->records[i];
         RF_CLEANUP(rf_freep) char *path = rf_export_state_snapshot_path(state, &r->snapshot);
         RF_CLEANUP(rf_snapshot_release) struct rf_snapshot s;
         struct rf_err why = RF_ERR_INIT;
         rf_snapshot_init(&s);
-        if (rf_digest_is_set(&r->repairs))
+        if (rf_digest_is_set(&r->repairs) || (before != NULL && rf_digest_eq(before, &r->snapshot)))
             continue;
+        before = &r->snapshot;
         if (rf_snapshot_load(&s, path, &why) < 0)
             rf_log(RF_LOG_WARN, "An earlier snapshot cannot be read; what only it had is kept",
                    "error", why.msg, NULL);
@@ -97,6 +186,7 @@ static int make_facts(const struct rf_retain *rules, struct rf_export_state *sta
         struct rf_retain_fact *f = &facts[i];
         f->repository = rf_desired_str(&k->lines, im->repository);
         f->tag = rf_desired_str(&k->lines, im->tag);
+        f->former = k->former[i];
         f->digest = im->digest;
         f->wanted = i < k->n_wanted;
         int needs = rf_retain_needs(rules, f->repository, err);
@@ -160,26 +250,51 @@ static bool is_kept(const struct rf_verdict *v)
 
 /* ---- into the bundle ---- */
 
-static bool is_hole(const struct rf_bundle *b, const struct rf_retain_fact *f)
+/* What is no candidate whatever the rules say: holes, by "repository" and "repository:tag", and what was refused, by "repository@digest". */
+static void add_excepted(const struct rf_bundle *b, struct rf_strings *out)
 {
+    RF_CLEANUP(rf_buf_release) struct rf_buf key;
     const struct rf_desired *d = &b->desired;
+    rf_buf_init(&key, 1024);
     for (size_t i = 0; i < b->n_holes; i++) {
         const char *tag = rf_desired_str(d, b->holes[i].tag);
-        if (strcmp(rf_desired_str(d, b->holes[i].repository), f->repository) == 0 &&
-            (tag[0] == '\0' || strcmp(tag, f->tag) == 0))
-            return true;
+        rf_buf_clear(&key);
+        rf_buf_addf(&key, "%s%s%s", rf_desired_str(d, b->holes[i].repository),
+                    tag[0] != '\0' ? ":" : "", tag);
+        (void)rf_strings_add(out, rf_buf_slice(&key));
     }
-    return false;
+    for (size_t i = 0; i < b->n_refused; i++) {
+        image_key(rf_desired_str(d, b->refused[i].repository), &b->refused[i].digest, &key);
+        (void)rf_strings_add(out, rf_buf_slice(&key));
+    }
+}
+
+static bool is_excepted(const struct rf_strings *excepted, const struct rf_bundle *b,
+                        const struct rf_retain_fact *f)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf key;
+    rf_buf_init(&key, 1024);
+    if (rf_strings_find(excepted, rf_slice_str(f->repository)) != RF_NO_ID ||
+        rf_bundle_find_refused(b, f->repository, f->tag, &f->digest) != NULL)
+        return true;
+    if (f->tag[0] != '\0')
+        rf_buf_addf(&key, "%s:%s", f->repository, f->tag);
+    else
+        image_key(f->repository, &f->digest, &key);
+    return rf_strings_find(excepted, rf_buf_slice(&key)) != RF_NO_ID;
 }
 
 static void add_candidate(struct rf_bundle *out, const struct rf_retain_fact *f, const char *rule,
                           const struct rf_verdict *policy)
 {
-    RF_CLEANUP(rf_freep)
-    char *both = policy->kind == RF_VERDICT_NO ? rf_xasprintf("%s; %s", rule, policy->reason)
-                                               : rf_xstrdup(rule);
-    if (!is_hole(out, f) && rf_bundle_find_refused(out, f->repository, f->tag, &f->digest) == NULL)
-        rf_bundle_add_candidate(out, f->repository, f->tag, &f->digest, both);
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    if (f->former != NULL)
+        rf_buf_addf(&text, "left by its tag (%.200s); ", f->former);
+    rf_buf_add_str(&text, rule);
+    if (policy->kind == RF_VERDICT_NO)
+        rf_buf_addf(&text, "; %s", policy->reason);
+    rf_bundle_add_candidate(out, f->repository, f->tag, &f->digest, text.ptr);
 }
 
 static int judge(const struct rf_export_request *req, const struct rf_retain_fact *facts,
@@ -188,13 +303,16 @@ static int judge(const struct rf_export_request *req, const struct rf_retain_fac
     size_t n = keeping->k->lines.n;
     struct rf_retain_verdict *verdicts = rf_xcalloc(n + 1, sizeof(*verdicts));
     struct rf_verdict *policy = rf_xcalloc(n + 1, sizeof(*policy));
+    RF_CLEANUP(rf_strings_release) struct rf_strings excepted;
+    rf_strings_init(&excepted);
+    add_excepted(out, &excepted);
     keeping->rules = verdicts;
     int rc = rf_retain_judge(req->retain, facts, n, as_of, verdicts, err);
     bool judged = rc == 0;
     if (rc == 0)
         rc = ask_keep(req, keeping, policy, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (!verdicts[i].keep && !is_kept(&policy[i]))
+        if (!verdicts[i].keep && !is_kept(&policy[i]) && !is_excepted(&excepted, out, &facts[i]))
             add_candidate(out, &facts[i], verdicts[i].rule, &policy[i]);
     if (judged)
         rf_retain_verdicts_free(verdicts, n);
@@ -229,13 +347,13 @@ int rf_export_retain(const struct rf_export_request *req, struct rf_export_state
 {
     RF_CLEANUP(known_release) struct known k;
     const struct rf_retain *rules = req->retain;
-    rf_desired_init(&k.lines);
-    rf_strings_init(&k.seen);
+    known_init(&k);
     if (rules == NULL || !rules->read)
         return 0;
     add_lines(&k, &snapshot->desired);
     k.n_wanted = k.lines.n;
     add_history(&k, state);
+    join_left(&k);
     put_rules(rules, k.lines.n, as_of, out);
     struct keeping keeping = { .state = state, .k = &k };
     struct rf_retain_fact *facts = rf_xcalloc(k.lines.n + 1, sizeof(*facts));

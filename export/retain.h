@@ -11,7 +11,7 @@
 
 /*
  * Judges what `snapshot` has and what the snapshots of the history had, and puts rules and candidates into `out`, which is sealed, and is sealed again. Never
- * a candidate: what is wanted, a hole, what was refused, a name that now has another image. Labels and times are those of the cache; what it does not have any more keeps the image.
+ * a candidate: what is wanted, a hole, what was refused. An image whose tag has another one now is a candidate without tag, unless some other name has it. Labels and times are those of the cache; what it does not have any more keeps the image.
  * Without rules nothing is done.
  */
 RF_MUST_USE int rf_export_retain(const struct rf_export_request *req, struct rf_export_state *state,

@@ -2,10 +2,10 @@
 #include "import/keep.h"
 
 #include "base/mem.h"
-#include "manifests/config.h"
 
 struct keeping {
     const struct rf_import_request *base;
+    struct rf_prune_reader *reader;
     struct rf_desired lines;
     size_t *items; /* per line: in the result */
 };
@@ -27,9 +27,8 @@ static int get_manifest(void *ctx, size_t line, const struct rf_descriptor *desc
                         struct rf_manifest **out, struct rf_err *err)
 {
     const struct keeping *k = ctx;
-    const struct rf_manifest_expect expect = { .size = desc->size };
     RF_CLEANUP(rf_freep) char *repo = repo_of(k, line);
-    return rf_place_get_manifest(k->base->to, repo, NULL, &desc->digest, &expect, out, err);
+    return rf_prune_reader_manifest(k->reader, repo, &desc->digest, out, err);
 }
 
 static int get_config(void *ctx, size_t line, const struct rf_descriptor *desc, struct rf_buf *out,
@@ -37,10 +36,7 @@ static int get_config(void *ctx, size_t line, const struct rf_descriptor *desc, 
 {
     const struct keeping *k = ctx;
     RF_CLEANUP(rf_freep) char *repo = repo_of(k, line);
-    if (desc->size > RF_CONFIG_MAX)
-        return rf_fail(err, RFE_TOO_LARGE, "it has more than %u bytes", RF_CONFIG_MAX);
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(out);
-    return rf_place_get_blob(k->base->to, repo, &desc->digest, desc->size, 0, NULL, sink, err);
+    return rf_prune_reader_config(k->reader, repo, desc, out, err);
 }
 
 static void collect(struct keeping *k, const struct rf_prune_result *r)
@@ -75,9 +71,10 @@ static void enter(struct rf_prune_item *it, const struct rf_verdict *v)
     it->fate = keep ? RF_PRUNE_KEPT : RF_PRUNE_LET_GO;
 }
 
-int rf_keep_ask(const struct rf_prune_request *req, struct rf_prune_result *out, struct rf_err *err)
+int rf_keep_ask(const struct rf_prune_request *req, struct rf_prune_reader *reader,
+                struct rf_prune_result *out, struct rf_err *err)
 {
-    RF_CLEANUP(keeping_release) struct keeping k = { .base = req->base };
+    RF_CLEANUP(keeping_release) struct keeping k = { .base = req->base, .reader = reader };
     rf_desired_init(&k.lines);
     if (!rf_verdicts_has(req->base->policy, RF_VERDICT_KEEP))
         return 0;

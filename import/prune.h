@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pruning: what the connected side's rules let go, in the bundle that was applied last, is taken away here, if this side lets it go as well (design.md, 5.5).
- * Tags first; manifests when the grace time has passed since, by this side's clock.
+ * Tags first; manifests when the grace time has passed since, by this side's clock. A candidate without tag is an image wanted by digest once, a referrer, or one that its tag
+ * has left for a newer one: only its manifest goes.
  *
- * Never: a hole, what no bundle brought, a tag that points elsewhere now, what is in use, what a kept tag, index or referrer needs, more than the cap.
+ * Never: a hole, what no bundle brought, a tag that points elsewhere now, what is in use, what a kept tag, index or referrer needs, what a rollback of the bundle
+ * applied last would need, more than the cap.
  */
 #ifndef RF_IMPORT_PRUNE_H
 #define RF_IMPORT_PRUNE_H
@@ -31,11 +33,16 @@ enum rf_prune_fate {
     RF_PRUNE_WAITING, /* let go earlier; the grace time is running */
     RF_PRUNE_GONE,    /* nothing of it is there any more */
 };
+struct rf_prune_view;
 struct rf_prune_item {
     char *repository, *tag; /* as the bundle names them; tag "" = none */
     struct rf_digest digest;
     enum rf_prune_fate fate;
     char *reason; /* by which rule of which side */
+    /* of the run */
+    struct rf_prune_view *view;
+    uint32_t doc;
+    bool tagged, done; /* its tag is there with this digest; was taken away */
 };
 /* A manifest without a tag, which goes when the time has come. */
 struct rf_prune_manifest {
@@ -43,26 +50,36 @@ struct rf_prune_manifest {
     struct rf_digest digest;
     time_t since;
     bool due, deleted;
-    char *kept; /* why it stays although it is due, or NULL */
+    bool needed;      /* by what stays: it does not wait any more */
+    const char *kept; /* why it stays although it is due, or NULL */
+    /* of the run */
+    char *key;
+    struct rf_prune_view *view;
+    uint32_t doc;
 };
 struct rf_prune_result {
-    bool has_rules, registry, applied;
+    bool has_rules, registry;
+    bool started, applied; /* something was written; all was done */
     struct rf_digest bundle;
     uint64_t grace_s, known;
     struct rf_prune_item *items;
     size_t n, cap;
     struct rf_prune_manifest *manifests;
     size_t n_manifests, cap_manifests;
+    struct rf_idmap by_key; /* of manifests */
     uint64_t let_go, deleted, freed_bytes, freed_blobs;
-    bool needs_confirmation;
-    char *empties; /* a repository that would lose its last image, or NULL */
+    bool needs_confirmation; /* that was not given */
+    char *empties;           /* a repository that would lose its last image, or NULL */
+    char *refusal;           /* why nothing may be deleted, or NULL */
+    size_t in_use_lists, in_use_names;
 };
+/* The address of *r must not change until release. */
 void rf_prune_result_init(struct rf_prune_result *r);
 void rf_prune_result_release(struct rf_prune_result *r);
 
 /*
- * -RFE_USAGE: no bundle was applied here as far as the state knows. -RFE_REFUSED: the cap, or a number that has to be confirmed; nothing was deleted, and the
- * result says what would have been. `state` is open.
+ * -RFE_USAGE: no bundle was applied here as far as the state knows. -RFE_REFUSED: the cap, or a number that is wrong or, of a run, has to be confirmed; nothing was deleted, and
+ * the result says what would have been. `state` is open. Stopped at any moment, the same call again finishes.
  */
 RF_MUST_USE int rf_prune(const struct rf_prune_request *req, struct rf_import_state *state,
                          struct rf_prune_result *out, struct rf_err *err);
@@ -75,14 +92,16 @@ void rf_prune_report_json(const struct rf_prune_result *r, bool plan, struct rf_
 /* Appends to r->manifests. Absent: nothing waits. A damaged file is told and counts as lost: the grace time begins again. */
 RF_MUST_USE int rf_prune_state_load(const struct rf_import_state *s, const char *to,
                                     struct rf_prune_result *r, struct rf_err *err);
-/* Those that are not deleted. */
+/* Those that are neither deleted nor needed. */
 RF_MUST_USE int rf_prune_state_store(const struct rf_import_state *s, const char *to,
                                      const struct rf_prune_result *r, struct rf_err *err);
 /* Adds one unless it is there. */
-void rf_prune_add_manifest(struct rf_prune_result *r, const char *repository,
-                           const struct rf_digest *digest, time_t since);
-const struct rf_prune_manifest *rf_prune_find_manifest(const struct rf_prune_result *r,
-                                                       const char *repository,
-                                                       const struct rf_digest *digest);
+struct rf_prune_manifest *rf_prune_add_manifest(struct rf_prune_result *r, const char *repository,
+                                                const struct rf_digest *digest, time_t since);
+struct rf_slice rf_prune_manifest_key(const void *ctx, uint32_t id); /* of the result's by_key */
+/* NULL when it does not wait. Good until one is added. */
+struct rf_prune_manifest *rf_prune_find_manifest(const struct rf_prune_result *r,
+                                                 const char *repository,
+                                                 const struct rf_digest *digest);
 
 #endif

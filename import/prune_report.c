@@ -5,15 +5,13 @@
 #include "base/text.h"
 #include "import/prune.h"
 
-static const char *fate_name(const struct rf_prune_item *it, bool plan, bool json)
+static const char *fate_name(const struct rf_prune_item *it, bool applied)
 {
     switch (it->fate) {
     case RF_PRUNE_KEPT:
         return "kept";
     case RF_PRUNE_LET_GO:
-        if (json)
-            return "letGo";
-        return plan ? "would go" : "let go";
+        return applied || it->done ? "let go" : "would go";
     case RF_PRUNE_WAITING:
         return "waiting";
     default:
@@ -21,11 +19,16 @@ static const char *fate_name(const struct rf_prune_item *it, bool plan, bool jso
     }
 }
 
-static void put_item(const struct rf_prune_item *it, bool plan, struct rf_buf *out)
+static const char *fate_key(const struct rf_prune_item *it)
+{
+    return it->fate == RF_PRUNE_LET_GO ? "letGo" : fate_name(it, true);
+}
+
+static void put_item(const struct rf_prune_item *it, bool applied, struct rf_buf *out)
 {
     char text[RF_DIGEST_TEXT];
     rf_digest_text(&it->digest, text);
-    rf_buf_addf(out, "%-9s ", fate_name(it, plan, false));
+    rf_buf_addf(out, "%-9s ", fate_name(it, applied));
     if (it->tag[0] != '\0')
         rf_buf_addf(out, "%s:%s %s: ", it->repository, it->tag, text);
     else
@@ -34,20 +37,20 @@ static void put_item(const struct rf_prune_item *it, bool plan, struct rf_buf *o
     rf_buf_add_char(out, '\n');
 }
 
-static const char *manifest_word(const struct rf_prune_manifest *m, bool plan)
+static const char *manifest_word(const struct rf_prune_manifest *m)
 {
     if (m->deleted)
         return "deleted";
     if (m->kept != NULL)
         return "stays";
-    return m->due && plan ? "would del" : "waits";
+    return m->due ? "would del" : "waits";
 }
 
 static void put_manifest(const struct rf_prune_result *r, const struct rf_prune_manifest *m,
-                         bool plan, struct rf_buf *out)
+                         struct rf_buf *out)
 {
     char text[RF_DIGEST_TEXT], since[32], until[32];
-    rf_buf_addf(out, "%-9s %s@%s", manifest_word(m, plan), m->repository,
+    rf_buf_addf(out, "%-9s %s@%s", manifest_word(m), m->repository,
                 rf_digest_text(&m->digest, text));
     if (m->kept != NULL)
         rf_buf_addf(out, ": %s", m->kept);
@@ -69,38 +72,57 @@ static size_t count_waiting(const struct rf_prune_result *r)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->n_manifests; i++)
-        n += !r->manifests[i].deleted;
+        n += !r->manifests[i].deleted && !r->manifests[i].needed;
     return n;
 }
 
-void rf_prune_report_text(const struct rf_prune_result *r, bool plan, struct rf_buf *out)
+static void put_space(const struct rf_prune_result *r, struct rf_buf *out)
 {
-    char text[RF_DIGEST_TEXT], grace[24], size[16];
-    bool done = r->applied && !plan;
-    for (size_t i = 0; i < r->n; i++)
-        put_item(&r->items[i], !done, out);
-    for (size_t i = 0; i < r->n_manifests; i++)
-        put_manifest(r, &r->manifests[i], !done, out);
-    rf_buf_addf(out, "rules     of bundle %s\n", rf_digest_text(&r->bundle, text));
-    if (!r->has_rules) {
-        rf_buf_add_str(out, "pruned    nothing: the bundle applied last has no retention rules\n");
-        return;
-    }
-    rf_buf_addf(out, "images    %llu %s, %zu kept, %zu waiting, %zu gone already\n",
-                (unsigned long long)r->let_go, done ? "let go" : "would be let go",
-                count(r, RF_PRUNE_KEPT), count(r, RF_PRUNE_WAITING), count(r, RF_PRUNE_GONE));
-    rf_buf_addf(out, "manifests %llu %s, %zu without a tag wait for their grace time of %s\n",
-                (unsigned long long)r->deleted, done ? "deleted" : "would be deleted",
-                done ? count_waiting(r) : count_waiting(r) - (size_t)r->deleted,
-                rf_text_duration((double)r->grace_s, grace));
+    char size[16];
     if (r->registry)
         rf_buf_add_str(
             out,
             "space     a registry frees it by its own garbage collection, not before that has run\n");
-    else if (done)
+    else if (r->started)
         rf_buf_addf(out, "space     %s freed, %llu blobs\n", rf_text_size(r->freed_bytes, size),
                     (unsigned long long)r->freed_blobs);
-    if (r->empties != NULL)
+    else if (r->deleted > 0)
+        rf_buf_add_str(out, "space     freed at once; how much, the run tells\n");
+}
+
+static void put_totals(const struct rf_prune_result *r, bool done, struct rf_buf *out)
+{
+    char grace[24];
+    if (r->in_use_lists > 0)
+        rf_buf_addf(out, "in use    %zu digests, names and ids in %zu lists\n", r->in_use_names,
+                    r->in_use_lists);
+    rf_buf_addf(out, "images    %llu %s, %zu kept, %zu waiting, %zu gone already\n",
+                (unsigned long long)r->let_go, done ? "let go" : "would be let go",
+                count(r, RF_PRUNE_KEPT), count(r, RF_PRUNE_WAITING), count(r, RF_PRUNE_GONE));
+    rf_buf_addf(out, "manifests %llu %s, %zu without a tag wait for their grace time of %s\n",
+                (unsigned long long)r->deleted, r->started ? "deleted" : "would be deleted",
+                r->started ? count_waiting(r) : count_waiting(r) - (size_t)r->deleted,
+                rf_text_duration((double)r->grace_s, grace));
+    put_space(r, out);
+}
+
+void rf_prune_report_text(const struct rf_prune_result *r, bool plan, struct rf_buf *out)
+{
+    char text[RF_DIGEST_TEXT];
+    bool done = r->applied && !plan;
+    for (size_t i = 0; i < r->n; i++)
+        put_item(&r->items[i], done, out);
+    for (size_t i = 0; i < r->n_manifests; i++)
+        put_manifest(r, &r->manifests[i], out);
+    rf_buf_addf(out, "rules     of bundle %s\n", rf_digest_text(&r->bundle, text));
+    if (!r->has_rules) {
+        rf_buf_add_str(out, "pruned    nothing: the bundle has no retention rules\n");
+        return;
+    }
+    put_totals(r, done, out);
+    if (r->started && !r->applied)
+        rf_buf_add_str(out, "stopped   not all was done; the same command again finishes\n");
+    if (r->needs_confirmation)
         rf_buf_addf(
             out,
             "confirm   %s has no selected image any more, as when a section was emptied or misspelt; if it is meant, --confirm-delete %llu\n",
@@ -113,11 +135,17 @@ void rf_prune_report_json(const struct rf_prune_result *r, bool plan, struct rf_
     bool done = r->applied && !plan;
     rf_buf_addf(out,
                 "{\"bundle\":\"%s\",\"rules\":%s,\"plan\":%s,\"letGo\":%llu,\"deleted\":%llu,"
-                "\"graceSeconds\":%llu,\"freedBytes\":%llu,\"needsConfirmation\":%s,\"images\":[",
+                "\"graceSeconds\":%llu,\"freedBytes\":%llu,\"inUse\":%zu,\"needsConfirmation\":%s",
                 rf_digest_text(&r->bundle, text), r->has_rules ? "true" : "false",
                 done ? "false" : "true", (unsigned long long)r->let_go,
                 (unsigned long long)r->deleted, (unsigned long long)r->grace_s,
-                (unsigned long long)r->freed_bytes, r->needs_confirmation ? "true" : "false");
+                (unsigned long long)r->freed_bytes, r->in_use_names,
+                r->needs_confirmation ? "true" : "false");
+    if (r->refusal != NULL) {
+        rf_buf_add_str(out, ",\"refused\":");
+        rf_json_add_string(out, r->refusal);
+    }
+    rf_buf_add_str(out, ",\"images\":[");
     for (size_t i = 0; i < r->n; i++) {
         const struct rf_prune_item *it = &r->items[i];
         rf_buf_add_str(out, i > 0 ? ",\n{\"repository\":" : "\n{\"repository\":");
@@ -125,7 +153,7 @@ void rf_prune_report_json(const struct rf_prune_result *r, bool plan, struct rf_
         rf_buf_add_str(out, ",\"tag\":");
         rf_json_add_string(out, it->tag);
         rf_buf_addf(out, ",\"digest\":\"%s\",\"fate\":\"%s\",\"reason\":",
-                    rf_digest_text(&it->digest, text), fate_name(it, plan, true));
+                    rf_digest_text(&it->digest, text), fate_key(it));
         rf_json_add_string(out, it->reason);
         rf_buf_add_char(out, '}');
     }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "manifests/reference.h"
 
 #define PRUNE_MAX (64u << 20)
 
@@ -19,26 +20,51 @@ static char *state_path(const struct rf_import_state *s, const char *to)
     return rf_xasprintf("%s/prune-%.12s.json", s->dir, hex);
 }
 
-const struct rf_prune_manifest *rf_prune_find_manifest(const struct rf_prune_result *r,
-                                                       const char *repository,
-                                                       const struct rf_digest *digest)
+static char *make_key(const char *repository, const struct rf_digest *digest)
 {
-    for (size_t i = 0; i < r->n_manifests; i++)
-        if (rf_digest_eq(&r->manifests[i].digest, digest) &&
-            strcmp(r->manifests[i].repository, repository) == 0)
-            return &r->manifests[i];
-    return NULL;
+    char text[RF_DIGEST_TEXT];
+    return rf_xasprintf("%s %s", rf_digest_text(digest, text), repository);
 }
 
-void rf_prune_add_manifest(struct rf_prune_result *r, const char *repository,
-                           const struct rf_digest *digest, time_t since)
+struct rf_slice rf_prune_manifest_key(const void *ctx, uint32_t id)
 {
-    if (rf_prune_find_manifest(r, repository, digest) != NULL)
-        return;
+    return rf_slice_str(((const struct rf_prune_result *)ctx)->manifests[id].key);
+}
+
+struct rf_prune_manifest *rf_prune_find_manifest(const struct rf_prune_result *r,
+                                                 const char *repository,
+                                                 const struct rf_digest *digest)
+{
+    RF_CLEANUP(rf_freep) char *key = make_key(repository, digest);
+    uint32_t id = rf_idmap_find(&r->by_key, rf_slice_str(key));
+    return id != RF_NO_ID ? &r->manifests[id] : NULL;
+}
+
+struct rf_prune_manifest *rf_prune_add_manifest(struct rf_prune_result *r, const char *repository,
+                                                const struct rf_digest *digest, time_t since)
+{
+    struct rf_prune_manifest *there = rf_prune_find_manifest(r, repository, digest);
+    if (there != NULL)
+        return there;
     r->manifests = rf_grow(r->manifests, r->n_manifests, &r->cap_manifests, sizeof(*r->manifests));
-    r->manifests[r->n_manifests++] = (struct rf_prune_manifest){
-        .repository = rf_xstrdup(repository), .digest = *digest, .since = since
-    };
+    r->manifests[r->n_manifests] = (struct rf_prune_manifest){ .repository = rf_xstrdup(repository),
+                                                               .digest = *digest,
+                                                               .since = since,
+                                                               .key = make_key(repository, digest),
+                                                               .doc = RF_NO_ID };
+    rf_idmap_add(&r->by_key, (uint32_t)r->n_manifests);
+    return &r->manifests[r->n_manifests++];
+}
+
+static void forget_all(struct rf_prune_result *r)
+{
+    for (size_t i = 0; i < r->n_manifests; i++) {
+        free(r->manifests[i].repository);
+        free(r->manifests[i].key);
+    }
+    r->n_manifests = 0;
+    rf_idmap_release(&r->by_key);
+    rf_idmap_init(&r->by_key, rf_prune_manifest_key, r);
 }
 
 static int read_one(struct rf_prune_result *r, const json_t *v, struct rf_err *err)
@@ -55,8 +81,10 @@ static int read_one(struct rf_prune_result *r, const json_t *v, struct rf_err *e
         rc = rf_digest_parse(rf_slice_str(digest), &d, err);
     if (rc == 0)
         rc = rf_text_time_parse(rf_slice_str(since), &t, err);
+    if (rc == 0 && !rf_repository_valid(rf_slice_str(repository)) && repository[0] != '\0')
+        rc = rf_fail(err, RFE_INVALID, "repository: not a repository name");
     if (rc == 0)
-        rf_prune_add_manifest(r, repository, &d, t);
+        (void)rf_prune_add_manifest(r, repository, &d, t);
     return rc;
 }
 
@@ -91,9 +119,7 @@ int rf_prune_state_load(const struct rf_import_state *s, const char *to, struct 
         return 0;
     rf_log(RF_LOG_WARN, "What waits to be deleted cannot be read; the grace time begins again",
            "file", path, "error", why.msg, NULL);
-    for (size_t i = 0; i < r->n_manifests; i++)
-        free(r->manifests[i].repository);
-    r->n_manifests = 0;
+    forget_all(r);
     return 0;
 }
 
@@ -110,7 +136,7 @@ int rf_prune_state_store(const struct rf_import_state *s, const char *to,
     rf_buf_add_str(&out, ",\"waiting\":[");
     for (size_t i = 0; i < r->n_manifests; i++) {
         const struct rf_prune_manifest *m = &r->manifests[i];
-        if (m->deleted)
+        if (m->deleted || m->needed)
             continue;
         rf_buf_add_str(&out, n++ > 0 ? ",\n{\"repository\":" : "\n{\"repository\":");
         rf_json_add_string(&out, m->repository);

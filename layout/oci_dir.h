@@ -31,6 +31,12 @@ struct rf_gc_result {
  */
 RF_MUST_USE int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out,
                               struct rf_err *err);
+/*
+ * The tag goes and its manifest m stays listed without a name, in one step, so that no collection takes it away. -RFE_NOT_FOUND: there is no such tag.
+ * -RFE_CONFLICT: it has another digest.
+ */
+RF_MUST_USE int rf_oci_dir_untag(struct rf_place *p, const char *repo, const char *tag,
+                                 const struct rf_manifest *m, struct rf_err *err);
 /* Entries of index.json in their order, tagged or not. */
 RF_MUST_USE int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb,
                                    void *ctx, struct rf_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/retain.h"
 
+#include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "policy/semver.h"
@@ -54,7 +55,8 @@ static int newest_first(const void *a, const void *b)
     const struct ranked *x = a, *y = b;
     if (x->created != y->created)
         return x->created > y->created ? -1 : 1;
-    return strcmp(x->tag, y->tag);
+    int c = strcmp(x->tag, y->tag);
+    return c != 0 ? c : (x->fact > y->fact) - (x->fact < y->fact);
 }
 
 struct judging {
@@ -90,11 +92,37 @@ static void mark_semver(struct judging *j, const uint32_t *list, size_t count, u
     }
 }
 
-/* The same by creation time. One digest under several tags has one place; without a time an image is kept, and takes no place. */
+static struct rf_slice digest_key(const struct rf_digest *d)
+{
+    return rf_slice_of(d, offsetof(struct rf_digest, bytes) + d->len);
+}
+
+static struct rf_slice fact_key(const void *ctx, uint32_t id)
+{
+    return digest_key(&((const struct judging *)ctx)->facts[id].digest);
+}
+
+/* Enters the digest of a fact; false: another one of it was entered before. */
+static bool is_first(struct rf_idmap *seen, const struct judging *j, uint32_t fact)
+{
+    if (rf_idmap_find(seen, fact_key(j, fact)) != RF_NO_ID)
+        return false;
+    rf_idmap_add(seen, fact);
+    return true;
+}
+
+/*
+ * The same by creation time. One digest under several tags has one place; without a time an image is kept, and takes no place. What has no tag takes none from what has
+ * one: else each image that its tag left for a newer one would push out another.
+ */
 static void mark_newest(struct judging *j, const uint32_t *list, size_t count, unsigned n)
 {
+    RF_CLEANUP(rf_idmap_release) struct rf_idmap all;
+    RF_CLEANUP(rf_idmap_release) struct rf_idmap tagged;
     size_t k = 0;
-    unsigned places = 0;
+    unsigned places = 0, tagged_places = 0;
+    rf_idmap_init(&all, fact_key, j);
+    rf_idmap_init(&tagged, fact_key, j);
     for (size_t i = 0; i < count; i++) {
         const struct rf_retain_fact *f = &j->facts[list[i]];
         if (!f->has_created || rf_digest_is_set(&f->subject)) {
@@ -105,12 +133,10 @@ static void mark_newest(struct judging *j, const uint32_t *list, size_t count, u
     }
     qsort(j->ranked, k, sizeof(*j->ranked), newest_first);
     for (size_t i = 0; i < k; i++) {
-        bool seen = false;
-        for (size_t b = i; b > 0 && j->ranked[b - 1].created == j->ranked[i].created && !seen; b--)
-            seen = rf_digest_eq(&j->facts[j->ranked[b - 1].fact].digest,
-                                &j->facts[j->ranked[i].fact].digest);
-        places += !seen;
-        j->among[j->ranked[i].fact] |= places <= n;
+        bool has_tag = j->ranked[i].tag[0] != '\0';
+        places += is_first(&all, j, j->ranked[i].fact);
+        tagged_places += has_tag && is_first(&tagged, j, j->ranked[i].fact);
+        j->among[j->ranked[i].fact] |= (has_tag ? tagged_places : places) <= n;
     }
 }
 
@@ -216,6 +242,24 @@ static int by_repository(const void *a, const void *b, void *ctx)
     return c != 0 ? c : (x > y) - (x < y);
 }
 
+/* 1: the pattern of some protected name matches. What has no tag is protected by the names that it had as well. */
+static int is_protected(const struct judging *j, const struct rf_retain_fact *f, struct rf_err *err)
+{
+    char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_freep)
+    char *name = f->tag[0] != '\0'
+                     ? rf_xasprintf("%s:%s", f->repository, f->tag)
+                     : rf_xasprintf("%s@%s", f->repository, rf_digest_text(&f->digest, text));
+    int rc = rf_tag_filter_match(j->r->protect_filter, name, err);
+    for (const char *at = f->former; rc == 0 && at != NULL && *at != '\0';) {
+        size_t n = strcspn(at, " ");
+        RF_CLEANUP(rf_freep) char *had = rf_xasprintf("%s:%.*s", f->repository, (int)n, at);
+        rc = rf_tag_filter_match(j->r->protect_filter, had, err);
+        at += n + (at[n] == ' ');
+    }
+    return rc;
+}
+
 /* What goes before the rules. */
 static int judge_first(struct judging *j, uint32_t i, struct rf_err *err)
 {
@@ -225,12 +269,7 @@ static int judge_first(struct judging *j, uint32_t i, struct rf_err *err)
     else if (f->other != NULL)
         decide(&j->out[i], true, rf_xstrdup(f->other));
     else if (j->r->protect_filter != NULL) {
-        char text[RF_DIGEST_TEXT];
-        RF_CLEANUP(rf_freep)
-        char *name = f->tag[0] != '\0'
-                         ? rf_xasprintf("%s:%s", f->repository, f->tag)
-                         : rf_xasprintf("%s@%s", f->repository, rf_digest_text(&f->digest, text));
-        int rc = rf_tag_filter_match(j->r->protect_filter, name, err);
+        int rc = is_protected(j, f, err);
         if (rc < 0)
             return rc;
         if (rc > 0)
@@ -242,18 +281,21 @@ static int judge_first(struct judging *j, uint32_t i, struct rf_err *err)
 /* A referrer stays as long as its image, which is itself judged by now: also a referrer of a referrer, in as many rounds as it takes. */
 static void judge_referrers(struct judging *j, const uint32_t *list, size_t count)
 {
+    RF_CLEANUP(rf_idmap_release) struct rf_idmap kept;
+    rf_idmap_init(&kept, fact_key, j);
+    for (size_t i = 0; i < count; i++)
+        if (j->out[list[i]].keep)
+            (void)is_first(&kept, j, list[i]);
     for (bool changed = true; changed;) {
         changed = false;
         for (size_t i = 0; i < count; i++) {
             const struct rf_retain_fact *f = &j->facts[list[i]];
-            if (!rf_digest_is_set(&f->subject) || j->out[list[i]].keep)
+            if (!rf_digest_is_set(&f->subject) || j->out[list[i]].keep ||
+                rf_idmap_find(&kept, digest_key(&f->subject)) == RF_NO_ID)
                 continue;
-            for (size_t k = 0; k < count && !j->out[list[i]].keep; k++) {
-                if (!j->out[list[k]].keep || !rf_digest_eq(&j->facts[list[k]].digest, &f->subject))
-                    continue;
-                decide(&j->out[list[i]], true, rf_xstrdup("it belongs to an image that is kept"));
-                changed = true;
-            }
+            decide(&j->out[list[i]], true, rf_xstrdup("it belongs to an image that is kept"));
+            (void)is_first(&kept, j, list[i]);
+            changed = true;
         }
     }
 }
@@ -338,7 +380,9 @@ void rf_retain_verdicts_free(struct rf_retain_verdict *list, size_t n)
 int rf_retain_check_max(uint64_t max_delete, bool percent, uint64_t count, uint64_t all,
                         const char *whose, struct rf_err *err)
 {
-    uint64_t most = percent ? all * max_delete / 100 : max_delete;
+    uint64_t most = max_delete;
+    if (percent)
+        most = all / 100 * max_delete + all % 100 * max_delete / 100;
     if (count <= most)
         return 0;
     return rf_fail(

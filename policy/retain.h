@@ -51,6 +51,12 @@ static inline uint64_t rf_retain_grace_s(const struct rf_retain *r)
 {
     return r->has_grace ? r->grace_ns / 1000000000u : RF_RETAIN_GRACE_S;
 }
+/*
+ * Takes over what `more` says: its rules and protected patterns come behind those of *r, its grace time and cap in their place. `whose`.rules[N] are called those without
+ * a name. *more is empty then, also on failure. -RFE_CONFIG: together there are too many.
+ */
+RF_MUST_USE int rf_retain_join(struct rf_retain *r, struct rf_retain *more, const char *whose,
+                               struct rf_err *err);
 /* A rule goes by age, so that the moment of judging matters. */
 bool rf_retain_uses_age(const struct rf_retain *r);
 /* A rule as one line of text, as both sides show it. Appended. */
@@ -62,7 +68,9 @@ RF_MUST_USE int rf_retain_needs(const struct rf_retain *r, const char *repositor
                                 struct rf_err *err);
 
 struct rf_retain_fact {
-    const char *repository, *tag; /* tag "": wanted by digest, or a referrer */
+    const char *repository, *tag; /* tag "": wanted by digest, a referrer, or left by its tag */
+    const char
+        *former; /* without a tag: those that it had, apart by blanks, or NULL; they protect it */
     struct rf_digest digest;
     struct rf_digest subject; /* set: a referrer, or a digest tag; it stays as long as that image */
     bool wanted;              /* still selected: kept, and it counts among the last N */

@@ -2,6 +2,8 @@
 /* regimport prune, and --prune of plan and apply. */
 #include "import/prune.h"
 
+#include <sys/stat.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "layout/bundle_file.h"
@@ -37,6 +39,14 @@ static int read_confirm(const struct options *o, struct rf_prune_request *req, s
     return 0;
 }
 
+/* Standard input, a pipe that a shell made of a command. */
+static bool can_be_read_once(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
 int check_prune_options(const struct options *o, struct rf_err *err)
 {
     RF_CLEANUP(rf_in_use_release) struct rf_in_use in_use;
@@ -46,7 +56,7 @@ int check_prune_options(const struct options *o, struct rf_err *err)
     if (rc == 0 && !o->prune && (o->in_use.n > 0 || req.confirmed))
         return rf_fail(err, RFE_USAGE, "--in-use and --confirm-delete go with --prune");
     for (size_t i = 0; rc == 0 && i < o->in_use.n; i++)
-        if (strcmp(o->in_use.items[i], "-") != 0) /* read once, later */
+        if (!can_be_read_once(o->in_use.items[i])) /* else it is read later */
             rc = rf_in_use_load(&in_use, o->in_use.items[i], err);
     return rc;
 }
@@ -80,7 +90,7 @@ static int prune(struct session *s, const struct options *o, const char *path, b
         req.bundle = rf_bundle_file_doc(file);
     if (rc == 0)
         rc = rf_prune(&req, state, &result, err);
-    if (rc == 0 || rc == -RFE_REFUSED || result.deleted > 0)
+    if (rc == 0 || rc == -RFE_REFUSED || result.started)
         report(s, &result, plan);
     return rc;
 }
@@ -100,6 +110,7 @@ int run_prune(const struct rf_env *env, void *ctx, int argc, char **argv, struct
 {
     struct options *o = ctx;
     RF_CLEANUP(session_release) struct session s = { 0 };
+    o->prune = true;
     (void)argc;
     (void)argv;
     int rc = session_open(&s, env, o, true, err);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The candidates of the bundle, and this side's word on them: did a bundle bring it, do our own rules and our keep() let it go. */
+#include "import/prune_run.h"
+
+#include "base/cancel.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "import/keep.h"
+#include "policy/retain_facts.h"
+
+/* ---- what bundles brought ---- */
+
+/* Of the bundles that were applied before this one. */
+struct brought {
+    struct rf_strings lines;  /* "repository:tag@digest" */
+    struct rf_strings images; /* "repository@digest" */
+    struct rf_buf *tags;      /* per image: the tags that it had, apart by blanks */
+    size_t n, cap;
+    bool any; /* this side remembers such bundles; else the connected side's word has to do */
+};
+
+static void brought_init(struct brought *b)
+{
+    *b = (struct brought){ 0 };
+    rf_strings_init(&b->lines);
+    rf_strings_init(&b->images);
+}
+
+static void brought_release(struct brought *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        rf_buf_release(&b->tags[i]);
+    free(b->tags);
+    rf_strings_release(&b->lines);
+    rf_strings_release(&b->images);
+}
+
+static void line_key(const char *repository, const char *tag, const struct rf_digest *d,
+                     struct rf_buf *out)
+{
+    char text[RF_DIGEST_TEXT];
+    rf_buf_clear(out);
+    rf_buf_addf(out, "%s%s%s@%s", repository, tag[0] != '\0' ? ":" : "", tag,
+                rf_digest_text(d, text));
+}
+
+static void add_line(struct brought *b, const char *repository, const char *tag,
+                     const struct rf_digest *d, struct rf_buf *key)
+{
+    line_key(repository, tag, d, key);
+    if (rf_strings_find(&b->lines, rf_buf_slice(key)) != RF_NO_ID)
+        return;
+    (void)rf_strings_add(&b->lines, rf_buf_slice(key));
+    line_key(repository, "", d, key);
+    uint32_t id = rf_strings_add(&b->images, rf_buf_slice(key));
+    if (id == b->n) {
+        b->tags = rf_grow(b->tags, b->n, &b->cap, sizeof(*b->tags));
+        rf_buf_init(&b->tags[b->n++], 0);
+    }
+    if (tag[0] != '\0')
+        rf_buf_addf(&b->tags[id], "%s%s", b->tags[id].len > 0 ? " " : "", tag);
+}
+
+static void add_bundle(struct brought *b, const struct rf_desired *d)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf key;
+    rf_buf_init(&key, 1024);
+    for (size_t i = 0; i < d->n; i++) {
+        const struct rf_image *im = &d->images[i];
+        if (rf_image_is_wanted(im))
+            add_line(b, rf_desired_str(d, im->repository), rf_desired_str(d, im->tag), &im->digest,
+                     &key);
+    }
+}
+
+static void load_brought(const struct rf_pruning *p, struct brought *b)
+{
+    for (size_t i = 0; i < p->state->n; i++) {
+        const struct rf_import_record *r = &p->state->records[i];
+        struct rf_bundle doc;
+        if (strcmp(r->to, p->req->base->to_name) != 0 || rf_digest_eq(&r->id, &p->bundle->id))
+            continue;
+        rf_bundle_init(&doc);
+        if (rf_import_state_load_bundle(p->state, &r->id, &doc, NULL) == 0) {
+            add_bundle(b, &doc.desired);
+            b->any = true;
+        }
+        rf_bundle_release(&doc);
+    }
+}
+
+/* ---- the candidates ---- */
+
+/* An image without tag may be one that its tag has left: some bundle brought it under whatever tag. */
+static bool was_brought(const struct brought *b, const struct rf_prune_item *it, char **former,
+                        struct rf_buf *key)
+{
+    line_key(it->repository, it->tag, &it->digest, key);
+    if (it->tag[0] != '\0')
+        return rf_strings_find(&b->lines, rf_buf_slice(key)) != RF_NO_ID;
+    uint32_t id = rf_strings_find(&b->images, rf_buf_slice(key));
+    if (id != RF_NO_ID && b->tags[id].len > 0)
+        *former = rf_xstrdup(b->tags[id].ptr);
+    return id != RF_NO_ID;
+}
+
+static void add_candidates(struct rf_pruning *p)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf key;
+    RF_CLEANUP(brought_release) struct brought brought;
+    const struct rf_desired *d = &p->bundle->desired;
+    struct rf_prune_result *out = p->out;
+    rf_buf_init(&key, 1024);
+    brought_init(&brought);
+    load_brought(p, &brought);
+    p->former = rf_xcalloc(p->bundle->retain.n + 1, sizeof(*p->former));
+    for (size_t i = 0; i < p->bundle->retain.n; i++) {
+        const struct rf_candidate *c = &p->bundle->retain.candidates[i];
+        struct rf_prune_item it = { .digest = c->digest, .doc = RF_NO_ID };
+        it.repository = rf_xstrdup(rf_desired_str(d, c->repository));
+        it.tag = rf_xstrdup(rf_desired_str(d, c->tag));
+        if (!was_brought(&brought, &it, &p->former[out->n], &key) && brought.any)
+            rf_prune_set_fate(&it, RF_PRUNE_KEPT,
+                              rf_xstrdup("no bundle that was applied here brought it"));
+        else
+            rf_prune_set_fate(&it, RF_PRUNE_LET_GO,
+                              rf_xasprintf("connected side: %s", rf_desired_str(d, c->rule)));
+        out->items = rf_grow(out->items, out->n, &out->cap, sizeof(*out->items));
+        out->items[out->n++] = it;
+    }
+}
+
+/* ---- this side's own rules ---- */
+
+struct facts {
+    struct rf_pruning *p;
+    struct rf_retain_fact *list;
+    size_t n, first; /* first: the items begin here, behind what is wanted */
+};
+
+static void facts_release(struct facts *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        rf_retain_fact_release(&f->list[i]);
+    free(f->list);
+}
+
+static int read_manifest(void *ctx, const char *repository, const struct rf_digest *digest,
+                         struct rf_manifest **out, struct rf_err *err)
+{
+    struct rf_pruning *p = ctx;
+    RF_CLEANUP(rf_freep) char *repo = rf_prune_repo(p, repository);
+    return rf_prune_reader_manifest(&p->reader, repo, digest, out, err);
+}
+
+static int read_config(void *ctx, const char *repository, const struct rf_descriptor *desc,
+                       struct rf_buf *out, struct rf_err *err)
+{
+    struct rf_pruning *p = ctx;
+    RF_CLEANUP(rf_freep) char *repo = rf_prune_repo(p, repository);
+    return rf_prune_reader_config(&p->reader, repo, desc, out, err);
+}
+
+static int fact_job(void *ctx, size_t i, struct rf_err *err)
+{
+    struct facts *f = ctx;
+    const struct rf_retain_reader from = { .manifest = read_manifest,
+                                           .blob = read_config,
+                                           .ctx = f->p };
+    int needs = rf_retain_needs(f->p->req->own, f->list[i].repository, err);
+    if (needs < 0)
+        return needs;
+    rf_retain_fact_fill(&f->list[i], needs, &from);
+    return rf_cancel_check(err);
+}
+
+/* What is wanted counts among the last N here as there. */
+static void collect_facts(struct facts *f)
+{
+    const struct rf_pruning *p = f->p;
+    const struct rf_desired *d = &p->bundle->desired;
+    f->list = rf_xcalloc(d->n + p->out->n + 1, sizeof(*f->list));
+    for (size_t i = 0; i < d->n; i++)
+        if (rf_image_is_wanted(&d->images[i]))
+            f->list[f->n++] =
+                (struct rf_retain_fact){ .repository = rf_desired_str(d, d->images[i].repository),
+                                         .tag = rf_desired_str(d, d->images[i].tag),
+                                         .digest = d->images[i].digest,
+                                         .wanted = true };
+    f->first = f->n;
+    for (size_t i = 0; i < p->out->n; i++)
+        f->list[f->n++] = (struct rf_retain_fact){ .repository = p->out->items[i].repository,
+                                                   .tag = p->out->items[i].tag,
+                                                   .digest = p->out->items[i].digest,
+                                                   .former = p->former[i] };
+}
+
+static void take_verdict(struct rf_prune_item *it, const struct rf_retain_verdict *v)
+{
+    if (it->fate != RF_PRUNE_LET_GO)
+        return;
+    if (v->keep)
+        rf_prune_set_fate(it, RF_PRUNE_KEPT, rf_xasprintf("this side: %s", v->rule));
+    else
+        rf_prune_set_fate(it, RF_PRUNE_LET_GO,
+                          rf_xasprintf("%s; this side: %s", it->reason, v->rule));
+}
+
+static int judge_own(struct rf_pruning *p, struct rf_err *err)
+{
+    RF_CLEANUP(facts_release) struct facts f = { .p = p };
+    const struct rf_bundle_retain *r = &p->bundle->retain;
+    if (p->req->own == NULL || !p->req->own->read || p->out->n == 0)
+        return 0;
+    rf_prune_phase(p, "reading images for this side's rules");
+    collect_facts(&f);
+    int rc = rf_parallel(p->threads, f.n, fact_job, &f, err);
+    if (rc < 0)
+        return rc;
+    struct rf_retain_verdict *verdicts = rf_xcalloc(f.n + 1, sizeof(*verdicts));
+    rc = rf_retain_judge(p->req->own, f.list, f.n, r->has_as_of ? r->as_of : p->req->now, verdicts,
+                         err);
+    for (size_t i = 0; rc == 0 && i < p->out->n; i++)
+        take_verdict(&p->out->items[i], &verdicts[f.first + i]);
+    if (rc == 0)
+        rf_retain_verdicts_free(verdicts, f.n);
+    free(verdicts);
+    return rc;
+}
+
+int rf_prune_judge(struct rf_pruning *p, struct rf_err *err)
+{
+    add_candidates(p);
+    int rc = judge_own(p, err);
+    return rc < 0 ? rc : rf_keep_ask(p->req, &p->reader, p->out, err);
+}

@@ -14,23 +14,22 @@ static const char *repo_name(const struct rf_import_run *r, uint32_t number)
     return rf_desired_str(&r->doc->desired, r->doc->repositories[number]);
 }
 
-/* An item of doc->lists that only images need which the policy refused. */
-static bool is_needless(const struct rf_import_run *r, uint32_t item)
-{
-    return r->needless != NULL && r->needless[item];
-}
-
 /* ---- blobs ---- */
 
 static void count_outcome(struct rf_import_run *r, enum rf_blob_outcome outcome, uint64_t size)
 {
-    struct rf_import_counts *c = &r->counts;
     pthread_mutex_lock(&r->lock);
+    rf_import_counts_add(&r->counts, outcome, size);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void rf_import_counts_add(struct rf_import_counts *c, enum rf_blob_outcome outcome, uint64_t size)
+{
     c->blobs_there += outcome == RF_BLOB_THERE;
     c->blobs_mounted += outcome == RF_BLOB_MOUNTED;
+    c->bytes_mounted += outcome == RF_BLOB_MOUNTED ? size : 0;
     c->blobs_uploaded += outcome == RF_BLOB_MOVED;
     c->bytes_uploaded += outcome == RF_BLOB_MOVED ? size : 0;
-    pthread_mutex_unlock(&r->lock);
 }
 
 /*
@@ -66,7 +65,7 @@ static int place_blob(struct rf_import_run *r, uint32_t blob, bool *moved, struc
     for (uint32_t i = 0; i < b->n_repos; i++) {
         uint32_t number = r->doc->lists[b->first_repo + i];
         enum rf_blob_outcome outcome = RF_BLOB_THERE;
-        if (is_needless(r, b->first_repo + i))
+        if (rf_run_is_needless(r, b->first_repo + i))
             continue;
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
         if (number != r->found[blob]) {
@@ -91,15 +90,17 @@ struct blob_jobs {
 };
 
 /* What is missing cannot be placed: the images that need it are left as they were. */
-static void collect_blobs(struct blob_jobs *jobs)
+uint32_t *rf_apply_blob_list(const struct rf_import_run *r, size_t *n)
 {
-    const struct rf_import_run *r = jobs->r;
+    uint32_t *list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*list));
+    *n = 0;
     for (size_t i = 0; i < r->doc->n_blobs; i++) {
         const struct rf_bundle_blob *b = &r->doc->blobs[i];
         bool there = b->travel == RF_TRAVEL_CARRIED || r->found[i] != RF_NO_ID;
         if (b->kind != RF_BLOB_MANIFEST && there)
-            jobs->list[jobs->n++] = (uint32_t)i;
+            list[(*n)++] = (uint32_t)i;
     }
+    return list;
 }
 
 /* With --stream the blob is proven here: on its way into an upload, or by reading it when no upload does. */
@@ -129,8 +130,8 @@ static int blob_job(void *ctx, size_t k, struct rf_err *err)
 
 int rf_apply_blobs(struct rf_import_run *r, struct rf_err *err)
 {
-    struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
-    collect_blobs(&jobs);
+    struct blob_jobs jobs = { .r = r };
+    jobs.list = rf_apply_blob_list(r, &jobs.n);
     int rc = rf_parallel(r->req->parallel, jobs.n, blob_job, &jobs, err);
     free(jobs.list);
     if (rc == 0 && r->req->stream)
@@ -152,10 +153,10 @@ struct manifest_jobs {
 };
 
 /* An untagged line of its own: a layout lists it in index.json. */
-static bool is_untagged_line(const struct rf_import_run *r, const struct manifest_job *job)
+static bool is_untagged_line(const struct rf_import_run *r, uint32_t blob, uint32_t number)
 {
-    const struct rf_bundle_blob *b = &r->doc->blobs[job->blob];
-    return rf_desired_find(&r->doc->desired, repo_name(r, job->repo), "", &b->digest) != NULL;
+    const struct rf_bundle_blob *b = &r->doc->blobs[blob];
+    return rf_desired_find(&r->doc->desired, repo_name(r, number), "", &b->digest) != NULL;
 }
 
 /* The registry lost a blob since it said that it has it (a garbage collection): put all of the manifest's blobs there again. */
@@ -190,7 +191,8 @@ static int put_manifest(struct rf_import_run *r, const struct manifest_job *job,
                         struct rf_err *err)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    unsigned flags = RF_PUT_READ_BACK | (is_untagged_line(r, job) ? 0 : RF_PUT_CHILD);
+    unsigned flags =
+        RF_PUT_READ_BACK | (is_untagged_line(r, job->blob, job->repo) ? 0 : RF_PUT_CHILD);
     int rc = rf_run_manifest(r, job->blob, &m, err);
     for (int round = 0; rc == 0; round++) {
         struct rf_err why = RF_ERR_INIT;
@@ -209,16 +211,16 @@ static int put_manifest(struct rf_import_run *r, const struct manifest_job *job,
  * What refers to something is put in any case: killed between a manifest and the list of referrers that registries without the API need,
  * an earlier run may have left it out of that.
  */
-static bool manifest_there(struct rf_import_run *r, const struct manifest_job *job,
-                           const char *repo)
+bool rf_apply_manifest_there(struct rf_import_run *r, uint32_t blob, uint32_t number,
+                             const char *repo)
 {
-    const struct rf_bundle_blob *b = &r->doc->blobs[job->blob];
+    const struct rf_bundle_blob *b = &r->doc->blobs[blob];
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     struct rf_manifest_expect expect = { .size = b->size };
     struct rf_err unused = RF_ERR_INIT;
-    if (job->repo == r->found[job->blob])
+    if (number == r->found[blob])
         return true;
-    if (is_untagged_line(r, job) && (r->req->to->flags & RF_PLACE_LOCAL) != 0)
+    if (is_untagged_line(r, blob, number) && (r->req->to->flags & RF_PLACE_LOCAL) != 0)
         return false; /* a layout's file may be there without its line in index.json */
     return rf_place_get_manifest(r->req->to, repo, NULL, &b->digest, &expect, &m, &unused) == 0 &&
            !m->has_subject;
@@ -231,7 +233,7 @@ static int manifest_job(void *ctx, size_t k, struct rf_err *err)
     const struct manifest_job *job = &jobs->list[k];
     struct rf_err why = RF_ERR_INIT;
     RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, job->repo));
-    if (manifest_there(r, job, repo)) {
+    if (rf_apply_manifest_there(r, job->blob, job->repo, repo)) {
         rf_run_count(r, &r->counts.manifests_there, 1);
         return 0;
     }
@@ -261,7 +263,7 @@ static void add_level(struct manifest_jobs *jobs, const uint8_t *levels, uint8_t
     for (size_t i = 0; i < doc->n_blobs && doc->blobs[i].kind == RF_BLOB_MANIFEST; i++) {
         for (uint32_t k = 0; levels[i] == level && k < doc->blobs[i].n_repos; k++) {
             uint32_t item = doc->blobs[i].first_repo + k;
-            if (jobs->r->failed[item] != NULL || is_needless(jobs->r, item))
+            if (jobs->r->failed[item] != NULL || rf_run_is_needless(jobs->r, item))
                 continue;
             jobs->list = rf_grow(jobs->list, jobs->n, &jobs->cap, sizeof(*jobs->list));
             jobs->list[jobs->n++] = (struct manifest_job){ (uint32_t)i, item, doc->lists[item] };
@@ -295,7 +297,7 @@ static bool fail_parent(struct rf_import_run *r, const struct rf_content_edge *e
 }
 
 /* What stands above a refused manifest is not even tried. */
-static void fail_parents(struct rf_import_run *r)
+void rf_apply_fail_parents(struct rf_import_run *r)
 {
     bool any = false;
     for (size_t i = 0; i < r->doc->n_lists && !any; i++)
@@ -352,11 +354,11 @@ int rf_apply_manifests(struct rf_import_run *r, struct rf_err *err)
     uint8_t highest;
     RF_CLEANUP(rf_freep) uint8_t *levels = rf_content_levels(&r->content, &highest);
     int rc = 0;
-    fail_parents(r); /* of what lacks its ground */
+    rf_apply_fail_parents(r); /* of what lacks its ground */
     for (unsigned level = 0; rc == 0 && level <= highest; level++) {
         add_level(&jobs, levels, (uint8_t)level);
         rc = rf_parallel(r->req->parallel, jobs.n, manifest_job, &jobs, err);
-        fail_parents(r);
+        rf_apply_fail_parents(r);
     }
     free(jobs.list);
     refuse_images(r);
@@ -384,41 +386,4 @@ void rf_apply_unhold(struct rf_import_run *r)
         if (!rf_run_is_idle(r, r->held - 1))
             rf_place_unhold(r->req->to, repo);
     }
-}
-
-/* ---- a plan's look ahead ---- */
-
-static int forecast_job(void *ctx, size_t k, struct rf_err *err)
-{
-    struct blob_jobs *jobs = ctx;
-    struct rf_import_run *r = jobs->r;
-    const struct rf_bundle_blob *b = &r->doc->blobs[jobs->list[k]];
-    bool have = false;
-    for (uint32_t i = 0; i < b->n_repos; i++) {
-        uint32_t number = r->doc->lists[b->first_repo + i];
-        if (is_needless(r, b->first_repo + i))
-            continue;
-        RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, number));
-        int rc =
-            number == r->found[jobs->list[k]]
-                ? 0
-                : rf_place_probe_blob(r->req->to, repo, &b->digest, b->size, RF_PROBE_RANGE, err);
-        if (rc < 0 && rc != -RFE_NOT_FOUND && rc != -RFE_DENIED)
-            return rc;
-        enum rf_blob_outcome outcome = rc == 0                                  ? RF_BLOB_THERE
-                                       : have || b->travel == RF_TRAVEL_ASSUMED ? RF_BLOB_MOUNTED
-                                                                                : RF_BLOB_MOVED;
-        count_outcome(r, outcome, b->size);
-        have = true;
-    }
-    return 0;
-}
-
-int rf_apply_forecast(struct rf_import_run *r, struct rf_err *err)
-{
-    struct blob_jobs jobs = { .r = r, .list = rf_xcalloc(r->doc->n_blobs + 1, sizeof(*jobs.list)) };
-    collect_blobs(&jobs);
-    int rc = rf_parallel(r->req->parallel, jobs.n, forecast_job, &jobs, err);
-    free(jobs.list);
-    return rc;
 }

@@ -7,9 +7,12 @@
 #include "import/accept.h"
 #include "import/apply.h"
 #include "import/ask.h"
+#include "import/forecast.h"
 #include "import/ground.h"
 #include "import/receipt.h"
 #include "import/tags.h"
+#include "regclient/registry.h"
+#include "regclient/stats.h"
 
 void rf_import_result_init(struct rf_import_result *r)
 {
@@ -255,20 +258,75 @@ static int left_behind(const struct rf_import_run *r, struct rf_err *err)
         r->req->to_name, lacking);
 }
 
+/* ---- a look ahead ---- */
+
+/* What this thread asks of a registry from here on. */
+struct counting {
+    struct rf_stats *stats, *before;
+};
+
+static void counting_start(struct counting *c)
+{
+    c->stats = rf_stats_new();
+    c->before = rf_stats_also(c->stats);
+}
+
+static void counting_end(struct counting *c)
+{
+    (void)rf_stats_also(c->before);
+    rf_stats_free(c->stats);
+}
+
+static int plan(const struct rf_import_request *req, const char *path, const struct counting *c,
+                struct rf_import_result *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
+    struct rf_import_run *r = &out->run;
+    int rc = prepare_to_write(req, path, &state, out, err);
+    if (rc == 0)
+        rc = rf_forecast_rate(r, err);
+    uint64_t earlier = rf_stats_get(c->stats, RF_REQ_MANIFEST_GET),
+             checked = rf_stats_requests(c->stats);
+    if (rc == 0)
+        rc = rf_forecast_make(r, state, err);
+    uint64_t looked = rf_stats_requests(c->stats);
+    if (rc == 0)
+        rc = rf_forecast_rate(r, err); /* what is left now */
+    if (rc < 0)
+        return rc;
+    uint64_t probes = r->counts.probes;
+    /* an apply checks the same, and looks ahead itself only where it has to */
+    bool again = rf_forecast_is_near(r, earlier);
+    r->forecast.pulls += earlier + (again ? r->forecast.asked : 0);
+    r->forecast.counts.requests += checked + (again ? looked - checked : 0);
+    r->counts = r->forecast.counts;
+    r->counts.probes = probes;
+    out->stage = RF_IMPORT_PLANNED;
+    return rf_forecast_judge(r, err);
+}
+
 int rf_import_plan(const struct rf_import_request *req, const char *path,
                    struct rf_import_result *out, struct rf_err *err)
 {
-    RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
-    int rc = prepare_to_write(req, path, &state, out, err);
+    RF_CLEANUP(counting_end) struct counting c;
+    counting_start(&c);
+    int rc = plan(req, path, &c, out, err);
     if (rc == 0)
-        rc = rf_apply_forecast(&out->run, err);
-    if (rc == 0)
-        rc = rf_apply_forecast_tags(&out->run, state, err);
-    if (rc < 0)
-        return rc;
-    out->stage = RF_IMPORT_PLANNED;
-    rc = left_behind(&out->run, err);
+        rc = left_behind(&out->run, err);
     return rc < 0 ? rc : policy_refused(&out->run, err);
+}
+
+/* The part of it that may end an apply before it begins. Nothing more is asked of a registry than what it grants, unless that is little. */
+static int look_ahead(struct rf_import_run *r, const struct rf_import_state *state,
+                      struct rf_err *err)
+{
+    int rc = rf_forecast_rate(r, err);
+    bool all = r->req->to_dir != NULL || rf_forecast_is_near(r, 0);
+    if (rc == 0)
+        rc = all ? rf_forecast_make(r, state, err) : rf_forecast_memory(r, state, err);
+    if (rc == 0 && all)
+        r->forecast.pulls += r->forecast.asked;
+    return rc < 0 ? rc : rf_forecast_judge(r, err);
 }
 
 static int finish(struct rf_import_state *state, struct rf_import_result *out, struct rf_err *err)
@@ -319,8 +377,15 @@ int rf_import_apply(const struct rf_import_request *req, const char *path,
                     struct rf_import_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
+    RF_CLEANUP(counting_end) struct counting c;
+    counting_start(&c);
     int rc = prepare_to_write(req, path, &state, out, err);
     if (rc == 0)
+        rc = look_ahead(&out->run, state, err);
+    if (rc == 0)
         rc = write_all(out, state, err);
-    return rc < 0 ? rc : finish(state, out, err);
+    if (rc < 0)
+        return rc;
+    out->run.counts.requests = rf_stats_requests(c.stats);
+    return finish(state, out, err);
 }

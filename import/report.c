@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a bundle holds and what was done with it, for people and for scripts. */
-#include "import/import.h"
+#include "import/report_plan.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -18,7 +18,35 @@ static void put_image(const struct rf_import_run *r, size_t i, struct rf_buf *ou
         rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
     rf_buf_add_str(out, " from ");
     rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), 400);
+    rf_import_report_why(r, i, out);
     rf_buf_add_char(out, '\n');
+}
+
+/* What changes, with an unchanged image of which only the tag is set again. */
+static bool is_listed(const struct rf_import_result *res, size_t i)
+{
+    const struct rf_import_run *r = &res->run;
+    const struct rf_image *im = &r->doc->desired.images[i];
+    if (res->stage == RF_IMPORT_OPENED)
+        return r->n_missing == 0;
+    if (res->stage != RF_IMPORT_PLANNED || r->refused[i] != NULL || r->lacking[i])
+        return false;
+    return im->status != RF_IMAGE_UNCHANGED || r->req->list_all || rf_import_report_moves_tag(r, i);
+}
+
+static void put_images(const struct rf_import_result *res, struct rf_buf *out)
+{
+    const struct rf_import_run *r = &res->run;
+    size_t n = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++) {
+        if (is_listed(res, i))
+            put_image(r, i, out);
+        else
+            n += r->doc->desired.images[i].status == RF_IMAGE_UNCHANGED && r->refused[i] == NULL &&
+                 !r->lacking[i];
+    }
+    if (res->stage == RF_IMPORT_PLANNED && n > 0)
+        rf_buf_addf(out, "unchanged %zu images, there with all they need (--all lists them)\n", n);
 }
 
 static void put_holes(const struct rf_import_run *r, struct rf_buf *out)
@@ -142,24 +170,20 @@ static void put_done(const struct rf_import_result *res, struct rf_buf *out)
                 plan ? "to send" : "sent   ", (unsigned long long)c->blobs_uploaded,
                 rf_text_size(c->bytes_uploaded, size), (unsigned long long)c->blobs_mounted,
                 (unsigned long long)c->blobs_there);
-    if (!plan)
-        rf_buf_addf(out, "manifests %llu written and read back, %llu already there\n",
-                    (unsigned long long)c->manifests_put, (unsigned long long)c->manifests_there);
-    if (rf_bundle_is_repair(res->run.doc))
-        return;
-    rf_buf_addf(out, "tags      %llu %s, %llu right already\n", (unsigned long long)c->tags_set,
-                plan ? "to set" : "set and read back", (unsigned long long)c->tags_right);
+    rf_buf_addf(out, "manifests %llu %s, %llu already there\n",
+                (unsigned long long)c->manifests_put, plan ? "to write" : "written and read back",
+                (unsigned long long)c->manifests_there);
+    if (!rf_bundle_is_repair(res->run.doc))
+        rf_buf_addf(out, "tags      %llu %s, %llu right already\n", (unsigned long long)c->tags_set,
+                    plan ? "to set" : "set and read back", (unsigned long long)c->tags_right);
+    if (plan)
+        rf_import_report_means(&res->run, out);
 }
 
 void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *out)
 {
     const struct rf_import_run *r = &res->run;
-    const struct rf_desired *d = &r->doc->desired;
-    bool list_all = res->stage == RF_IMPORT_OPENED && r->n_missing == 0;
-    for (size_t i = 0; i < d->n; i++)
-        if (list_all || (res->stage == RF_IMPORT_PLANNED &&
-                         d->images[i].status != RF_IMAGE_UNCHANGED && r->refused[i] == NULL))
-            put_image(r, i, out);
+    put_images(res, out);
     put_holes(r, out);
     put_missing(r, out);
     put_not_carried(r, out);
@@ -175,14 +199,19 @@ void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *ou
 static const char *const stage_names[] = { "opened", "verified", "groundChecked", "planned",
                                            "applied" };
 
-static void put_json_lists(const struct rf_import_run *r, struct rf_buf *out)
+static void put_json_lists(const struct rf_import_result *res, struct rf_buf *out)
 {
+    const struct rf_import_run *r = &res->run;
     const struct rf_desired *d = &r->doc->desired;
     char text[RF_DIGEST_TEXT];
+    RF_CLEANUP(rf_freep) bool *lacks = rf_xcalloc(d->n + 1, sizeof(*lacks));
+    for (size_t i = 0; i < r->n_missing; i++)
+        lacks[r->missing[i].image] = true;
     rf_buf_add_str(out, ",\"images\":[");
     for (size_t i = 0; i < d->n; i++) {
         rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
         rf_image_json(d, &d->images[i], true, out);
+        rf_import_report_verdict_json(res, i, lacks[i], out);
     }
     rf_buf_add_str(out, "],\"missing\":[");
     for (size_t i = 0; i < r->n_missing; i++) {
@@ -211,6 +240,7 @@ static void put_json_lists(const struct rf_import_run *r, struct rf_buf *out)
         rf_buf_add_char(out, '}');
     }
     rf_buf_add_char(out, ']');
+    rf_import_report_not_carried_json(r, out);
 }
 
 static void put_json_holes(const struct rf_import_run *r, struct rf_buf *out)
@@ -255,15 +285,17 @@ void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *ou
                 (unsigned long long)rf_bundle_carried_bytes(b));
     rf_buf_addf(
         out,
-        ",\"repeated\":%s,\"blobsSent\":%llu,\"bytesSent\":%llu,\"blobsMounted\":%llu,\"blobsThere\":%llu",
+        ",\"repeated\":%s,\"blobsSent\":%llu,\"bytesSent\":%llu,\"blobsMounted\":%llu,\"bytesMounted\":%llu,\"blobsThere\":%llu",
         r->repeated ? "true" : "false", (unsigned long long)c->blobs_uploaded,
         (unsigned long long)c->bytes_uploaded, (unsigned long long)c->blobs_mounted,
-        (unsigned long long)c->blobs_there);
+        (unsigned long long)c->bytes_mounted, (unsigned long long)c->blobs_there);
     rf_buf_addf(
         out, ",\"manifestsPut\":%llu,\"manifestsThere\":%llu,\"tagsSet\":%llu,\"tagsRight\":%llu",
         (unsigned long long)c->manifests_put, (unsigned long long)c->manifests_there,
         (unsigned long long)c->tags_set, (unsigned long long)c->tags_right);
+    if (res->stage >= RF_IMPORT_PLANNED)
+        rf_import_report_means_json(res, out);
     put_json_holes(r, out);
-    put_json_lists(r, out);
+    put_json_lists(res, out);
     rf_buf_add_str(out, "}\n");
 }

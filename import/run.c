@@ -40,6 +40,8 @@ void rf_run_release(struct rf_import_run *r)
     free(r->needless);
     free(r->idle);
     free(r->foreign);
+    free(r->tag_had);
+    rf_rooms_release(&r->forecast.rooms);
     rf_content_release(&r->content);
     rf_bundle_file_free(r->file);
     pthread_mutex_destroy(&r->lock);

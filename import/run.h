@@ -5,6 +5,7 @@
 
 #include "import/content.h"
 #include "import/request.h"
+#include "import/rooms.h"
 
 #include <pthread.h>
 
@@ -22,9 +23,25 @@ struct rf_foreign {
 };
 
 struct rf_import_counts {
-    uint64_t blobs_uploaded, blobs_mounted, blobs_there, bytes_uploaded;
+    uint64_t blobs_uploaded, blobs_mounted, blobs_there, bytes_uploaded, bytes_mounted;
     uint64_t manifests_put, manifests_there, tags_set, tags_right;
     uint64_t probes; /* places where assumed or unchanged content was found */
+    uint64_t
+        requests; /* to a registry, of this run; forecast: of a whole run; 0 when it is no registry */
+};
+
+/* What the destination says that it still grants: pulls, that is manifests that are got. */
+struct rf_import_rate {
+    bool set;
+    uint64_t remain, limit; /* limit 0: not said */
+};
+
+/* What a run would do, found out without writing. */
+struct rf_import_forecast {
+    struct rf_import_counts counts;
+    uint64_t pulls; /* manifests that the run would get */
+    uint64_t asked; /* manifests that this look ahead got itself */
+    struct rf_rooms rooms;
 };
 
 struct rf_import_run {
@@ -47,7 +64,10 @@ struct rf_import_run {
     struct rf_foreign *foreign; /* of the tags that move */
     size_t n_foreign;
     struct rf_import_counts counts;
-    pthread_mutex_t lock; /* guards counts, content.edges, failed, refused, missing */
+    struct rf_import_forecast forecast;
+    struct rf_import_rate rate;
+    struct rf_digest *tag_had; /* per image: what its tag had before; NULL: not asked yet */
+    pthread_mutex_t lock; /* guards counts, forecast, content.edges, failed, refused, missing */
     size_t held;          /* so many of doc->repositories are held at the destination */
     bool repeated;        /* this bundle was applied here before */
 };
@@ -68,6 +88,11 @@ bool rf_run_ends(int rc);
 size_t rf_run_refused(const struct rf_import_run *r);
 /* Of those refused, by the policy alone. */
 size_t rf_run_by_policy(const struct rf_import_run *r);
+/* An item of doc->lists that only images need which the policy refused. */
+static inline bool rf_run_is_needless(const struct rf_import_run *r, uint32_t item)
+{
+    return r->needless != NULL && r->needless[item];
+}
 static inline bool rf_run_is_idle(const struct rf_import_run *r, size_t repository)
 {
     return r->idle != NULL && r->idle[repository];

@@ -210,6 +210,8 @@ static void find_foreign(const struct tag_jobs *t, const struct rf_import_state 
     }
     if (left > 0 && state != NULL)
         explain_all(t, known, left, state);
+    free(r->foreign);
+    r->n_foreign = 0;
     r->foreign = rf_xcalloc(t->n + 1, sizeof(*r->foreign));
     for (size_t k = 0; k < t->n; k++)
         if (!known[k])
@@ -234,14 +236,27 @@ static void warn_of_foreign(const struct rf_import_run *r)
 
 /* ---- the steps ---- */
 
+static int look(struct tag_jobs *t, const struct rf_import_state *state, struct rf_err *err)
+{
+    struct rf_import_run *r = t->r;
+    int rc = rf_parallel(r->req->parallel, t->n, old_tag_job, t, err);
+    if (rc < 0)
+        return rc;
+    free(r->tag_had);
+    r->tag_had = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->tag_had));
+    for (size_t k = 0; k < t->n; k++)
+        r->tag_had[t->images[k]] = t->old[k].was;
+    find_foreign(t, state);
+    return 0;
+}
+
 int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state, struct rf_err *err)
 {
     RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
     collect_tags(r, &t);
-    int rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
+    int rc = look(&t, state, err);
     if (rc == 0)
-        find_foreign(&t, state);
-    warn_of_foreign(r);
+        warn_of_foreign(r);
     if (rc == 0)
         rc = save_old_tags(&t, state, err);
     return rc < 0 ? rc : rf_parallel(r->req->parallel, t.n, set_tag_job, &t, err);
@@ -252,14 +267,11 @@ int rf_apply_forecast_tags(struct rf_import_run *r, const struct rf_import_state
 {
     RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
     collect_tags(r, &t);
-    int rc = rf_parallel(r->req->parallel, t.n, old_tag_job, &t, err);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < t.n; i++) {
+    int rc = look(&t, state, err);
+    for (size_t i = 0; rc == 0 && i < t.n; i++) {
         bool right = rf_digest_eq(&t.old[i].was, &t.old[i].becomes);
-        r->counts.tags_right += right;
-        r->counts.tags_set += !right;
+        r->forecast.counts.tags_right += right;
+        r->forecast.counts.tags_set += !right;
     }
-    find_foreign(&t, state);
-    return 0;
+    return rc;
 }

@@ -12,7 +12,7 @@
  */
 RF_MUST_USE int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state,
                               struct rf_err *err);
-/* For a plan: how many tags would move, and which of them somebody else set. Reads only. */
+/* How many tags would move (in run->forecast), what they have now, and which of them somebody else set. Reads only. */
 RF_MUST_USE int rf_apply_forecast_tags(struct rf_import_run *r, const struct rf_import_state *state,
                                        struct rf_err *err);
 

@@ -18,7 +18,8 @@ static void report(struct session *s, const struct rf_import_result *result)
 /* A failure says its cause alone, unless it has a list that the user needs. */
 static bool worth_telling(const struct rf_import_result *result, int rc)
 {
-    return result->run.doc != NULL && (rc == 0 || rc == -RFE_GROUND_MISSING || rc == -RFE_PARTIAL);
+    return result->run.doc != NULL && (rc == 0 || rc == -RFE_GROUND_MISSING || rc == -RFE_PARTIAL ||
+                                       result->stage == RF_IMPORT_PLANNED);
 }
 
 typedef int (*one_bundle)(const struct rf_import_request *, const char *, struct rf_import_result *,
@@ -193,8 +194,15 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
     }
 
 static const struct rf_opt look_opts[] = { COMMON_OPTS };
-static const struct rf_opt plan_opts[] = { TO_OPTS, CHECK_OPT, COMPLETE_OPT, PRUNE_OPT,
-                                           PRUNE_OPTS };
+static const struct rf_opt plan_opts[] = {
+    TO_OPTS,
+    CHECK_OPT,
+    COMPLETE_OPT,
+    { "all", 0, RF_OPT_FLAG, AT(all), NULL,
+      "also list the images that do not change, line by line; JSON always has them", NULL, 0 },
+    PRUNE_OPT,
+    PRUNE_OPTS,
+};
 static const struct rf_opt apply_opts[] = {
     TO_OPTS,
     CHECK_OPT,

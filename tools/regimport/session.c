@@ -94,7 +94,8 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
                                          .allow_unsigned = o->allow_unsigned,
                                          .allow_older = o->allow_older,
                                          .stream = o->stream,
-                                         .complete_only = o->complete_only };
+                                         .complete_only = o->complete_only,
+                                         .list_all = o->all };
     s->req.check = o->check != NULL && strcmp(o->check, "manifests") == 0 ? RF_CHECK_MANIFESTS
                                                                           : RF_CHECK_BLOBS;
     s->req.parallel = (unsigned)env->net->parallel;
@@ -121,6 +122,8 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
     s->req.policy = s->policy;
     if (s->prefix != NULL)
         s->req.prefix = s->prefix;
+    if (s->to.scheme == RF_SCHEME_OCIDIR)
+        s->req.to_dir = s->to.path;
     session_progress(s);
     return 0;
 }

@@ -11,7 +11,7 @@
 struct options {
     const char *config, *site, *state, *to, *check, *receipt, *out, *confirm_delete;
     struct rf_list repositories, in_use;
-    bool allow_unsigned, allow_older, stream, complete_only, plan, also_moved, prune;
+    bool allow_unsigned, allow_older, stream, complete_only, plan, also_moved, prune, all;
 };
 
 struct session {

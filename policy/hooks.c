@@ -151,6 +151,14 @@ static int run_webhook(struct rf_hook_runner *r, const struct rf_hook *hook, str
     return rc < 0 ? rf_wrap(err, rc, "POST %s", shown) : 0;
 }
 
+int rf_hook_check(const struct rf_hook *hook, struct rf_err *err)
+{
+    const char *type = hook->type != NULL ? hook->type : "";
+    if (strcmp(type, "command") != 0 && strcmp(type, "webhook") != 0)
+        return rf_fail(err, RFE_CONFIG, "type \"%s\": not one of command, webhook", type);
+    return hook->params.n == 0 ? rf_fail(err, RFE_CONFIG, "type %s without params", type) : 0;
+}
+
 int rf_hook_run(struct rf_hook_runner *r, const struct rf_hook *hook,
                 const struct rf_hook_facts *facts, struct rf_err *err)
 {
@@ -158,18 +166,12 @@ int rf_hook_run(struct rf_hook_runner *r, const struct rf_hook *hook,
     rf_buf_init(&json, OUTPUT_MAX);
     if (hook == NULL)
         return 0;
-    const char *type = hook->type != NULL ? hook->type : "";
-    bool command = strcmp(type, "command") == 0;
-    int rc = 0;
+    int rc = rf_hook_check(hook, err);
     rf_hook_facts_json(facts, &json);
-    if (!command && strcmp(type, "webhook") != 0)
-        rc = rf_fail(err, RFE_CONFIG, "type \"%s\": not one of command, webhook", type);
-    else if (hook->params.n == 0)
-        rc = rf_fail(err, RFE_CONFIG, "type %s without params", type);
-    else if (command) {
+    if (rc == 0 && strcmp(hook->type, "command") == 0) {
         rf_buf_add_char(&json, '\n');
         rc = run_command(hook, facts, rf_buf_slice(&json), err);
-    } else {
+    } else if (rc == 0) {
         rc = run_webhook(r, hook, rf_buf_slice(&json), err);
     }
     return rc < 0 ? rf_wrap(err, rc, "hook %s", facts->hook) : 0;

@@ -26,6 +26,8 @@ struct rf_hook_runner;
 struct rf_hook_runner *rf_hook_runner_new(const char *user_agent);
 void rf_hook_runner_free(struct rf_hook_runner *r);
 void rf_hook_runner_freep(struct rf_hook_runner **r);
+/* Whether it can be run as it is written. -RFE_CONFIG. */
+RF_MUST_USE int rf_hook_check(const struct rf_hook *hook, struct rf_err *err);
 /* hook may be NULL: nothing is done. Any thread. */
 RF_MUST_USE int rf_hook_run(struct rf_hook_runner *r, const struct rf_hook *hook,
                             const struct rf_hook_facts *facts, struct rf_err *err);

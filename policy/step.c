@@ -6,9 +6,8 @@
 #include "manifests/media_type.h"
 #include "policy/object/object_step.h"
 #include "policy/render.h"
-#include "policy/schedule.h"
 #include "policy/semver.h"
-#include "policy/target_path.h"
+#include "policy/step_check.h"
 
 #define LIST_MAX 10000
 
@@ -46,7 +45,9 @@ static void settings_release(struct rf_step_settings *s)
     free(s->referrer_source);
     free(s->referrer_target);
     free(s->backup);
+    free(s->backup_wrong);
     free(s->schedule);
+    free(s->schedule_wrong);
     rf_yaml_list_release(&s->media_types);
     hooks_release(&s->hooks);
     *s = (struct rf_step_settings){ 0 };
@@ -57,6 +58,8 @@ void rf_step_release(struct rf_step *s)
     free(s->source);
     free(s->target);
     free(s->type_text);
+    free(s->where);
+    free(s->refused);
     rf_name_rules_release(&s->tags);
     rf_name_rules_release(&s->repos);
     for (size_t i = 0; i < s->n_tag_sets; i++)
@@ -314,8 +317,12 @@ const struct rf_yaml_table *rf_step_tables(size_t *n)
 int rf_step_defaults_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                          void *field, struct rf_err *err)
 {
-    return rf_yaml_read_map(r, value, r->key, default_fields, RF_ARRAY_LEN(default_fields), field,
-                            err);
+    struct rf_step_defaults *d = field;
+    int rc =
+        rf_yaml_read_map(r, value, r->key, default_fields, RF_ARRAY_LEN(default_fields), d, err);
+    if (rc == 0)
+        rf_step_look_ahead(r, value, r->key, &d->s);
+    return rc;
 }
 
 /* ---- defaults ---- */
@@ -374,11 +381,14 @@ static void take_defaults(struct rf_step_settings *s, const struct rf_step_setti
     take_filters(s, d);
     take_text(&s->referrer_source, d->referrer_source);
     take_text(&s->referrer_target, d->referrer_target);
+    if (s->backup == NULL || s->backup[0] == '\0')
+        take_text(&s->backup_wrong, d->backup_wrong);
     take_text(&s->backup, d->backup);
     take_text(&s->schedule, NULL);
     /* When a step says itself when it runs, the default time does not add to it. */
     if (s->interval_ns == 0 && s->schedule == NULL) {
         take_text(&s->schedule, d->schedule);
+        take_text(&s->schedule_wrong, d->schedule_wrong);
         s->interval_ns = s->schedule == NULL ? d->interval_ns : 0;
     }
     if (s->ratelimit_min == 0)
@@ -394,13 +404,6 @@ static void take_defaults(struct rf_step_settings *s, const struct rf_step_setti
 }
 
 /* ---- templates ---- */
-
-/* Where the value of a key stands; the step itself when it came from the defaults. */
-static const struct rf_yaml_node *at(const struct rf_yaml_node *node, const char *key)
-{
-    const struct rf_yaml_node *value = rf_yaml_get(node, key);
-    return value != NULL ? value : node;
-}
 
 static int expand_texts(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
                         const char *path, struct rf_step *s, struct rf_err *err)
@@ -421,7 +424,7 @@ static int expand_texts(const struct rf_yaml_reader *r, const struct rf_yaml_nod
         char *expanded = NULL;
         struct rf_err cause = RF_ERR_INIT;
         if (rf_render(*texts[i].text, &data, &expanded, &cause) < 0)
-            return rf_yaml_fail(r->doc, at(node, texts[i].key), err, "%s.%s: %s", path,
+            return rf_yaml_fail(r->doc, rf_step_key_at(node, texts[i].key), err, "%s.%s: %s", path,
                                 texts[i].key, cause.msg);
         free(*texts[i].text);
         *texts[i].text = expanded;
@@ -442,81 +445,12 @@ static enum rf_step_type type_of(const char *text)
     return strcmp(text, "image") == 0 ? RF_STEP_IMAGE : RF_STEP_UNKNOWN;
 }
 
-static int parse_source(const struct rf_step *s, struct rf_ref *out, struct rf_err *err)
-{
-    if (s->type == RF_STEP_IMAGE)
-        return rf_ref_parse(s->source, out, err);
-    if (s->type == RF_STEP_REPOSITORY)
-        return rf_ref_parse_repo(s->source, out, err);
-    RF_CLEANUP(rf_freep) char *host = NULL;
-    return rf_ref_parse_registry(s->source, &host, err);
-}
-
-static int check_target(const struct rf_step *s, struct rf_err *err)
-{
-    RF_CLEANUP(rf_target_release) struct rf_target t = { 0 };
-    if (s->target != NULL && s->type == RF_STEP_REGISTRY)
-        return rf_target_of_registry(s->target, &t, err);
-    if (s->target != NULL)
-        return rf_target_of_text(s->target, &t, err);
-    /* Without a target the source's own path counts. */
-    return s->type == RF_STEP_REGISTRY ? 0 : rf_target_of_source(&s->source_ref, &t, err);
-}
-
-static int check_platforms(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
-                           const struct rf_step *s, struct rf_err *err)
-{
-    for (size_t i = 0; i <= s->platforms.n; i++) {
-        const char *text = i < s->platforms.n ? s->platforms.items[i] : s->platform;
-        const struct rf_yaml_node *where =
-            i < s->platforms.n ? at(node, "platforms")->items[i] : at(node, "platform");
-        RF_CLEANUP(rf_platform_release) struct rf_platform p = RF_PLATFORM_INIT;
-        struct rf_err cause = RF_ERR_INIT;
-        if (text != NULL && text[0] != '\0' && rf_platform_parse(text, &p, &cause) < 0)
-            return rf_yaml_fail(r->doc, where, err, "%s", cause.msg);
-    }
-    return 0;
-}
-
-static int check_step(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
-                      const char *path, struct rf_step *s, struct rf_err *err)
-{
-    struct rf_err cause = RF_ERR_INIT;
-    if (s->source == NULL || s->source[0] == '\0')
-        return rf_yaml_fail(r->doc, node, err, "%s.source: missing", path);
-    if (s->type == RF_STEP_UNKNOWN)
-        return rf_yaml_fail(r->doc, at(node, "type"), err,
-                            "%s.type: not one of image, repository, registry", path);
-    if (parse_source(s, &s->source_ref, &cause) < 0)
-        return rf_yaml_fail(r->doc, at(node, "source"), err, "%s.source: %s", path, cause.msg);
-    if (s->type == RF_STEP_REPOSITORY &&
-        (s->source_ref.tag != NULL || rf_digest_is_set(&s->source_ref.digest)))
-        return rf_yaml_fail(r->doc, at(node, "source"), err,
-                            "%s.source: a tag or digest has no place in a step of type repository",
-                            path);
-    if (check_target(s, &cause) < 0)
-        return rf_yaml_fail(r->doc, at(node, "target"), err, "%s.target: %s", path, cause.msg);
-    if (s->s.schedule != NULL && rf_schedule_check(s->s.schedule, &cause) < 0)
-        return rf_yaml_fail(r->doc, at(node, "schedule"), err, "%s.schedule: %s", path, cause.msg);
-    if (s->s.backup != NULL && rf_render_check(s->s.backup, &cause) < 0)
-        return rf_yaml_fail(r->doc, at(node, "backup"), err, "%s.backup: %s", path, cause.msg);
-    return check_platforms(r, node, s, err);
-}
-
 static int finish(const struct rf_yaml_reader *r, const struct rf_yaml_node *node, const char *path,
                   struct rf_step *s, struct rf_err *err)
 {
-    take_text(&s->source, NULL);
-    take_text(&s->target, NULL);
-    take_text(&s->platform, NULL);
     int rc = expand_texts(r, node, path, s, err);
-    if (rc < 0)
-        return rc;
-    s->type = type_of(s->type_text);
-    if (r->strict)
-        rc = check_step(r, node, path, s, err);
-    else if (s->source != NULL && s->type != RF_STEP_UNKNOWN)
-        (void)(parse_source(s, &s->source_ref, NULL) < 0); /* told of when the step runs */
+    if (rc == 0)
+        rc = rf_step_check(r, node, path, s, err);
     if (rc < 0)
         return rc;
     rc = rf_name_filter_new(&s->tags, s->tag_sets, s->n_tag_sets, &s->tag_names, err);
@@ -525,17 +459,48 @@ static int finish(const struct rf_yaml_reader *r, const struct rf_yaml_node *nod
     return rc < 0 ? rf_yaml_wrap(r->doc, node, err) : 0;
 }
 
+static int read_step(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                     const char *path, const struct rf_step_defaults *defaults, struct rf_step *s,
+                     struct rf_err *err)
+{
+    int rc = rf_yaml_read_map(r, node, path, step_fields, RF_ARRAY_LEN(step_fields), s, err);
+    if (rc == 0)
+        rf_step_look_ahead(r, node, path, &s->s);
+    take_defaults(&s->s, &defaults->s);
+    take_text(&s->source, NULL);
+    take_text(&s->target, NULL);
+    take_text(&s->platform, NULL);
+    s->type = type_of(s->type_text);
+    return rc < 0 ? rc : finish(r, node, path, s, err);
+}
+
+/* It is told of when it is to run; the others are as good as without it. */
+static int keep_refused(struct rf_step *s, const struct rf_err *why, struct rf_err *err)
+{
+    static const struct rf_name_rules none = { 0 };
+    s->refused = rf_xstrdup(why->msg);
+    s->refused_as = "Failed reading step";
+    s->unread = true;
+    rf_name_filter_freep(&s->tag_names);
+    rf_name_filter_freep(&s->repo_names);
+    int rc = rf_name_filter_new(&none, NULL, 0, &s->tag_names, err);
+    return rc < 0 ? rc : rf_name_filter_new(&none, NULL, 0, &s->repo_names, err);
+}
+
 int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node, const char *path,
                  const struct rf_step_defaults *defaults, struct rf_step *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_step_release) struct rf_step s = { .line = node->line, .column = node->column };
-    int rc = rf_yaml_read_map(r, node, path, step_fields, RF_ARRAY_LEN(step_fields), &s, err);
-    if (rc < 0)
+    struct rf_err why = RF_ERR_INIT;
+    s.where = rf_xasprintf("%s:%u:%u: %s", rf_yaml_name(r->doc), s.line, s.column, path);
+    int rc = read_step(r, node, path, defaults, &s, &why);
+    if (rc < 0 && !r->strict)
+        rc = keep_refused(&s, &why, &why);
+    if (rc < 0) {
+        if (err != NULL)
+            *err = why;
         return rc;
-    take_defaults(&s.s, &defaults->s);
-    rc = finish(r, node, path, &s, err);
-    if (rc < 0)
-        return rc;
+    }
     *out = s;
     s = (struct rf_step){ 0 };
     return 0;

@@ -38,9 +38,10 @@ struct rf_step_settings {
     size_t n_referrer_filters;
     char *referrer_source, *referrer_target; /* NULL when unset */
     char *backup;                            /* a template, expanded when it is used */
-    uint64_t interval_ns;                    /* 0 = unset */
-    char *
-        schedule; /* NULL when unset; in a lenient file only rf_schedule_parse says whether it can be read */
+    char *backup_wrong,
+        *schedule_wrong; /* why these cannot be read, as a line that begins with FILE:LINE:COLUMN; NULL: they can */
+    uint64_t interval_ns; /* 0 = unset */
+    char *schedule;       /* NULL when unset */
     int64_t ratelimit_min;
     uint64_t ratelimit_retry_ns; /* at least 5 min in a step */
     struct rf_yaml_list media_types;
@@ -50,6 +51,11 @@ struct rf_step_settings {
 struct rf_step {
     uint32_t line, column; /* where it stands in the file */
     uint32_t number;       /* its place in `sync`, from 0 */
+    char *where;           /* the same for messages: "FILE:LINE:COLUMN: sync[2]" */
+    /* Of a lenient reader alone: why it cannot be run, as a line that begins with FILE:LINE:COLUMN; NULL: it can. Then the rest is as far as it was read. */
+    char *refused;
+    const char *refused_as; /* what a runner's log calls that */
+    bool unread; /* with `refused`: a value is wrong, so that the step cannot even be shown */
     char *source, *target; /* as written, templates expanded; target may be NULL in a strict file */
     char *type_text;
     enum rf_step_type type;
@@ -61,7 +67,7 @@ struct rf_step {
     struct rf_step_settings s;
     /* Made of the above. */
     struct rf_ref
-        source_ref; /* type image (with its tag) and repository; empty when the text is no reference */
+        source_ref; /* type image (with its tag), repository, and registry when that is a tree of layouts; empty when the text is no reference, or a registry's name */
     struct rf_name_filter *tag_names;  /* never NULL; of `tags` and `tagSets` */
     struct rf_name_filter *repo_names; /* never NULL */
 };
@@ -86,11 +92,21 @@ rf_yaml_setter rf_step_defaults_set; /* for a field of struct rf_step_defaults *
 const struct rf_yaml_table *rf_step_tables(size_t *n);
 
 /*
- * Reads one step over the defaults. A strict reader also checks type, source, target, platforms, schedule and what `backup` is made of. Rules that
- * cannot be read are refused by both.
+ * Reads one step over the defaults. A strict reader also checks type, source, target, schedule and what `backup` is made of, and fails for anything
+ * that is wrong. A lenient one keeps a step that cannot be run (`refused`), so that the others are, and notes a schedule or
+ * backup that cannot be read (`schedule_wrong`, `backup_wrong`).
  */
 RF_MUST_USE int rf_step_read(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
                              const char *path, const struct rf_step_defaults *defaults,
                              struct rf_step *out, struct rf_err *err);
+
+/* A step of type registry whose source is a tree of layouts: ocidir://FOLDER with one layout per repository below it. */
+static inline bool rf_step_is_tree(const struct rf_step *s)
+{
+    return s->type == RF_STEP_REGISTRY && s->source_ref.path != NULL;
+}
+/* The reference in `source`, by the type. Of a registry without one only the name is checked. -RFE_INVALID. */
+RF_MUST_USE int rf_step_parse_source(const struct rf_step *s, struct rf_ref *out,
+                                     struct rf_err *err);
 
 #endif

@@ -73,6 +73,9 @@ int rf_target_of_registry(const char *target, struct rf_target *out, struct rf_e
         int rc = rf_ref_parse_repo(target, &r, err);
         if (rc < 0)
             return rc;
+        if (r.tag != NULL || rf_digest_is_set(&r.digest))
+            return rf_fail(err, RFE_INVALID,
+                           "%s: a tag or digest has no place in a step of type registry", r.text);
         *out = (struct rf_target){ .repository = rf_xstrdup("") };
         return 0;
     }

@@ -353,7 +353,7 @@ void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum
         out->error = *i->src_answer.error;
         out->rc = i->src_answer.rc;
         rf_log(RF_LOG_ERROR, i->failed, source ? "source" : "target",
-               source ? i->source : i->target, "error", out->error.msg, NULL);
+               source ? i->source : i->target, "error", out->error.msg, "step", step->where, NULL);
         return;
     }
     rc = rf_sync_pair_open(env, i, &w.pair, &out->error);
@@ -370,7 +370,7 @@ void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum
             (void)(rf_wrap)(&out->error, rc, "%s", w.pair.source);
         if (!rf_cancelled())
             rf_log(RF_LOG_ERROR, "Failed to sync", "target", w.pair.target, "source", w.pair.source,
-                   "error", out->error.msg, NULL);
+                   "error", out->error.msg, "step", step->where, NULL);
     }
     rf_sync_pair_release(&w.pair);
 }

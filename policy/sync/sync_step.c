@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "layout/oci_dir.h"
+#include "layout/oci_tree.h"
+#include "policy/hooks.h"
 #include "policy/look_ahead.h"
 #include "regclient/listing.h"
 #include "regclient/stats.h"
@@ -52,7 +54,9 @@ static void note_error(struct run *r, int rc, const struct rf_err *err)
         return;
     }
     p->errors = rf_grow(p->errors, p->n_errors, &p->cap_errors, sizeof(*p->errors));
-    p->errors[p->n_errors++] = rf_xstrdup(err->msg);
+    const char *where = r->step->refused == NULL ? r->step->where : ""; /* else it says so itself */
+    p->errors[p->n_errors++] =
+        rf_xasprintf("%s%s%s", where, where[0] != '\0' ? ": " : "", err->msg);
 }
 
 static void note_image(struct run *r, const struct rf_sync_image *i,
@@ -168,7 +172,8 @@ static void fail(struct run *r, const char *msg, const char *key, const char *va
                  const struct rf_err *err)
 {
     if (!rf_cancelled())
-        rf_log(RF_LOG_ERROR, msg, key, value, "error", err->msg, NULL);
+        rf_log(RF_LOG_ERROR, msg, key, value != NULL ? value : "", "error", err->msg, "step",
+               r->step->where, NULL);
     r->report->outcomes[RF_SYNC_FAILED]++;
     note_error(r, rc, err);
 }
@@ -255,17 +260,6 @@ static void repository_release(struct repository *p)
 static void look_repository(const struct run *r, struct repository *p)
 {
     struct rf_err e = RF_ERR_INIT;
-    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
-    p->rc = rf_ref_parse_repo(p->src, &ref, &p->error);
-    /* Else each of its tags would be a mistake of its own. */
-    if (p->rc == 0 && (ref.tag != NULL || rf_digest_is_set(&ref.digest)))
-        p->rc = rf_fail(&p->error, RFE_CONFIG,
-                        "line %u: %s: a tag or digest has no place in a step of type repository",
-                        r->step->line, p->src);
-    if (p->rc < 0) {
-        p->failed = "Failed parsing source";
-        return;
-    }
     p->rc = list_tags(r->env, p->src, 0, &p->tags, &p->error);
     if (p->rc < 0)
         p->failed = "Failed getting source tags";
@@ -344,6 +338,15 @@ static int list_repos(const struct run *r, const char *last, struct rf_listing *
     return rc;
 }
 
+/* A slash at the end of what is above makes no difference. */
+static char *below(const char *above, const char *name)
+{
+    size_t n = strlen(above);
+    while (n > 1 && above[n - 1] == '/')
+        n--;
+    return rf_xasprintf("%.*s/%s", (int)n, above, name);
+}
+
 /* The repositories of a page, a few of them looked at ahead. */
 struct page {
     struct run *r;
@@ -359,8 +362,7 @@ static void ask_repository(void *ctx, size_t i)
     const struct rf_step *step = p->r->step;
     struct rf_stats *before = rf_stats_also(p->counted);
     repository_release(it); /* the one before in this place is done with */
-    repository_init(it, rf_xasprintf("%s/%s", step->source, p->names[i]),
-                    rf_xasprintf("%s/%s", step->target, p->names[i]));
+    repository_init(it, below(step->source, p->names[i]), below(step->target, p->names[i]));
     if (!rf_sync_stopped(p->r->env))
         look_repository(p->r, it);
     (void)rf_stats_also(before);
@@ -414,28 +416,88 @@ static void run_registry(struct run *r)
         continue;
 }
 
+/* ---- trees of layouts ---- */
+
+/* Its repositories are not known; the others are done. */
+static void tell_unread(void *ctx, const char *folder, const struct rf_err *why)
+{
+    struct run *r = ctx;
+    RF_CLEANUP(rf_freep) char *name = below(r->step->source, folder);
+    fail(r, "Failed to list source repositories", "source", name, -why->code, why);
+}
+
+static void tell_left_out(void *ctx, const char *folder, const char *why)
+{
+    const struct run *r = ctx;
+    RF_CLEANUP(rf_freep) char *name = below(r->step->source, folder);
+    rf_log(RF_LOG_WARN, "Folder left out", "source", name, "reason", why, NULL);
+}
+
+static int keep_name(void *ctx, const char *name, struct rf_err *err)
+{
+    (void)err;
+    rf_oci_names_add(ctx, name);
+    return 0;
+}
+
+/* In order, and each once. */
+static int list_tree(struct run *r, struct rf_oci_names *out, struct rf_err *err)
+{
+    RF_CLEANUP(rf_oci_names_release) struct rf_oci_names found = { 0 };
+    const struct rf_oci_tree_watch watch = { tell_unread, tell_left_out, r };
+    int rc = rf_oci_tree_walk(r->step->source_ref.path, &watch, &found, err);
+    /* A disk that is not there looks the same. */
+    if (rc == 0 && found.n == 0 && !rf_sync_step_failed(r->report))
+        rc = rf_fail(err, RFE_NOT_FOUND, "%s: no folder below it is an image layout",
+                     r->step->source);
+    return rc < 0 ? rc : rf_oci_names_each(&found, keep_name, out, err);
+}
+
+static void run_tree(struct run *r)
+{
+    RF_CLEANUP(rf_oci_names_release) struct rf_oci_names names = { 0 };
+    struct rf_err e = RF_ERR_INIT;
+    int rc = list_tree(r, &names, &e);
+    if (rc < 0) {
+        fail(r, "Failed to list source repositories", "source", r->step->source, rc, &e);
+        return;
+    }
+    rc = rf_name_filter_apply(r->step->repo_names, names.list, &names.n, &e);
+    if (rc < 0)
+        fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
+    else if (!rf_sync_stopped(r->env))
+        run_repositories(r, names.list, names.n);
+}
+
 /* ---- the step ---- */
 
-static bool is_complete(struct run *r)
+/* Before each image tells of it. */
+static int check_hooks(const struct run *r, struct rf_err *err)
+{
+    const struct rf_hooks *h = &r->step->s.hooks;
+    const struct {
+        const char *name;
+        const struct rf_hook *hook;
+    } all[] = { { "pre", h->pre }, { "post", h->post }, { "unchanged", h->unchanged } };
+    for (size_t i = 0; r->env->hooks != NULL && i < RF_ARRAY_LEN(all); i++) {
+        int rc = all[i].hook != NULL ? rf_hook_check(all[i].hook, err) : 0;
+        if (rc < 0)
+            return rf_wrap(err, rc, "hooks.%s", all[i].name);
+    }
+    return 0;
+}
+
+static bool can_run(struct run *r)
 {
     struct rf_err e = RF_ERR_INIT;
     const struct rf_step *s = r->step;
-    int rc = 0;
-    if (s->source == NULL) {
-        rc = rf_fail(&e, RFE_CONFIG, "line %u: sync step without source", s->line);
-        fail(r, "Failed parsing source", "source", "", rc, &e);
-    } else if (s->target == NULL) {
-        rc = rf_fail(&e, RFE_CONFIG, "line %u: %s: sync step without target", s->line, s->source);
-        fail(r, "Failed parsing target", "target", "", rc, &e);
-    } else if (s->type == RF_STEP_UNKNOWN) {
-        const char *type = s->type_text != NULL ? s->type_text : "";
-        rc = rf_fail(&e, RFE_CONFIG,
-                     "line %u: %s: type \"%s\": not one of registry, repository, image", s->line,
-                     s->source, type);
-        fail(r, "Type not recognized, must be one of: registry, repository, or image", "type", type,
-             rc, &e);
-    }
-    return rc == 0;
+    int rc = s->refused != NULL ? rf_fail(&e, RFE_CONFIG, "%s", s->refused) : check_hooks(r, &e);
+    if (rc == 0)
+        return true;
+    bool target = s->refused_as != NULL && strcmp(s->refused_as, "Failed parsing target") == 0;
+    fail(r, s->refused != NULL ? s->refused_as : "Failed reading step",
+         target ? "target" : "source", target ? s->target : s->source, rc, &e);
+    return false;
 }
 
 void rf_sync_step_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
@@ -443,11 +505,13 @@ void rf_sync_step_run(struct rf_sync_env *env, const struct rf_step *step, enum 
 {
     struct run r = { .env = env, .step = step, .mode = mode, .report = report };
     report->step = step;
-    if (rf_sync_stopped(env) || !is_complete(&r)) {
+    if (rf_sync_stopped(env) || !can_run(&r)) {
         report->cancelled = report->cancelled || rf_cancelled();
         return;
     }
-    if (step->type == RF_STEP_REGISTRY)
+    if (rf_step_is_tree(step))
+        run_tree(&r);
+    else if (step->type == RF_STEP_REGISTRY)
         run_registry(&r);
     else if (step->type == RF_STEP_REPOSITORY)
         run_repository(&r);

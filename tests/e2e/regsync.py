@@ -252,8 +252,12 @@ class Refusals(Sync):
             self.assertEqual(self.line(done, message)["level"], "ERROR")
         self.assertEqual(len([l for l in done.log if None in l]), 5, done.text())
         text = done.text()
-        self.assertRegex(text, r"(?m)^line [0-9]+: %s/app:1: type \"images\": not one of" % a.host)
-        self.assertRegex(text, r"(?m)^line [0-9]+: %s/app:1: a tag or digest has no place" % a.host)
+        # Each failure is one line that says where the step stands.
+        for i, said in enumerate((r"%s/none: " % a.host, r"%s/none:1: " % a.host)):
+            self.assertRegex(text, r"(?m)^%s:1:[0-9]+: sync\[%d\]: .*%s" % (config, i, said))
+        self.assertRegex(text, r"(?m)^%s:1:[0-9]+: sync\[2\].target: invalid reference" % config)
+        self.assertRegex(text, r"(?m)^%s:1:[0-9]+: sync\[3\].type: \"images\" is not one of" % config)
+        self.assertRegex(text, r"(?m)^%s:1:[0-9]+: sync\[4\].source: a tag or digest has no place" % config)
         self.assertEqual(b.state()["tags"], {"app": {"1": good.digest}})
         lost = self.sync(config, "--abort-on-error", status=FAILED)
         self.assertEqual(len([l for l in lost.log if None in l]), 1, lost.text())

@@ -68,6 +68,19 @@ static int run_check(const struct rf_env *env, void *ctx, int argc, char **argv,
 
 /* ---- config and version ---- */
 
+/* One a line; 0 when there are none. */
+static int tell_refused(const struct rf_policy_config *config, struct rf_err *err)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, OUTPUT_MAX);
+    for (size_t i = 0; i < config->n_steps; i++)
+        if (config->steps[i].unread)
+            rf_buf_addf(&text, "%s\n", config->steps[i].refused);
+    return text.len == 0
+               ? 0
+               : rf_program_tell(&text, rf_fail(err, RFE_FAILED, "steps that cannot be read"), err);
+}
+
 static int run_config(const struct rf_env *env, void *ctx, int argc, char **argv,
                       struct rf_err *err)
 {
@@ -75,6 +88,8 @@ static int run_config(const struct rf_env *env, void *ctx, int argc, char **argv
     struct rf_buf text;
     (void)env, (void)argc, (void)argv;
     int rc = regsync_config_load(ctx, &config, err);
+    if (rc == 0)
+        rc = tell_refused(config, err);
     if (rc < 0)
         return rc;
     rf_buf_init(&text, OUTPUT_MAX);

@@ -12,6 +12,7 @@
 struct server {
     const struct rf_env *env;
     const struct regsync_options *o;
+    struct rf_buf refused; /* steps of the file as it is now that never run, one a line */
 };
 
 /* ---- a file as jobs ---- */
@@ -50,45 +51,81 @@ static char *job_name(const struct rf_step *step)
                         step->target != NULL ? step->target : "");
 }
 
-/* A step that cannot be scheduled is told of; the others are. */
-static void add_job(struct regsync_session *s, size_t i, struct rf_server_plan *out)
+static const char *text_or_none(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+/* A step that cannot be scheduled is told of, and is a failure at the end; the others run. */
+static void tell_unscheduled(struct server *server, const struct rf_step *step,
+                             const struct rf_err *why)
+{
+    const char *line = step->s.schedule_wrong;
+    RF_CLEANUP(rf_freep) char *made = NULL;
+    if (line == NULL) /* it can be read, but its time zone is not there */
+        line = made = rf_xasprintf("%s.schedule: %s", step->where, why->msg);
+    rf_log(RF_LOG_ERROR, "Failed to schedule cron", "source", text_or_none(step->source), "target",
+           text_or_none(step->target), "sched", text_or_none(step->s.schedule), "error", line,
+           "step", step->where, NULL);
+    rf_buf_addf(&server->refused, "%s\n", line);
+}
+
+static void add_job(struct server *server, struct regsync_session *s, size_t i,
+                    struct rf_server_plan *out)
 {
     const struct rf_step *step = rf_sync_step(s->sync, i);
     struct rf_schedule *when = NULL;
     struct rf_err e = RF_ERR_INIT;
+    if (step->refused != NULL) { /* the first pass tells of it */
+        rf_buf_addf(&server->refused, "%s\n", step->refused);
+        return;
+    }
     int rc = rf_schedule_parse(step->s.schedule, step->s.interval_ns, &when, &e);
     if (rc == -RFE_NOT_FOUND) {
-        rf_log(RF_LOG_ERROR, "No schedule or interval found, ignoring", "source", step->source,
-               "target", step->target, "type", step->type_text, NULL);
+        rf_log(RF_LOG_ERROR, "No schedule or interval found, ignoring", "source",
+               text_or_none(step->source), "target", text_or_none(step->target), "type",
+               text_or_none(step->type_text), "step", step->where, NULL);
         return;
     }
     if (rc < 0) {
-        rf_log(RF_LOG_ERROR, "Failed to schedule cron", "source", step->source, "target",
-               step->target, "sched", step->s.schedule, "error", e.msg, NULL);
+        tell_unscheduled(server, step, &e);
         return;
     }
-    rf_log(RF_LOG_DEBUG, "Scheduled task", "source", step->source, "target", step->target, "type",
-           step->type_text, "sched", step->s.schedule != NULL ? step->s.schedule : "", NULL);
+    rf_log(RF_LOG_DEBUG, "Scheduled task", "source", text_or_none(step->source), "target",
+           text_or_none(step->target), "type", text_or_none(step->type_text), "sched",
+           text_or_none(step->s.schedule), NULL);
     s->scheduled[out->n_jobs] = i;
     out->jobs[out->n_jobs++] = (struct rf_server_job){ .name = job_name(step), .schedule = when };
 }
 
+/* At the start such a step is left out; a file that was whole before is rather kept as it was. */
+static int refuse_broken(const struct regsync_session *s, struct rf_err *err)
+{
+    for (size_t i = 0; i < s->config->n_steps; i++)
+        if (s->config->steps[i].refused != NULL)
+            return rf_fail(err, RFE_CONFIG, "%s", s->config->steps[i].refused);
+    return 0;
+}
+
 static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err *err)
 {
-    const struct server *server = ctx;
+    struct server *server = ctx;
     struct regsync_session *s = rf_xcalloc(1, sizeof(*s));
     int rc = regsync_session_open(s, server->env, server->o, err);
+    if (rc == 0 && again)
+        rc = refuse_broken(s, err);
     if (rc < 0) {
         free_session(s);
         return rc;
     }
     size_t n = rf_sync_steps(s->sync);
+    rf_buf_clear(&server->refused);
     *out = (struct rf_server_plan){ .ctx = s, .run = run_step, .free = free_session };
     out->first = again ? NULL : first_pass;
     out->jobs = rf_xcalloc(n + 1, sizeof(*out->jobs));
     s->scheduled = rf_xcalloc(n + 1, sizeof(*s->scheduled));
     for (size_t i = 0; i < n; i++)
-        add_job(s, i, out);
+        add_job(server, s, i, out);
     return 0;
 }
 
@@ -112,10 +149,27 @@ static void status(const struct rf_metrics_program *p, void *session, struct rf_
 
 /* ---- the command ---- */
 
+/* Those that the first pass has told of already stand there. */
+static int add_refused(const struct rf_buf *refused, struct rf_buf *failures, int rc,
+                       struct rf_err *err)
+{
+    for (const char *at = refused->ptr; *at != '\0';) {
+        size_t n = strcspn(at, "\n") + 1;
+        RF_CLEANUP(rf_freep) char *line = rf_xstrndup(at, n);
+        if (strstr(failures->ptr, line) == NULL)
+            rf_buf_add_str(failures, line);
+        at += n;
+    }
+    if (rc < 0 || refused->len == 0)
+        return rc;
+    return rf_fail(err, RFE_FAILED, "steps that cannot be run");
+}
+
 static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
     static const struct rf_serving_ops ops = { load, take_over, metrics, status };
-    struct server server = { .env = env, .o = ctx };
+    struct regsync_options *o = ctx;
+    struct server server = { .env = env, .o = o };
     const struct rf_serving serving = { .name = "regsync",
                                         .config = server.o->config,
                                         .listen = server.o->listen,
@@ -124,8 +178,13 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
                                         .ctx = &server };
     RF_CLEANUP(rf_buf_release) struct rf_buf failures;
     (void)argc, (void)argv;
+    o->server = true;
     rf_buf_init(&failures, RF_PROGRAM_FAILURES_MAX);
+    rf_buf_init(&server.refused, RF_PROGRAM_FAILURES_MAX);
     int rc = rf_serving_run(&serving, &failures, err);
+    if (rc == 0 || rc == -RFE_FAILED)
+        rc = add_refused(&server.refused, &failures, rc, err);
+    rf_buf_release(&server.refused);
     return rf_program_tell(&failures, rc, err);
 }
 

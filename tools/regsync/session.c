@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -32,11 +33,43 @@ static int parse_shard(const char *text, struct rf_sync_setup *out, struct rf_er
     return 0;
 }
 
+/* ---- what will be missed later ---- */
+
+static bool is_new(const char *line, const char *of_defaults)
+{
+    return line != NULL && (of_defaults == NULL || strcmp(line, of_defaults) != 0);
+}
+
+static void tell(const struct rf_step_settings *s, const struct rf_step_settings *defaults,
+                 bool server)
+{
+    if (!server && is_new(s->schedule_wrong, defaults != NULL ? defaults->schedule_wrong : NULL))
+        rf_log(RF_LOG_WARN, "Schedule cannot be read, a server would not run it", "error",
+               s->schedule_wrong, NULL);
+    if (is_new(s->backup_wrong, defaults != NULL ? defaults->backup_wrong : NULL))
+        rf_log(RF_LOG_WARN, "Backup cannot be read, nothing will be overwritten", "error",
+               s->backup_wrong, NULL);
+}
+
+/* A server tells of schedules itself, when it makes them. */
+static void tell_unusable(const struct rf_policy_config *c, bool server)
+{
+    tell(&c->defaults.s, NULL, server);
+    for (size_t i = 0; i < c->n_steps; i++)
+        if (c->steps[i].refused == NULL)
+            tell(&c->steps[i].s, &c->defaults.s, server);
+}
+
 int regsync_config_load(const struct regsync_options *o, struct rf_policy_config **out,
                         struct rf_err *err)
 {
-    return rf_policy_config_load(o->config, o->strict ? RF_POLICY_STRICT : 0, out, err);
+    int rc = rf_policy_config_load(o->config, o->strict ? RF_POLICY_STRICT : 0, out, err);
+    if (rc == 0)
+        tell_unusable(*out, o->server);
+    return rc;
 }
+
+/* ---- the session ---- */
 
 int regsync_session_open(struct regsync_session *s, const struct rf_env *env,
                          const struct regsync_options *o, struct rf_err *err)

@@ -15,6 +15,7 @@
 struct regsync_options {
     const char *config, *output, *shard, *listen;
     bool abort_on_error, missing, strict, hooks, exit_code;
+    bool server; /* set by the command */
 };
 
 struct regsync_session {
@@ -32,7 +33,7 @@ RF_MUST_USE int regsync_session_open(struct regsync_session *s, const struct rf_
                                      const struct regsync_options *o, struct rf_err *err);
 /* Also prints the line of --stats. */
 void regsync_session_release(struct regsync_session *s);
-/* The file alone. */
+/* The file alone. Warns of what in it will be missed later; steps that were refused are the caller's to tell. */
 RF_MUST_USE int regsync_config_load(const struct regsync_options *o, struct rf_policy_config **out,
                                     struct rf_err *err);
 

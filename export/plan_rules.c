@@ -34,9 +34,9 @@ static void add_list(struct rf_buf *out, const char *word, const struct rf_yaml_
 static void add_rules(struct rf_buf *out, const char *what, const struct rf_name_rules *rules)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
     if (rf_name_rules_is_empty(rules))
         return;
-    rf_buf_init(&text, 0);
     rf_buf_addf(&text, "%s:", what);
     add_list(&text, "semverRange", &rules->semver);
     add_list(&text, "allow", &rules->allow);

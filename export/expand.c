@@ -106,11 +106,26 @@ static size_t add_unlisted(struct rf_selection *s, size_t item, const char *sour
 
 /* ---- registries ---- */
 
+/* Its name on the far side; where the site's paths make none of it, the name before them. */
+static int name_of_registry(const struct rf_export_item *it, const char *name, char **far,
+                            struct rf_err *err)
+{
+    char *mapped = NULL;
+    int rc = rf_target_join(it->repository, name, far, err);
+    if (rc == 0)
+        rc = rf_path_map_apply(it->paths, *far, &mapped, err);
+    if (rc < 0)
+        return rc;
+    free(*far);
+    *far = mapped;
+    return 0;
+}
+
 static int open_of_registry(struct rf_selection *s, size_t item, const char *source, char **far,
                             uint32_t *where, const char *name, struct rf_err *err)
 {
     RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
-    int rc = rf_target_join(s->req->items[item].repository, name, far, err);
+    int rc = name_of_registry(&s->req->items[item], name, far, err);
     if (rc == 0)
         rc = rf_ref_parse_repo(source, &ref, err);
     return rc < 0 ? rc : rf_locations_find(&s->locations, &ref, where, err);

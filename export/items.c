@@ -68,6 +68,18 @@ static bool means_all_tags(const struct rf_ref *source)
            !rf_digest_is_set(&source->digest);
 }
 
+/* The name of the site for it. */
+static int map_path(const struct rf_path_map *paths, char **repository, struct rf_err *err)
+{
+    char *mapped = NULL;
+    int rc = rf_path_map_apply(paths, *repository, &mapped, err);
+    if (rc < 0)
+        return rc;
+    free(*repository);
+    *repository = mapped;
+    return 0;
+}
+
 int rf_items_add_arg(struct rf_items *items, const char *arg, const struct rf_item_options *opts,
                      struct rf_err *err)
 {
@@ -87,6 +99,9 @@ int rf_items_add_arg(struct rf_items *items, const char *arg, const struct rf_it
                 arg, target.repository, target.tag, target.repository, target.tag);
         it.whole_repository = true;
     }
+    struct rf_err why = RF_ERR_INIT;
+    if (strchr(arg, '=') == NULL && map_path(opts->paths, &target.repository, &why) < 0)
+        return rf_fail(err, RFE_USAGE, "%s: %s; name it yourself: SOURCE=PATH[:TAG]", arg, why.msg);
     it.repository = RF_STEAL(target.repository);
     it.tag = RF_STEAL(target.tag);
     keep(items, &it);
@@ -101,8 +116,9 @@ static int at_step(const struct rf_policy_config *c, const struct rf_step *s, in
     return rf_fail(err, RFE_CONFIG, "%s:%u:%u: %s", c->name, s->line, s->column, why.msg);
 }
 
-/* Where images go; a target without tag means "latest", as for regsync. */
-static int step_target(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
+/* Where images go; a target without tag means "latest", as for regsync. The repositories of a registry get their names when they are known. */
+static int step_target(const struct rf_step *s, const struct rf_path_map *paths,
+                       struct rf_export_item *it, struct rf_err *err)
 {
     RF_CLEANUP(rf_target_release) struct rf_target target = { 0 };
     bool named = s->target != NULL && s->target[0] != '\0';
@@ -115,6 +131,8 @@ static int step_target(const struct rf_step *s, struct rf_export_item *it, struc
         rc = rf_target_of_text(s->target, &target, err);
     else
         rc = rf_target_of_source(&s->source_ref, &target, err);
+    if (rc == 0 && s->type != RF_STEP_REGISTRY)
+        rc = map_path(paths, &target.repository, err);
     if (rc < 0)
         return rc;
     it->repository = RF_STEAL(target.repository);
@@ -136,7 +154,8 @@ static int step_platforms(const struct rf_step *s, struct rf_export_item *it, st
 }
 
 /* From where to where referrers go, when not with the image. */
-static int step_referrers(const struct rf_step *s, struct rf_export_item *it, struct rf_err *err)
+static int step_referrers(const struct rf_step *s, const struct rf_path_map *paths,
+                          struct rf_export_item *it, struct rf_err *err)
 {
     RF_CLEANUP(rf_target_release) struct rf_target target = { 0 };
     int rc = 0;
@@ -149,6 +168,8 @@ static int step_referrers(const struct rf_step *s, struct rf_export_item *it, st
     if (s->s.referrer_target == NULL)
         return 0;
     rc = rf_target_of_text(s->s.referrer_target, &target, err);
+    if (rc == 0)
+        rc = map_path(paths, &target.repository, err);
     if (rc < 0)
         return rf_wrap(err, rc, "referrerTarget");
     it->referrers_to = RF_STEAL(target.repository);
@@ -171,6 +192,8 @@ static void step_rules(const struct rf_step *s, struct rf_export_item *it)
         add_names(&text, "tags", s->tag_names);
     if (it->registry != NULL)
         add_names(&text, "repos", s->repo_names);
+    if (it->paths != NULL)
+        rf_path_map_text(it->paths, &text);
     for (size_t i = 0; i < s->s.media_types.n; i++)
         rf_buf_addf(&text, "mediaType %s\n", s->s.media_types.items[i]);
     if (it->referrers)
@@ -183,7 +206,7 @@ static int add_step(struct rf_items *items, const struct rf_step *s,
                     const struct rf_item_options *opts, struct rf_err *err)
 {
     RF_CLEANUP(item_release) struct rf_export_item it = { 0 };
-    int rc = step_target(s, &it, err);
+    int rc = step_target(s, opts->paths, &it, err);
     if (rc == 0 && opts->n_platforms > 0)
         rc = add_platforms(&it, opts, err);
     else if (rc == 0)
@@ -195,12 +218,13 @@ static int add_step(struct rf_items *items, const struct rf_step *s,
     if (rc < 0)
         return rc;
     it.whole_repository = s->type != RF_STEP_IMAGE;
+    it.paths = it.registry != NULL ? opts->paths : NULL;
     it.prune = opts->prune;
     it.referrers = opts->referrers || s->s.referrers == RF_TRI_YES;
     it.digest_tags = opts->digest_tags || s->s.digest_tags == RF_TRI_YES;
     it.slow_referrers = s->s.referrer_slow == RF_TRI_YES;
     it.include_external = s->s.include_external == RF_TRI_YES;
-    rc = step_referrers(s, &it, err);
+    rc = step_referrers(s, opts->paths, &it, err);
     if (rc < 0)
         return rc;
     step_rules(s, &it);

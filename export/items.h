@@ -11,6 +11,7 @@ struct rf_item_options {
     const char *const *platforms; /* "linux/amd64"; over what steps say */
     size_t n_platforms;
     bool prune, referrers, digest_tags;
+    const struct rf_path_map *paths; /* of the site; NULL: none. Outlives the items */
 };
 
 struct rf_items {
@@ -18,7 +19,7 @@ struct rf_items {
     size_t n, cap;
 };
 void rf_items_release(struct rf_items *items);
-/* SOURCE or SOURCE=PATH[:TAG]. -RFE_USAGE. */
+/* SOURCE or SOURCE=PATH[:TAG]; PATH is the name that is meant, whatever the site's paths say. -RFE_USAGE. */
 RF_MUST_USE int rf_items_add_arg(struct rf_items *items, const char *arg,
                                  const struct rf_item_options *opts, struct rf_err *err);
 /* Every step of the file, which must outlive the items (its filters are used). -RFE_CONFIG with line and column. */

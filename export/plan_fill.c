@@ -72,7 +72,8 @@ static void add_failed(struct rf_holding *h, struct rf_closure *c, size_t i, str
         rf_hold_registry(h, it, &hole, holes);
     else if (it->whole_repository && pick->where == RF_NO_ID)
         rf_hold_repository(h, hole.repository, true);
-    rf_hold_line(h, hole.repository, hole.tag, &im->digest);
+    if (!rf_hold_line(h, hole.repository, hole.tag, &im->digest) && !pick->listless)
+        rf_hold_moved(h, hole.source, pick->referrers || pick->digest_tags);
     rf_hold_extras(h, s, i);
 }
 
@@ -87,7 +88,8 @@ static void add_refused(struct rf_holding *h, const struct rf_selection *s, size
                                           .reason = rf_desired_str(&s->wanted, s->picks[i].error),
                                           .digest = im->digest };
     rf_refusals_add(refused, &one);
-    rf_hold_line(h, one.repository, one.tag, &one.digest);
+    if (!rf_hold_line(h, one.repository, one.tag, &one.digest))
+        rf_hold_moved(h, one.source, false);
 }
 
 /* An inventory does not know where its images come from. */

@@ -63,7 +63,7 @@ static void hold(struct rf_holding *h, const struct rf_snapshot *base, const str
     }
 }
 
-void rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,
+bool rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,
                   const struct rf_digest *digest)
 {
     const struct rf_snapshot *base;
@@ -71,6 +71,7 @@ void rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,
         rf_bases_line(h->p->bases, h->p->n_bases, repository, tag, digest, &base);
     if (line != NULL)
         hold(h, base, line);
+    return line != NULL;
 }
 
 /* The first line of the repository, or where it would stand. */
@@ -121,7 +122,28 @@ void rf_hold_extras(struct rf_holding *h, const struct rf_selection *s, size_t m
         rf_hold_repository(h, it->referrers_to, false);
 }
 
-/* The line comes from the registry, by an item with this prefix. */
+static bool comes_from(const struct rf_desired *d, const struct rf_image *im, const char *source)
+{
+    const char *have = rf_desired_str(d, im->source);
+    size_t n = strlen(source);
+    return strncmp(have, source, n) == 0 && (have[n] == '\0' || have[n] == ':' || have[n] == '@');
+}
+
+void rf_hold_moved(struct rf_holding *h, const char *source, bool extras)
+{
+    for (size_t b = 0; b < h->p->n_bases; b++) {
+        const struct rf_desired *d = &h->p->bases[b]->desired;
+        for (size_t i = 0; i < d->n && !h->p->bases[b]->stock; i++) {
+            if (!comes_from(d, &d->images[i], source))
+                continue;
+            hold(h, h->p->bases[b], &d->images[i]);
+            if (extras)
+                rf_hold_repository(h, rf_desired_str(d, d->images[i].repository), false);
+        }
+    }
+}
+
+/* The line comes from the registry, by an item with this prefix. What a site's paths make of names tells nothing of the prefix: then any line of the registry. */
 static bool is_of_registry(const struct rf_desired *d, const struct rf_image *im,
                            const struct rf_export_item *it)
 {
@@ -129,7 +151,8 @@ static bool is_of_registry(const struct rf_desired *d, const struct rf_image *im
     const char *repository = rf_desired_str(d, im->repository);
     size_t n = strlen(it->registry), m = strlen(it->repository);
     return strncmp(source, it->registry, n) == 0 && source[n] == '/' &&
-           (m == 0 || (strncmp(repository, it->repository, m) == 0 && repository[m] == '/'));
+           (m == 0 || (it->paths != NULL && !rf_path_map_is_empty(it->paths)) ||
+            (strncmp(repository, it->repository, m) == 0 && repository[m] == '/'));
 }
 
 /* What the bases have of a registry that could not be listed: each of its repositories is a hole. */

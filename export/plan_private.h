@@ -35,8 +35,14 @@ struct rf_holding {
 };
 void rf_holding_init(struct rf_holding *h, struct rf_plan *p);
 void rf_holding_release(struct rf_holding *h);
-void rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,
+/* False: the bases have nothing under this name. */
+bool rf_hold_line(struct rf_holding *h, const char *repository, const char *tag,
                   const struct rf_digest *digest);
+/*
+ * What the bases have from this source under whatever names: while names change and the new one cannot be had, the old one must not count as removed.
+ * extras: what may refer to it, too.
+ */
+void rf_hold_moved(struct rf_holding *h, const char *source, bool extras);
 /*
  * What the bases have of a repository: all of it when it could not be listed. Else what may refer to an image that is a hole and so was not asked for:
  * untagged lines and digest tags. Without this they would count as removed.

@@ -5,6 +5,7 @@
 
 #include "manifests/platform.h"
 #include "manifests/reference.h"
+#include "policy/path_map.h"
 #include "policy/retain.h"
 #include "policy/step.h"
 #include "policy/verdict.h"
@@ -14,8 +15,10 @@ struct rf_export_item {
     struct rf_ref source; /* registry, ocidir or ocifile; whole_repository: without tag */
     char *
         registry; /* instead of source: all of its repositories; `repository` goes before their names then, and may be "" */
-    char *repository;      /* far side */
-    char *tag;             /* far side; NULL: as at the source */
+    const struct rf_path_map
+        *paths;       /* with registry: what its repositories are called then; NULL: as they are */
+    char *repository; /* far side */
+    char *tag;        /* far side; NULL: as at the source */
     bool whole_repository; /* every tag that the step takes; with registry, too */
     const struct rf_step
         *step; /* whose names, kinds and referrers count; NULL: all. Outlives the request */

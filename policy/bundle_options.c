@@ -44,5 +44,5 @@ void rf_bundle_options_release(struct rf_bundle_options *b)
 int rf_bundle_options_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *value,
                           void *field, struct rf_err *err)
 {
-    return rf_yaml_read_map(r, value, "bundle", fields, RF_ARRAY_LEN(fields), field, err);
+    return rf_yaml_read_map(r, value, r->key, fields, RF_ARRAY_LEN(fields), field, err);
 }

@@ -187,8 +187,8 @@ int rf_retain_set(const struct rf_yaml_reader *r, const struct rf_yaml_node *val
     struct rf_yaml_reader strict = *r; /* a slip here could delete what was to stay */
     strict.strict = true;
     rf_retain_release(s);
-    int rc = rf_yaml_read_map(&strict, value, "retain", retain_fields, RF_ARRAY_LEN(retain_fields),
-                              s, err);
+    int rc = rf_yaml_read_map(&strict, value, r->key, retain_fields, RF_ARRAY_LEN(retain_fields), s,
+                              err);
     if (rc == 0 && s->protect.n > 0)
         rc = rf_tag_filter_new(s->protect.items, s->protect.n, NULL, 0, &s->protect_filter, err);
     s->read = rc == 0;

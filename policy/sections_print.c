@@ -26,17 +26,6 @@ static void print_tri(struct rf_yaml_writer *w, const char *key, enum rf_tri val
         rf_yaml_write_bool(w, key, value == RF_TRI_YES);
 }
 
-static void print_site(struct rf_yaml_writer *w, const struct rf_site *s)
-{
-    rf_yaml_write_text(w, "name", s->name);
-    if (s->to != NULL)
-        rf_yaml_write_text(w, "to", s->to);
-    print_texts(w, "sources", &s->sources);
-    print_texts(w, "platforms", &s->platforms);
-    print_tri(w, "referrers", s->referrers);
-    print_tri(w, "digestTags", s->digest_tags);
-}
-
 static void print_rule(struct rf_yaml_writer *w, const struct rf_retain_rule *r)
 {
     if (r->name != NULL)
@@ -54,10 +43,12 @@ static void print_rule(struct rf_yaml_writer *w, const struct rf_retain_rule *r)
     print_tri(w, "keepNone", r->keep_none);
 }
 
-static void print_retain(struct rf_yaml_writer *w, const struct rf_retain *r)
+/* The file's own says all that counts; a site's only what it says itself. */
+static void print_retain(struct rf_yaml_writer *w, const struct rf_retain *r, bool of_site)
 {
     rf_yaml_write_open(w, "retain");
-    rf_yaml_write_duration(w, "graceTime", rf_retain_grace_s(r) * UINT64_C(1000000000));
+    if (!of_site || r->has_grace)
+        rf_yaml_write_duration(w, "graceTime", rf_retain_grace_s(r) * UINT64_C(1000000000));
     if (r->has_max && r->max_is_percent) {
         RF_CLEANUP(rf_freep)
         char *percent = rf_xasprintf("%llu%%", (unsigned long long)r->max_delete);
@@ -87,6 +78,36 @@ static void print_bundle(struct rf_yaml_writer *w, const struct rf_bundle_option
     rf_yaml_write_close(w);
 }
 
+static void print_paths(struct rf_yaml_writer *w, const struct rf_path_map *m)
+{
+    if (m->n > 0 && rf_yaml_write_list(w, "paths", m->n)) {
+        for (size_t i = 0; i < m->n; i++) {
+            rf_yaml_write_item(w);
+            rf_yaml_write_text(w, "from", m->rules[i].from);
+            rf_yaml_write_text(w, "to", m->rules[i].to);
+            rf_yaml_write_close(w);
+        }
+    }
+    if (m->max_depth > 0)
+        rf_yaml_write_int(w, "maxDepth", m->max_depth);
+}
+
+static void print_site(struct rf_yaml_writer *w, const struct rf_site *s)
+{
+    rf_yaml_write_text(w, "name", s->name);
+    if (s->to != NULL)
+        rf_yaml_write_text(w, "to", s->to);
+    print_texts(w, "sources", &s->sources);
+    print_texts(w, "platforms", &s->platforms);
+    print_tri(w, "referrers", s->referrers);
+    print_tri(w, "digestTags", s->digest_tags);
+    print_paths(w, &s->paths);
+    if (rf_bundle_options_is_set(&s->bundle))
+        print_bundle(w, &s->bundle);
+    if (s->retain.read)
+        print_retain(w, &s->retain, true);
+}
+
 static void print_policy(struct rf_yaml_writer *w, const struct rf_policy_section *p)
 {
     rf_yaml_write_open(w, "policy");
@@ -114,7 +135,7 @@ void rf_policy_sections_print(const struct rf_policy_config *c, struct rf_buf *o
     if (rf_bundle_options_is_set(&c->bundle))
         print_bundle(&w, &c->bundle);
     if (c->retain.read)
-        print_retain(&w, &c->retain);
+        print_retain(&w, &c->retain, false);
     if (rf_policy_section_is_set(&c->policy))
         print_policy(&w, &c->policy);
 }

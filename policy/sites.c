@@ -4,15 +4,23 @@
 #include "base/mem.h"
 #include "layout/bundle.h"
 
+void rf_site_release(struct rf_site *s)
+{
+    free(s->name);
+    free(s->to);
+    rf_yaml_list_release(&s->sources);
+    rf_yaml_list_release(&s->platforms);
+    rf_path_map_release(&s->paths);
+    rf_bundle_options_release(&s->bundle);
+    rf_retain_release(&s->retain);
+    rf_tag_filter_free(s->filter);
+    *s = (struct rf_site){ 0 };
+}
+
 void rf_sites_release(struct rf_sites *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        free(s->list[i].name);
-        free(s->list[i].to);
-        rf_yaml_list_release(&s->list[i].sources);
-        rf_yaml_list_release(&s->list[i].platforms);
-        rf_tag_filter_free(s->list[i].filter);
-    }
+    for (size_t i = 0; i < s->n; i++)
+        rf_site_release(&s->list[i]);
     free(s->list);
     *s = (struct rf_sites){ 0 };
 }
@@ -65,6 +73,10 @@ static const struct rf_yaml_field site_fields[] = {
     { "platforms", set_platforms, offsetof(struct rf_site, platforms), NULL },
     { "referrers", rf_yaml_set_tri, offsetof(struct rf_site, referrers), NULL },
     { "digestTags", rf_yaml_set_tri, offsetof(struct rf_site, digest_tags), NULL },
+    { "paths", rf_path_map_set, offsetof(struct rf_site, paths), NULL },
+    { "maxDepth", rf_path_map_set_depth, offsetof(struct rf_site, paths.max_depth), NULL },
+    { "bundle", rf_bundle_options_set, offsetof(struct rf_site, bundle), NULL },
+    { "retain", rf_retain_set, offsetof(struct rf_site, retain), NULL },
 };
 const struct rf_yaml_table rf_sites_table = { "site", site_fields, RF_ARRAY_LEN(site_fields) };
 
@@ -133,7 +145,7 @@ int rf_site_apply(const struct rf_site *site, struct rf_step *steps, size_t *n, 
     /* none goes before all were asked: on failure every step is still there */
     RF_CLEANUP(rf_freep) bool *takes = rf_xcalloc(*n + 1, sizeof(*takes));
     for (size_t i = 0; rc >= 0 && i < *n; i++) {
-        rc = rf_tag_filter_match(site->filter, steps[i].source, err);
+        rc = site->filter != NULL ? rf_tag_filter_match(site->filter, steps[i].source, err) : 1;
         takes[i] = rc > 0;
     }
     if (rc < 0)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The section `sites` of the policy file: one file for many far sides (docs/policy.md). A site has a name, perhaps the place where bundles go there, and what
- * of the steps it gets.
- *
- *     rf_sites_find(&config->sites, "plant-7", &site, err);  rf_site_apply(site, config->steps, &config->n_steps, err);
+ * The section `sites` of the policy file: one file for many far sides (docs/policy.md). A site has a name, perhaps the place where bundles go there, what
+ * of the steps it gets and under which names, and what it says of its own beside `bundle` and `retain`. policy/config_site.h applies all of it.
  */
 #ifndef RF_POLICY_SITES_H
 #define RF_POLICY_SITES_H
 
+#include "policy/bundle_options.h"
+#include "policy/path_map.h"
+#include "policy/retain.h"
 #include "policy/step.h"
 
 #define RF_SITES_MAX 10000
@@ -18,12 +19,16 @@ struct rf_site {
     struct rf_yaml_list sources;   /* patterns of the steps' `source`; none: every step */
     struct rf_yaml_list platforms; /* over what steps say; none: as they say */
     enum rf_tri referrers, digest_tags;
-    struct rf_tag_filter *filter; /* of sources */
+    struct rf_path_map paths;        /* names of its repositories */
+    struct rf_bundle_options bundle; /* over the section of that name */
+    struct rf_retain retain;         /* beside the section of that name */
+    struct rf_tag_filter *filter;    /* of sources */
 };
 struct rf_sites {
     struct rf_site *list;
     size_t n;
 };
+void rf_site_release(struct rf_site *s);
 void rf_sites_release(struct rf_sites *s);
 rf_yaml_setter rf_sites_set; /* for a field of struct rf_sites */
 extern const struct rf_yaml_table rf_sites_table;

@@ -4,7 +4,7 @@
 import json
 import os
 
-from common import Bundle, Case, FAILED, PARTIAL, USAGE, images, main
+from common import Bundle, Case, FAILED, PARTIAL, REFUSED, USAGE, check_image, images, main
 
 SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "policy")
 
@@ -69,7 +69,8 @@ sites:
             f.write(whole)
         self.assertEqual(self.program("regexport", "config", "-c", printed).out, whole, "it can be read again")
         one = self.program("regexport", "config", "-c", self.file, "--site", "plant").out
-        self.assertEqual((one.count("- source:"), one.count("  - linux/arm64\n")), (1, 2))
+        self.assertEqual((one.count("- source:"), one.count("  - linux/arm64\n")), (1, 1))
+        self.assertEqual(one.split("\nsites:\n")[1], "- name: plant\n  to: ocidir://%s\n" % self.work("plant"))
         self.program("regexport", "config", status=USAGE)
         for name in sorted(n for n in os.listdir(SAMPLES) if n.endswith(".yml")):
             self.program("regimport", "config", "-c", os.path.join(SAMPLES, name))
@@ -108,6 +109,179 @@ sites:
             self.assertEqual([e["digest"] for e in json.load(f)["manifests"]], [self.app.digest])
         for name in sorted(n for n in os.listdir(SAMPLES) if n.endswith(".yml")):
             self.program("regsync", "config", "-c", os.path.join(SAMPLES, name))
+
+NESTED = {"rules": [{"match": {"path": "^/v2/[^/]+/[^/]+/[^/]+/(blobs|manifests|tags)/", "count": 0},
+                     "action": {"type": "status", "status": 400, "body": '{"errors":[{"code":"NAME_INVALID","message":"invalid repository name"}]}'}}]}
+
+
+class Mapping(Case):
+    """Three sites of one file, each with names of its own and a history of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.near = self.docker_registry("near")
+        base = layer("base")
+        self.brought = {}
+        for name in ("library/alpine", "team/web/front", "team/web/back", "team/tool"):
+            self.brought[name, "1"] = images.image([base, layer(name)])
+        self.push(self.brought)
+        self.config = self.work("ferry.yml")
+        self.paths = "paths: [{from: 'library/(.*)', to: 'base/$1'}, {from: 'team/(.*)', to: 'apps/$1'}]"
+        self.plant, self.quay = self.docker_registry("plant"), self.scripted("quay", NESTED)
+        self.write()
+
+    def push(self, brought):
+        images.push_all(self.near.client, [(r, t, n) for (r, t), n in brought.items()])
+
+    def write(self, more=""):
+        hosts = "".join("- {registry: '%s', tls: disabled}\n" % r.host for r in (self.near, self.plant, self.quay))
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write("version: 1\ncreds:\n%ssync:\n- {source: '%s', type: registry, target: 'any.example'}\n" % (hosts, self.near.host))
+            f.write("sites:\n- {name: plant, to: '%s', %s}\n" % (self.plant.host, self.paths))
+            f.write("- {name: quay, to: '%s/org', maxDepth: 1}\n- {name: ship, to: 'ocidir://%s'}\n%s" % (self.quay.host, self.work("ship"), more))
+
+    def carry(self, site, *args, **how):
+        bundle = self.new_bundle("-c", self.config, "--site", site, *args, state="export-" + site, out="out-" + site, **how)
+        self.importer("apply", "-c", self.config, "--site", site, bundle.path, state="import-" + site)
+        return bundle
+
+    NAMES = {"plant": {"library/alpine": "base/alpine", "team/web/front": "apps/web/front", "team/web/back": "apps/web/back", "team/tool": "apps/tool"},
+             "quay": {"library/alpine": "library-alpine", "team/web/front": "team-web-front", "team/web/back": "team-web-back", "team/tool": "team-tool"}}
+
+    def check(self, site, keys):
+        for name, tag in keys:
+            far, node = self.NAMES.get(site, {}).get(name, name), self.brought[name, tag]
+            if site == "ship":
+                with open(os.path.join(self.work("ship"), far, "index.json"), encoding="utf-8") as f:
+                    entries = json.load(f)["manifests"]
+                self.assertIn((tag, node.digest), [(e["annotations"]["org.opencontainers.image.ref.name"], e["digest"]) for e in entries])
+            elif site == "quay":
+                check_image(self.quay.client, "org/" + far, tag, node)
+            else:
+                check_image(self.plant.client, far, tag, node)
+
+    def test_three_sites_with_histories_of_their_own(self):
+        first = list(self.brought)
+        full = {site: self.carry(site) for site in ("plant", "quay", "ship")}
+        for site, bundle in full.items():
+            self.assertEqual((bundle.doc["site"], bundle.doc["sequence"], bundle.doc["bases"]), (site, 1, []))
+            self.assertEqual({i["repository"] for i in bundle.doc["images"]}, {self.NAMES.get(site, {}).get(r, r) for r, _ in first})
+            self.check(site, first)
+        # the ship misses a version that the others get
+        self.brought["team/tool", "2"] = images.image([layer("base"), layer("tool2")])
+        self.push({("team/tool", "2"): self.brought["team/tool", "2"]})
+        self.carry("plant")
+        self.carry("quay")
+        self.brought["library/alpine", "2"] = images.image([layer("base"), layer("alpine2")])
+        self.push({("library/alpine", "2"): self.brought["library/alpine", "2"]})
+        more = {site: self.carry(site) for site in ("plant", "quay", "ship")}
+        self.assertEqual(more["plant"].names("new"), ["base/alpine:2"])
+        self.assertEqual(more["quay"].names("new"), ["library-alpine:2"])
+        self.assertEqual(sorted(more["ship"].names("new")), ["library/alpine:2", "team/tool:2"])
+        for site, bundle in more.items():
+            self.assertEqual(bundle.doc["sequence"], 2 if site == "ship" else 3)
+            self.assertIn(layer("base").digest, bundle.assumed)
+            self.check(site, self.brought)
+
+    def test_other_names_move_images(self):
+        self.carry("plant")
+        self.paths = "paths: [{from: 'library/(.*)', to: 'base/$1'}, {from: 'team/(.*)', to: 'services/$1'}], maxDepth: 2"
+        self.write()
+        plan = self.export("-c", self.config, "--site", "plant", action="plan", state="export-plant").out
+        self.plant.mark()
+        bundle = self.carry("plant")
+        moved = ["services/tool:1", "services/web-back:1", "services/web-front:1"]
+        self.assertEqual(sorted(bundle.names("new")), moved)
+        self.assertEqual(sorted(bundle.names("removed")), ["apps/tool:1", "apps/web/back:1", "apps/web/front:1"])
+        self.assertEqual(bundle.names("unchanged"), ["base/alpine:1"])
+        for name in moved + ["apps/tool:1"]:
+            self.assertIn(name, plan)
+        layers = {d for n in self.brought.values() for d in n.all_blobs()}
+        self.assertFalse(layers & set(bundle.carried), "no layer travels twice")
+        mounts = [r for r in self.plant.write_requests() if "mount=" in json.dumps(r)]
+        self.assertTrue(mounts, "what is there is mounted")
+        for name, far in (("team/tool", "services/tool"), ("team/web/front", "services/web-front"), ("library/alpine", "base/alpine")):
+            check_image(self.plant.client, far, "1", self.brought[name, "1"])
+        check_image(self.plant.client, "apps/tool", "1", self.brought["team/tool", "1"])  # the old name stays until a prune
+
+    def test_an_image_that_cannot_be_had_keeps_its_old_name(self):
+        self.carry("plant")
+        self.near.client.call("DELETE", "/v2/team/tool/manifests/" + self.brought["team/tool", "1"].digest)
+        self.brought.pop(("team/tool", "1"))
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        tool = "- {source: '%s/team/tool:1', type: image, target: 'any.example/team/tool:1'}\n" % self.near.host
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text.replace("sync:\n", "sync:\n" + tool).replace("apps/$1", "services/$1"))
+        bundle = self.new_bundle("-c", self.config, "--site", "plant", state="export-plant", status=PARTIAL)
+        self.assertEqual([(h["repository"], h["tag"]) for h in bundle.doc["holes"]], [("services/tool", "1")])
+        self.assertEqual(bundle.names("held"), ["apps/tool:1"])
+        self.assertEqual(sorted(bundle.names("removed")), ["apps/web/back:1", "apps/web/front:1"])
+
+    def test_two_of_a_kind(self):
+        """Two images for one name are refused with both; tags of two repositories may come together."""
+        self.push({("team/web-front", "1"): images.image([layer("other")]), ("team/web-back", "2"): images.image([layer("other2")])})
+        quay = ["-c", self.config, "--site", "quay"]
+        self.assert_one_line(self.export(*quay, action="plan", status=FAILED), "team/web/front:1", "team/web-front:1", "differ", "team-web-front:1")
+        self.push({("team/web-front", "1"): self.brought["team/web/front", "1"]})
+        bundle = self.new_bundle(*quay)
+        self.assertEqual({(i["repository"], i["tag"]) for i in bundle.doc["images"] if "-web-" in i["repository"]},
+                         {("team-web-front", "1"), ("team-web-back", "1"), ("team-web-back", "2")})
+
+    def test_names_that_cannot_be(self):
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text.replace("to: 'apps/$1'", "to: 'apps//$1'"))
+        plant = ["-c", self.config, "--site", "plant"]
+        bundle = self.new_bundle(*plant, status=PARTIAL)
+        self.assertEqual(bundle.names("new"), ["base/alpine:1"])
+        self.assertIn('the paths rule {from: "team/(.*)", to: "apps//$1"} makes "apps//tool" of "team/tool"', bundle.result.text())
+        told = self.export(*plant, "%s/team/tool:1" % self.near.host, status=USAGE, out="none")
+        self.assert_one_line(told, "makes \"apps//tool\" of \"team/tool\"", "SOURCE=PATH")
+
+    def test_a_registry_without_nested_names(self):
+        nested = self.new_bundle("-c", self.config, "--site", "ship")
+        refused = self.importer("apply", "-c", self.config, "--to", self.quay.host, nested.path, status=(FAILED, PARTIAL, REFUSED))
+        self.assertIn("invalid repository name", refused.text())
+        self.carry("quay")
+        self.check("quay", self.brought)
+
+    def test_what_a_site_keeps(self):
+        """A site's own rules come beside those of the file; where it prunes by such a file, regimport has to know the site."""
+        for n in (2, 3, 4):
+            for name in ("team/tool", "library/alpine"):
+                self.push({(name, str(n)): images.image([layer("base"), layer("%s %d" % (name, n))])})
+        self.write("retain:\n  graceTime: 0s\n  rules: [{repositories: ['.*'], tags: ['4']}]\n")
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        text = text.replace("{name: ship,", "{name: ship, retain: {protect: ['library/alpine:1'], rules: [{repositories: ['team/.*'], tags: ['3']}]}, bundle: {out: '%s'},"
+                            % self.work("usb"))
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text)
+        ship = ["-c", self.config, "--site", "ship"]
+        printed = self.program("regexport", "config", *ship).out
+        self.assertEqual(printed, self.program("regimport", "config", *ship).out)
+        for part in ("- name: ship.rules[0]\n", "out: " + self.work("usb"), "- library/alpine:1\n"):
+            self.assertIn(part, printed)
+        self.assertNotIn("plant", printed.split("sites:")[1])
+        with open(self.work("printed.yml"), "w", encoding="utf-8") as f:
+            f.write(printed)
+        self.assertEqual(self.program("regexport", "config", "-c", self.work("printed.yml"), "--site", "ship").out, printed)
+        self.export(*ship, out=None)
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text.replace("type: registry,", "type: registry, repos: {allow: ['team/web/.*']},"))
+        self.export(*ship, out=None)
+        first, second = self.bundles("usb")
+        gone = {(c["repository"], c["tag"]) for c in Bundle(second).doc["candidates"]}
+        self.assertEqual({n for r, n in gone if r == "library/alpine"}, {"2", "3"})
+        self.assertEqual({n for r, n in gone if r == "team/tool"}, {"1", "2"})
+        for path in (first, second):
+            self.importer("apply", *ship, path)
+        told = self.program("regimport", "prune", "-c", self.config, "--state", self.work("import-state"), "--to", "ocidir://" + self.work("ship"), status=USAGE)
+        self.assert_one_line(told, "--site is missing")
+        plan = self.program("regimport", "prune", "--plan", *ship, "--state", self.work("import-state"), "--output", "json")
+        self.assertEqual({(i["repository"], i["tag"]) for i in json.loads(plan.out)["images"] if i["fate"] == "letGo"}, gone)
 
 
 if __name__ == "__main__":

@@ -302,6 +302,54 @@ START_TEST(what_refers_to_images)
 }
 END_TEST
 
+/* The site's names, for all but what the command line names itself. */
+START_TEST(names_of_a_site)
+{
+    struct rf_policy_config *c = parsed(
+        HEAD
+        "  - {source: 'r.example/team/app:1', target: 'r.plant/team/app:2', type: image}\n"
+        "  - {source: 'r.example/a/b/c', type: repository, referrers: true, referrerTarget: 'r.plant/team/sigs'}\n"
+        "  - {source: 'r.example', target: 'r.plant/team', type: registry}\n"
+        "sites: [{name: s, paths: [{from: 'team/(.*)', to: 'crew/$1'}], maxDepth: 2}]\n");
+    const struct rf_item_options opts = { .paths = &c->sites.list[0].paths };
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(rf_items_add_config(&items, c, &opts, &err), err);
+    expect_ok(rf_items_add_arg(&items, "r.example/team/x/y:1", &opts, &err), err);
+    expect_ok(rf_items_add_arg(&items, "r.example/team/x:1=team/x/y", &opts, &err), err);
+    expect_item(&items.list[0], "r.example/team/app:1 crew/app:2");
+    expect_item(&items.list[1], "r.example/a/b/c a/b-c:- whole referrers");
+    ck_assert_str_eq(items.list[1].referrers_to, "crew/sigs");
+    ck_assert_str_eq(items.list[1].rules, KINDS);
+    expect_item(&items.list[2], "r.example team:- whole"); /* a prefix is none yet */
+    ck_assert_ptr_eq(items.list[2].paths, opts.paths);
+    ck_assert_str_eq(items.list[2].rules, "path 9 team/(.*)\ncrew/$1\nmaxDepth 2\n" KINDS);
+    expect_item(&items.list[3], "r.example/team/x/y:1 crew/x-y:1");
+    expect_item(&items.list[4], "r.example/team/x:1 team/x/y:1");
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
+START_TEST(names_that_a_site_cannot_have)
+{
+    struct rf_policy_config *c =
+        parsed(HEAD "  - {source: 'r.example/team/app:1', type: image}\n"
+                    "sites: [{name: s, paths: [{from: 'team(/.*)', to: 'crew/$1'}]}]\n");
+    const struct rf_item_options opts = { .paths = &c->sites.list[0].paths };
+    struct rf_items items = { 0 };
+    struct rf_err err = RF_ERR_INIT;
+    static const char why[] =
+        "the paths rule {from: \"team(/.*)\", to: \"crew/$1\"} makes \"crew//app\" of \"team/app\"";
+    expect_error(rf_items_add_config(&items, c, &opts, &err), RFE_CONFIG, err, why);
+    ck_assert_msg(strstr(err.msg, "ferry.yml:3:5: ") == err.msg, "%s", err.msg);
+    expect_error(rf_items_add_arg(&items, "r.example/team/app:1", &opts, &err), RFE_USAGE, err,
+                 why);
+    rf_items_release(&items);
+    rf_policy_config_free(c);
+}
+END_TEST
+
 static const struct {
     const char *keys, *message;
 } odd_steps[] = {
@@ -342,6 +390,8 @@ Suite *rf_items_suite(void)
     tcase_add_test(t, options_go_over_steps);
     tcase_add_test(t, registries);
     tcase_add_test(t, a_target_without_tag_is_latest);
+    tcase_add_test(t, names_of_a_site);
+    tcase_add_test(t, names_that_a_site_cannot_have);
     tcase_add_test(t, what_refers_to_images);
     tcase_add_loop_test(t, a_step_that_cannot_be_carried, 0, RF_ARRAY_LEN(odd_steps));
     return s;

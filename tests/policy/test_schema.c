@@ -259,6 +259,7 @@ START_TEST(same_keys)
     check_table(&rf_creds_table, properties_of(rf_creds_table.name));
     check_table(&rf_bot_script_table, properties_of(rf_bot_script_table.name));
     check_table(&rf_sites_table, properties_of(rf_sites_table.name));
+    check_table(&rf_path_rule_table, properties_of(rf_path_rule_table.name));
     size_t n_retain = 0;
     const struct rf_yaml_table *retain = rf_retain_tables(&n_retain);
     for (size_t i = 0; i < n_retain; i++)
@@ -285,6 +286,7 @@ START_TEST(manual_has_all_keys)
                                                    &rf_bundle_options_table,
                                                    &rf_policy_config_table,
                                                    &rf_sites_table,
+                                                   &rf_path_rule_table,
                                                    &retain[0],
                                                    &retain[1] };
     ck_assert_ptr_nonnull(text);

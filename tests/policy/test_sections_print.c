@@ -39,7 +39,8 @@ END_TEST
 START_TEST(everything)
 {
     static const char text[] =
-        "sites:\n- {name: a, to: reg/x, sources: ['b.*'], platforms: [linux/arm64], referrers: true, digestTags: false}\n"
+        "sites:\n- {name: a, to: reg/x, sources: ['b.*'], platforms: [linux/arm64], referrers: true, digestTags: false,\n"
+        "   paths: [{from: 'a/(.*)', to: 'b/$1'}], maxDepth: 2, bundle: {sparse: keep}, retain: {maxDelete: 1%}}\n"
         "bundle: {strict: false, out: /media/out, sparse: prune}\n"
         "retain:\n  maxDelete: 7\n  protect: ['x:1']\n  rules:\n"
         "  - {name: r, repositories: [x], keepSemver: 2, keepNewest: 3, newerThan: 72h, tags: ['1'], labels: {l: '', m: '1'}, annotations: {n: o}}\n"
@@ -53,6 +54,15 @@ START_TEST(everything)
                                "  - linux/arm64\n"
                                "  referrers: true\n"
                                "  digestTags: false\n"
+                               "  paths:\n"
+                               "  - from: a/(.*)\n"
+                               "    to: b/$1\n"
+                               "  maxDepth: 2\n"
+                               "  bundle:\n"
+                               "    sparse: keep\n"
+                               "  retain:\n"
+                               "    maxDelete: 1%\n"
+                               "    rules: []\n"
                                "bundle:\n"
                                "  out: /media/out\n"
                                "  sparse: prune\n"

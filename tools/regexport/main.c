@@ -6,6 +6,7 @@
 #include "export/items.h"
 #include "export/record.h"
 #include "policy/config_print.h"
+#include "policy/config_site.h"
 #include "policy/sections_print.h"
 #include "policy/state_dir.h"
 #include "tools/common/program.h"
@@ -22,6 +23,7 @@ struct options {
 /* All that a run holds, made from the options. */
 struct session {
     struct rf_policy_config *config;
+    const struct rf_site *site; /* of config; NULL: it has none */
     struct rf_verdicts *policy;
     struct rf_client *client;
     struct rf_items items;
@@ -91,7 +93,8 @@ static int add_items(struct session *s, const struct options *o, int argc, char 
                                     .n_platforms = o->platforms.n,
                                     .prune = strcmp(o->sparse, "prune") == 0,
                                     .referrers = o->referrers,
-                                    .digest_tags = o->digest_tags };
+                                    .digest_tags = o->digest_tags,
+                                    .paths = s->site != NULL ? &s->site->paths : NULL };
     int rc = 0;
     if (argc == 0 && s->config == NULL)
         return rf_fail(
@@ -131,14 +134,6 @@ static void fill_request(struct session *s, const struct rf_env *env, const stru
     };
 }
 
-/* Of the steps, those that the site gets. */
-static int take_site(struct rf_policy_config *config, const char *name, struct rf_err *err)
-{
-    const struct rf_site *site = NULL;
-    int rc = rf_sites_find(&config->sites, name, &site, err);
-    return rc < 0 ? rc : rf_site_apply(site, config->steps, &config->n_steps, err);
-}
-
 /* Everything that can be wrong with the command line and its files comes to light here, before anything is written or asked. */
 static int open_session(struct session *s, const struct rf_env *env, struct options *o, int argc,
                         char **argv, bool items, struct rf_err *err)
@@ -153,7 +148,7 @@ static int open_session(struct session *s, const struct rf_env *env, struct opti
     if (rc == 0 && o->config != NULL)
         rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &s->config, err);
     if (rc == 0 && s->config != NULL)
-        rc = take_site(s->config, o->site, err);
+        rc = rf_policy_config_take_site(s->config, o->site, &s->site, err);
     if (rc == 0 && s->config != NULL && s->config->bundle.sparse != NULL &&
         !rf_opt_given(env, "sparse"))
         o->sparse = s->config->bundle.sparse;
@@ -296,7 +291,7 @@ static int run_config(const struct rf_env *env, void *ctx, int argc, char **argv
         return rf_fail(err, RFE_USAGE, "-c is missing: the policy file to print");
     int rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &config, err);
     if (rc == 0 && o->site != NULL)
-        rc = take_site(config, o->site, err);
+        rc = rf_policy_config_take_site(config, o->site, NULL, err);
     if (rc < 0)
         return rc;
     rf_buf_init(&out, 512u << 20);
@@ -362,18 +357,28 @@ static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv
 
 #define AT(field) offsetof(struct options, field)
 #define SITE_OPTS                                                                                              \
-    { "site",   0,      RF_OPT_STRING,                                                                         \
-      AT(site), "NAME", "the far side that this is for; each has its own history",                             \
-      "site",   0 },                                                                                           \
+    { "site",                                                                                                  \
+      0,                                                                                                       \
+      RF_OPT_STRING,                                                                                           \
+      AT(site),                                                                                                \
+      "NAME",                                                                                                  \
+      "the far side that this is for; each has its own history; in a file with sites one of these",            \
+      "site",                                                                                                  \
+      0 },                                                                                                     \
     {                                                                                                          \
         "state", 0, RF_OPT_STRING, AT(state), "DIR",                                                           \
             "what is remembered of the site (default ${XDG_STATE_HOME:-~/.local/state}/regferry/export/SITE)", \
             NULL, 0                                                                                            \
     }
 #define SELECT_OPTS                                                                                                                                                                                                                                                       \
-    { "config",   'c',    RF_OPT_STRING,                                                                                                                                                                                                                                  \
-      AT(config), "FILE", "policy file with creds, defaults and sync steps; - for standard input",                                                                                                                                                                        \
-      NULL,       0 },                                                                                                                                                                                                                                                    \
+    { "config",                                                                                                                                                                                                                                                           \
+      'c',                                                                                                                                                                                                                                                                \
+      RF_OPT_STRING,                                                                                                                                                                                                                                                      \
+      AT(config),                                                                                                                                                                                                                                                         \
+      "FILE",                                                                                                                                                                                                                                                             \
+      "policy file: creds, defaults, sync steps, sites, bundle, retain, policy; - for standard input",                                                                                                                                                                    \
+      NULL,                                                                                                                                                                                                                                                               \
+      0 },                                                                                                                                                                                                                                                                \
         SITE_OPTS, { "as-of",                                                                                                                                                                                                                                             \
                      0,                                                                                                                                                                                                                                                   \
                      RF_OPT_STRING,                                                                                                                                                                                                                                       \
@@ -399,7 +404,7 @@ static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv
           RF_OPT_CHOICE,                                                                                                                                                                                                                                                  \
           AT(sparse),                                                                                                                                                                                                                                                     \
           "keep|prune",                                                                                                                                                                                                                                                   \
-          "with --platform: keep the index as it is, or make a new one of what is chosen (its digest changes)",                                                                                                                                                           \
+          "of an index that is carried in part: keep it as it is, or make a new one of what is chosen (its digest changes); without this what the file says (bundle.sparse)",                                                                                             \
           "keep",                                                                                                                                                                                                                                                         \
           0 },                                                                                                                                                                                                                                                            \
         { "referrers", 0,                                                                                                                                                                                                                                                 \
@@ -414,14 +419,15 @@ static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv
 static const struct rf_opt plan_opts[] = { SELECT_OPTS };
 static const struct rf_opt create_opts[] = {
     { "out", 'o', RF_OPT_STRING, AT(out), "DIR|-",
-      "folder for the bundle, made when absent; - for standard output", ".", 0 },
+      "folder for the bundle, made when absent; - for standard output; without it what the file says (bundle.out)",
+      ".", 0 },
     SELECT_OPTS,
     { "again", 0, RF_OPT_STRING, AT(again), "ID",
       "write a bundle of the history anew, byte for byte", NULL, 0 },
     { "request", 0, RF_OPT_STRING, AT(request), "FILE",
       "write a repair bundle: exactly what this request of regimport asks for", NULL, 0 },
     { "strict", 0, RF_OPT_FLAG, AT(strict), NULL,
-      "an image that cannot be had is a failure (status 1) instead of a hole; nothing is recorded",
+      "an image that cannot be had is a failure (status 1) instead of a hole; nothing is recorded; without this what the file says (bundle.strict)",
       NULL, 0 },
     { "replan", 0, RF_OPT_FLAG, AT(replan), NULL,
       "do not go on with the plan of an interrupted run", NULL, 0 },
@@ -431,7 +437,7 @@ static const struct rf_opt history_opts[] = { SITE_OPTS };
 static const struct rf_opt config_opts[] = {
     { "config", 'c', RF_OPT_STRING, AT(config), "FILE", "policy file; - for standard input", NULL,
       0 },
-    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only the steps of this site, as it gets them",
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only what counts for this site of the file",
       NULL, 0 },
 };
 

@@ -2,6 +2,7 @@
 /* regimport config. */
 #include "base/mem.h"
 #include "policy/config_print.h"
+#include "policy/config_site.h"
 #include "policy/sections_print.h"
 #include "tools/regimport/session.h"
 
@@ -10,7 +11,6 @@ int run_config(const struct rf_env *env, void *ctx, int argc, char **argv, struc
     RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *config = NULL;
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     const struct options *o = ctx;
-    const struct rf_site *site = NULL;
     (void)env;
     (void)argc;
     (void)argv;
@@ -19,9 +19,7 @@ int run_config(const struct rf_env *env, void *ctx, int argc, char **argv, struc
         return rf_fail(err, RFE_USAGE, "-c is missing: the policy file to print");
     int rc = rf_policy_config_load(o->config, RF_POLICY_STRICT, &config, err);
     if (rc == 0 && o->site != NULL)
-        rc = rf_sites_find(&config->sites, o->site, &site, err);
-    if (rc == 0)
-        rc = rf_site_apply(site, config->steps, &config->n_steps, err);
+        rc = rf_policy_config_take_site(config, o->site, NULL, err);
     if (rc < 0)
         return rc;
     rf_policy_config_print(config, &out);

@@ -119,9 +119,14 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
 
 #define AT(field) offsetof(struct options, field)
 #define COMMON_OPTS                                                                                                 \
-    { "config",   'c',    RF_OPT_STRING,                                                                            \
-      AT(config), "FILE", "policy file: its creds; - for standard input",                                           \
-      NULL,       0 },                                                                                              \
+    { "config",                                                                                                     \
+      'c',                                                                                                          \
+      RF_OPT_STRING,                                                                                                \
+      AT(config),                                                                                                   \
+      "FILE",                                                                                                       \
+      "policy file: creds, the site's `to`, and what this side accepts and keeps; - for standard input",            \
+      NULL,                                                                                                         \
+      0 },                                                                                                          \
         { "site",                                                                                                   \
           0,                                                                                                        \
           RF_OPT_STRING,                                                                                            \
@@ -231,7 +236,7 @@ static const struct rf_opt inventory_opts[] = {
       "only this one, as bundles name it (without PREFIX); may be repeated (default: those of the bundle applied last)",
       NULL, 0 },
     { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
-      "policy file: its creds; - for standard input", NULL, 0 },
+      "policy file: creds, and the site's `to`; - for standard input", NULL, 0 },
     { "site", 0, RF_OPT_STRING, AT(site), "NAME",
       "the site this is (default: that of the bundle applied last, else site)", NULL, 0 },
     { "state", 0, RF_OPT_STRING, AT(state), "DIR",
@@ -245,7 +250,8 @@ static const struct rf_opt prune_opts[] = {
       "the destination, as it was named for apply", NULL, 0 },
     PRUNE_OPTS,
     { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
-      "policy file: its creds, and this side's own retain rules; - for standard input", NULL, 0 },
+      "policy file: creds, the site's `to`, and what this side keeps; - for standard input", NULL,
+      0 },
     { "site", 0, RF_OPT_STRING, AT(site), "NAME", "the site whose state this is (default: site)",
       NULL, 0 },
     { "state", 0, RF_OPT_STRING, AT(state), "DIR",
@@ -256,7 +262,7 @@ static const struct rf_opt prune_opts[] = {
 static const struct rf_opt config_opts[] = {
     { "config", 'c', RF_OPT_STRING, AT(config), "FILE", "policy file; - for standard input", NULL,
       0 },
-    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only the steps of this site, as it gets them",
+    { "site", 0, RF_OPT_STRING, AT(site), "NAME", "only what counts for this site of the file",
       NULL, 0 },
 };
 
@@ -270,7 +276,7 @@ static const struct rf_opt rollback_opts[] = {
     { "to", 0, RF_OPT_STRING, AT(to), "REGISTRY[/PREFIX]|ocidir://PATH",
       "the destination, as it was named for apply", NULL, 0 },
     { "config", 'c', RF_OPT_STRING, AT(config), "FILE",
-      "policy file: its creds; - for standard input", NULL, 0 },
+      "policy file: creds, and the site's `to`; - for standard input", NULL, 0 },
     { "site", 0, RF_OPT_STRING, AT(site), "NAME", "the site whose state this is (default: site)",
       NULL, 0 },
     { "state", 0, RF_OPT_STRING, AT(state), "DIR",

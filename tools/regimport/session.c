@@ -2,6 +2,7 @@
 #include "tools/regimport/session.h"
 
 #include "base/mem.h"
+#include "policy/config_site.h"
 #include "policy/state_dir.h"
 
 void session_release(struct session *s)
@@ -70,13 +71,18 @@ void session_progress(struct session *s)
     s->req.progress_ctx = s->progress;
 }
 
-/* --to, or what the policy file says of the site. */
+/* Of the policy file what counts for the site; --to, or what it says of that. */
 static int find_to(struct session *s, const struct options *o, struct rf_err *err)
 {
     const struct rf_site *site = NULL;
     int rc = 0;
     if (s->config != NULL && o->site != NULL)
-        rc = rf_sites_find(&s->config->sites, o->site, &site, err);
+        rc = rf_policy_config_take_site(s->config, o->site, &site, err);
+    else if (s->config != NULL && s->config->sites.n > 0 && o->prune)
+        rc = rf_fail(
+            err, RFE_USAGE,
+            "--site is missing: %s has several sites, and what a site keeps may be said in its own entry",
+            o->config);
     s->req.to_name = o->to == NULL && site != NULL ? site->to : o->to;
     return rc;
 }

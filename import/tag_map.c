@@ -82,7 +82,7 @@ static int compare_tags(const void *a, const void *b)
     return c != 0 ? c : strcmp(x->tag, y->tag);
 }
 
-static int parse(struct rf_tag_map *m, struct rf_slice bytes, struct rf_err *err)
+int rf_tag_map_parse(struct rf_tag_map *m, struct rf_slice bytes, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
     const json_t *tags = NULL;
@@ -128,7 +128,7 @@ static int load_file(const char *path, struct rf_tag_map *m, struct rf_err *err)
     int rc = rf_file_read(path, &bytes, err);
     if (rc < 0)
         return rc;
-    rc = parse(m, rf_buf_slice(&bytes), err);
+    rc = rf_tag_map_parse(m, rf_buf_slice(&bytes), err);
     return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
 }
 
@@ -153,32 +153,39 @@ static void put_digest(struct rf_buf *out, const struct rf_digest *d)
         rf_buf_add_str(out, "null");
 }
 
+void rf_tag_map_write(const struct rf_tag_map *m, struct rf_buf *out)
+{
+    rf_buf_add_str(out, "{\"tagsVersion\":1,\"bundle\":");
+    put_digest(out, &m->bundle);
+    rf_buf_add_str(out, ",\"before\":");
+    put_digest(out, &m->before);
+    rf_buf_addf(out, ",\"after\":%llu,\"takenBack\":%s,\"to\":", (unsigned long long)m->after,
+                m->taken_back ? "true" : "false");
+    rf_json_add_string(out, m->to);
+    rf_buf_add_str(out, ",\"time\":");
+    rf_json_add_string(out, m->time);
+    rf_buf_add_str(out, ",\"tags\":{");
+    for (size_t i = 0; i < m->n; i++) {
+        RF_CLEANUP(rf_freep)
+        char *name = rf_xasprintf("%s:%s", m->tags[i].repository, m->tags[i].tag);
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        rf_json_add_string(out, name);
+        rf_buf_add_str(out, ":{\"was\":");
+        put_digest(out, &m->tags[i].was);
+        rf_buf_add_str(out, ",\"becomes\":");
+        put_digest(out, &m->tags[i].becomes);
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_str(out, "\n}}\n");
+}
+
 int rf_tag_map_store(const struct rf_import_state *s, const struct rf_tag_map *m,
                      struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = rf_import_state_tags_path(s, &m->bundle, m->to);
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     rf_buf_init(&out, TAG_MAP_MAX);
-    rf_buf_add_str(&out, "{\"tagsVersion\":1,\"bundle\":");
-    put_digest(&out, &m->bundle);
-    rf_buf_add_str(&out, ",\"before\":");
-    put_digest(&out, &m->before);
-    rf_buf_addf(&out, ",\"after\":%llu,\"takenBack\":%s,\"to\":", (unsigned long long)m->after,
-                m->taken_back ? "true" : "false");
-    rf_json_add_string(&out, m->to);
-    rf_buf_addf(&out, ",\"time\":\"%s\",\"tags\":{", m->time);
-    for (size_t i = 0; i < m->n; i++) {
-        RF_CLEANUP(rf_freep)
-        char *name = rf_xasprintf("%s:%s", m->tags[i].repository, m->tags[i].tag);
-        rf_buf_add_str(&out, i > 0 ? ",\n" : "\n");
-        rf_json_add_string(&out, name);
-        rf_buf_add_str(&out, ":{\"was\":");
-        put_digest(&out, &m->tags[i].was);
-        rf_buf_add_str(&out, ",\"becomes\":");
-        put_digest(&out, &m->tags[i].becomes);
-        rf_buf_add_char(&out, '}');
-    }
-    rf_buf_add_str(&out, "\n}}\n");
+    rf_tag_map_write(m, &out);
     if (out.rc < 0)
         return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, TAG_MAP_MAX);
     return rf_file_write(path, rf_buf_slice(&out), 0600, err);

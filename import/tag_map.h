@@ -21,6 +21,9 @@ struct rf_tag_map {
 };
 void rf_tag_map_init(struct rf_tag_map *m);
 void rf_tag_map_release(struct rf_tag_map *m);
+/* The document alone, into an initialised *m, and back. -RFE_INVALID, -RFE_TOO_LARGE. */
+RF_MUST_USE int rf_tag_map_parse(struct rf_tag_map *m, struct rf_slice bytes, struct rf_err *err);
+void rf_tag_map_write(const struct rf_tag_map *m, struct rf_buf *out);
 /* Into an initialised *m. -RFE_NOT_FOUND; -RFE_INVALID when the file is not what was written. */
 RF_MUST_USE int rf_tag_map_load(const struct rf_import_state *s, const struct rf_digest *bundle,
                                 const char *to, struct rf_tag_map *m, struct rf_err *err);

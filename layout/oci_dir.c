@@ -77,6 +77,12 @@ static int open_index(struct oci_dir *d, const char *repo, struct rf_oci_folder 
     return 0;
 }
 
+/* A repository's own folder, when it is not the place's. */
+static const char *folder_of(const struct oci_dir *d, const char *path)
+{
+    return (d->flags & RF_OCI_DIR_TREE) != 0 ? path : NULL;
+}
+
 /* The folder to write into; made when that was asked for. */
 static int open_for_writing(struct oci_dir *d, const char *repo, struct rf_oci_folder **out,
                             struct rf_err *err)
@@ -94,7 +100,7 @@ static int open_for_writing(struct oci_dir *d, const char *repo, struct rf_oci_f
     if ((d->flags & RF_OCI_DIR_CREATE) == 0)
         rc = rf_oci_folder_index(f, d->cache, &ix, err);
     if (rc >= 0)
-        rc = rf_oci_guard_write(d->guard, err);
+        rc = rf_oci_guard_write(d->guard, repo, folder_of(d, path), err);
     if (rc >= 0)
         *out = RF_STEAL(f);
     return rc;
@@ -498,29 +504,11 @@ int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb
     return rc < 0 ? rc : 0;
 }
 
-/* The folder, or the nearest one above it that exists, must let us write. */
 static int dir_can_write(struct rf_place *p, const char *repo, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = NULL;
     int rc = repo_path(dir_of(p), repo, &path, err);
-    if (rc < 0)
-        return rc;
-    while (access(path, W_OK | X_OK) < 0) {
-        if (errno == EACCES || errno == EROFS || errno == EPERM)
-            return rf_fail(err, RFE_DENIED, "%s: may not be written to", path);
-        if (errno != ENOENT)
-            return 0;
-        char *slash = strrchr(path, '/');
-        if (slash == path && path[1] != '\0')
-            path[1] = '\0';
-        else if (slash != NULL && slash != path)
-            *slash = '\0';
-        else if (slash == NULL && strcmp(path, ".") != 0)
-            (void)snprintf(path, strlen(path) + 1, ".");
-        else
-            return 0;
-    }
-    return 0;
+    return rc < 0 ? rc : rf_oci_tree_can_write(path, err);
 }
 
 /* ---- holding, and collecting garbage ---- */
@@ -528,10 +516,13 @@ static int dir_can_write(struct rf_place *p, const char *repo, struct rf_err *er
 static int dir_hold(struct rf_place *p, const char *repo, struct rf_err *err)
 {
     struct oci_dir *d = dir_of(p);
+    RF_CLEANUP(rf_freep) char *path = NULL;
     rf_oci_guard_hold(d->guard, repo);
     if ((d->flags & RF_OCI_DIR_READ_ONLY) != 0 || !rf_path_is_dir(d->path))
         return 0;
-    int rc = rf_oci_guard_write(d->guard, err);
+    /* What is there already counts from now on; a folder that is made later is held when it is written to. */
+    bool there = repo_path(d, repo, &path, NULL) == 0 && rf_path_is_dir(path);
+    int rc = rf_oci_guard_write(d->guard, repo, there ? folder_of(d, path) : NULL, err);
     if (rc < 0)
         rf_oci_guard_unhold(d->guard, repo);
     return rc;
@@ -573,8 +564,7 @@ int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out
     if (rc < 0)
         return rc;
     struct collect c = { .d = d, .repo = repo, .f = f };
-    const char *folder = (d->flags & RF_OCI_DIR_TREE) != 0 ? f->path : NULL;
-    rc = rf_oci_guard_collect(d->guard, repo, folder, collect, &c, err);
+    rc = rf_oci_guard_collect(d->guard, repo, folder_of(d, f->path), collect, &c, err);
     if (rc >= 0)
         *out = c.result;
     return rc;

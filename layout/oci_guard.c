@@ -19,6 +19,7 @@ struct use {
     char *repo;
     unsigned holds;
     bool collecting;
+    int fd; /* of its own folder in a tree, with the shared kernel lock, while it is held; or -1 */
 };
 
 struct rf_oci_guard {
@@ -45,8 +46,10 @@ void rf_oci_guard_free(struct rf_oci_guard *g)
     if (g == NULL)
         return;
     rf_closep(&g->fd);
-    for (size_t i = 0; i < g->n; i++)
+    for (size_t i = 0; i < g->n; i++) {
+        rf_closep(&g->uses[i].fd);
         free(g->uses[i].repo);
+    }
     free(g->uses);
     (void)pthread_cond_destroy(&g->collected);
     (void)pthread_mutex_destroy(&g->lock);
@@ -69,25 +72,25 @@ static int open_folder(const char *path, struct rf_err *err)
 }
 
 /* g->lock is held. */
-static int share(struct rf_oci_guard *g, struct rf_err *err)
+static int share(const char *path, int *shared, struct rf_err *err)
 {
-    if (g->fd >= 0)
+    if (*shared >= 0)
         return 0;
-    int opened = open_folder(g->path, err);
+    int opened = open_folder(path, err);
     if (opened < 0)
         return opened;
     RF_CLEANUP(rf_closep) int fd = opened;
     uint64_t until = rf_now_ms() + WAIT_MS;
     while (flock(fd, LOCK_SH | LOCK_NB) < 0 && !no_such_lock(errno)) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return rf_fail_errno(err, errno, "lock %s", g->path);
+            return rf_fail_errno(err, errno, "lock %s", path);
         if (rf_now_ms() >= until)
-            return rf_fail(err, RFE_BUSY, "%s: another process collects garbage", g->path);
+            return rf_fail(err, RFE_BUSY, "%s: another process collects garbage", path);
         int rc = rf_cancel_sleep(POLL_MS, err);
         if (rc < 0)
             return rc;
     }
-    g->fd = rf_steal_fd(&fd);
+    *shared = rf_steal_fd(&fd);
     return 0;
 }
 
@@ -100,14 +103,6 @@ static int lock_alone(int fd, const char *path, struct rf_err *err)
     return rf_fail_errno(err, errno, "lock %s", path);
 }
 
-int rf_oci_guard_write(struct rf_oci_guard *g, struct rf_err *err)
-{
-    (void)pthread_mutex_lock(&g->lock);
-    int rc = share(g, err);
-    (void)pthread_mutex_unlock(&g->lock);
-    return rc;
-}
-
 /* ---- counts ---- */
 
 /* g->lock is held; the pointer is good until it is released. */
@@ -118,16 +113,40 @@ static struct use *use_of(struct rf_oci_guard *g, const char *repo)
             return &g->uses[i];
     g->uses = rf_grow(g->uses, g->n, &g->cap, sizeof(*g->uses));
     struct use *u = &g->uses[g->n++];
-    *u = (struct use){ .repo = rf_xstrdup(repo) };
+    *u = (struct use){ .repo = rf_xstrdup(repo), .fd = -1 };
     return u;
 }
 
 static void drop_idle(struct rf_oci_guard *g, struct use *u)
 {
-    if (u->holds > 0 || u->collecting)
+    if (u->holds > 0)
+        return;
+    rf_closep(&u->fd);
+    if (u->collecting)
         return;
     free(u->repo);
     *u = g->uses[--g->n];
+}
+
+/* g->lock is held. */
+static struct use *held(const struct rf_oci_guard *g, const char *repo)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->uses[i].holds > 0 && strcmp(g->uses[i].repo, repo) == 0)
+            return &g->uses[i];
+    return NULL;
+}
+
+int rf_oci_guard_write(struct rf_oci_guard *g, const char *repo, const char *folder,
+                       struct rf_err *err)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    int rc = share(g->path, &g->fd, err);
+    struct use *u = rc == 0 && folder != NULL ? held(g, repo) : NULL;
+    if (u != NULL)
+        rc = share(folder, &u->fd, err);
+    (void)pthread_mutex_unlock(&g->lock);
+    return rc;
 }
 
 void rf_oci_guard_hold(struct rf_oci_guard *g, const char *repo)
@@ -156,7 +175,7 @@ static int collect(struct rf_oci_guard *g, const char *folder,
                    int (*fn)(void *ctx, struct rf_err *err), void *ctx, struct rf_err *err)
 {
     RF_CLEANUP(rf_closep) int own = -1;
-    int rc = share(g, err);
+    int rc = share(g->path, &g->fd, err);
     if (rc < 0)
         return rc;
     rc = lock_alone(g->fd, g->path, err);

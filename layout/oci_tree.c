@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,6 +71,26 @@ bool rf_oci_tree_reserved(const char *repo)
         part += part[n] == '/' ? n + 1 : n;
     }
     return false;
+}
+
+int rf_oci_tree_can_write(char *path, struct rf_err *err)
+{
+    while (access(path, W_OK | X_OK) < 0) {
+        if (errno == EACCES || errno == EROFS || errno == EPERM)
+            return rf_fail(err, RFE_DENIED, "%s: may not be written to", path);
+        if (errno != ENOENT)
+            return 0;
+        char *slash = strrchr(path, '/');
+        if (slash == path && path[1] != '\0')
+            path[1] = '\0';
+        else if (slash != NULL && slash != path)
+            *slash = '\0';
+        else if (slash == NULL && strcmp(path, ".") != 0)
+            (void)snprintf(path, strlen(path) + 1, ".");
+        else
+            return 0;
+    }
+    return 0;
 }
 
 static void closedirp(DIR **d)

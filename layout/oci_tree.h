@@ -17,6 +17,8 @@ RF_MUST_USE int rf_oci_names_each(struct rf_oci_names *names, rf_place_tag_cb cb
 
 /* The repository has a part that layouts need for themselves ("blobs", "index.json", "oci-layout"), so it cannot lie in a tree. */
 bool rf_oci_tree_reserved(const char *repo);
+/* The folder, or the nearest one above it that exists, lets us write. `path` is used up. -RFE_DENIED. */
+RF_MUST_USE int rf_oci_tree_can_write(char *path, struct rf_err *err);
 /* Adds every repository below `path`: folders with a file oci-layout. Links are not followed. -RFE_NOT_FOUND, -RFE_TOO_LARGE. */
 RF_MUST_USE int rf_oci_tree_list(const char *path, struct rf_oci_names *names, struct rf_err *err);
 

@@ -452,6 +452,27 @@ void rf_fallback_tag(const struct rf_digest *subject, char out[RF_DIGEST_TEXT])
                    hex);
 }
 
+bool rf_fallback_tag_is(const char *tag)
+{
+    static const char *const starts[] = { "sha256-", "sha512-" };
+    for (size_t i = 0; i < RF_ARRAY_LEN(starts); i++) {
+        const char *hex = tag + strlen(starts[i]);
+        if (strncmp(tag, starts[i], strlen(starts[i])) == 0 &&
+            strspn(hex, "0123456789abcdef") == FALLBACK_HEX && hex[FALLBACK_HEX] == '\0')
+            return true;
+    }
+    return false;
+}
+
+int rf_place_is_fallback(struct rf_place *p, const char *repo, const char *tag, struct rf_err *err)
+{
+    RF_CLEANUP(rf_descriptor_release) struct rf_descriptor d = RF_DESCRIPTOR_INIT;
+    if (!rf_fallback_tag_is(tag))
+        return 0;
+    int rc = rf_place_resolve(p, repo, tag, NULL, &d, err);
+    return rc < 0 ? rc : rf_media_kind(d.media_type) == RF_KIND_INDEX;
+}
+
 bool rf_digest_tag_parse(const char *tag, struct rf_digest *out)
 {
     const char *dash = strchr(tag, '-');

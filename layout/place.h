@@ -168,6 +168,11 @@ void rf_place_freep(struct rf_place **p);
 
 /* The name of the tag that stands in for the referrers API: "<algo>-<first 64 of hex>" (distribution-spec, "Referrers Tag Schema"). */
 void rf_fallback_tag(const struct rf_digest *subject, char out[RF_DIGEST_TEXT]);
+/* Has the form of such a name. What it leads to may still be an image that somebody called so: those lists are indexes. */
+bool rf_fallback_tag_is(const char *tag);
+/* Such a list, in a layout or tar: what it says travels with the images, and the tag is nobody's. -code when it cannot be looked at; 0 or 1. */
+RF_MUST_USE int rf_place_is_fallback(struct rf_place *p, const char *repo, const char *tag,
+                                     struct rf_err *err);
 /* A tag that a single layout (repository "") may have: also a whole name, printable ASCII without blanks, as other tools write it. */
 bool rf_place_name_valid(const char *tag);
 /* "sha256-<hex>[.suffix]": the digest it speaks of. False when the tag is no digest tag. */

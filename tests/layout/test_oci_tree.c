@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "layout/oci_dir.h"
 #include "tests/layout/helper_layout.h"
 
 Suite *rf_oci_tree_suite(void);
@@ -219,6 +220,55 @@ START_TEST(no_tree_at_all)
 }
 END_TEST
 
+/* One of them has a repository of a tree, the other the same folder as a layout. */
+START_TEST(who_writes_in_a_tree_is_seen_from_its_layouts)
+{
+    static const char *const layers[] = { "a", NULL };
+    struct rf_place *tree = NULL, *layout = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_gc_result gc = { 0 };
+    expect_ok(rf_oci_dir_open("t", RF_OCI_DIR_CREATE | RF_OCI_DIR_TREE, &tree, &err), err);
+    /* What does not exist yet is held as soon as it does. */
+    expect_ok(rf_place_hold(tree, "team/app", &err), err);
+    put_text_blob(tree, "team/app", "not named yet");
+    expect_ok(rf_oci_dir_open("t/team/app", RF_OCI_DIR_CREATE, &layout, &err), err);
+    expect_error(rf_oci_dir_gc(layout, "", &gc, &err), RFE_BUSY, err, "another process writes");
+    put_image(tree, "team/app", "1", "cfg", layers, NULL);
+    rf_place_unhold(tree, "team/app");
+    expect_ok(rf_oci_dir_gc(layout, "", &gc, &err), err);
+    ck_assert_uint_eq(gc.blobs_deleted, 1);
+    /* What was there before counts from the beginning. */
+    expect_ok(rf_place_hold(tree, "team/app", &err), err);
+    expect_error(rf_oci_dir_gc(layout, "", &gc, &err), RFE_BUSY, err, "another process writes");
+    rf_place_unhold(tree, "team/app");
+    expect_ok(rf_oci_dir_gc(layout, "", &gc, &err), err);
+    rf_place_free(layout);
+    rf_place_free(tree);
+}
+END_TEST
+
+static const struct {
+    const char *tag;
+    bool is;
+} fallbacks[] = {
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    { "sha256-" HEX64, true },
+    { "sha512-" HEX64, true },
+    { "sha256-" HEX64 ".sig", false },
+    { "sha512-" HEX64 HEX64, false },
+    { "sha256-0123", false },
+    { "sha384-" HEX64, false },
+    { "1.0", false },
+    { "", false },
+};
+
+START_TEST(names_of_lists_of_referrers)
+{
+    ck_assert_msg(rf_fallback_tag_is(fallbacks[_i].tag) == fallbacks[_i].is, "%s",
+                  fallbacks[_i].tag);
+}
+END_TEST
+
 Suite *rf_oci_tree_suite(void)
 {
     Suite *s = suite_create("oci_tree");
@@ -230,6 +280,8 @@ Suite *rf_oci_tree_suite(void)
     tcase_add_test(c, telling_has_an_end);
     tcase_add_test(c, folders_that_cannot_be_read);
     tcase_add_test(c, no_tree_at_all);
+    tcase_add_test(c, who_writes_in_a_tree_is_seen_from_its_layouts);
+    tcase_add_loop_test(c, names_of_lists_of_referrers, 0, (int)RF_ARRAY_LEN(fallbacks));
     suite_add_tcase(s, c);
     return s;
 }

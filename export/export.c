@@ -13,6 +13,7 @@ void rf_export_result_release(struct rf_export_result *r)
 {
     rf_plan_free(r->plan);
     free(r->path);
+    rf_spaces_release(&r->spaces);
     rf_export_state_told(r->told);
     rf_closep(&r->told);
     *r = (struct rf_export_result)RF_EXPORT_RESULT_INIT;
@@ -64,14 +65,31 @@ static int make_plan(const struct rf_export_request *req, struct rf_export_state
     return rc < 0 ? rc : check_strict(req, out->plan, err);
 }
 
-int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,
-                   struct rf_err *err)
+/* Before anything is written to the folder. plan NULL: before anything is known of it. */
+static int check_space(struct rf_export_state *state, const char *output,
+                       const struct rf_plan *plan, struct rf_err *err)
+{
+    RF_CLEANUP(rf_spaces_release) struct rf_spaces spaces = { 0 };
+    int rc = rf_spaces_look(&spaces, state, output, plan, err);
+    return rc < 0 ? rc : rf_spaces_check(&spaces, err);
+}
+
+int rf_export_check_plan(const struct rf_export_result *r, struct rf_err *err)
+{
+    return rf_spaces_check(&r->spaces, err);
+}
+
+int rf_export_plan(const struct rf_export_request *req, const char *output,
+                   struct rf_export_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
     int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
     if (rc < 0)
         return rc;
-    return make_plan(req, state, out, err);
+    rc = make_plan(req, state, out, err);
+    if (rc < 0 || output == NULL || output[0] == '\0' || strcmp(output, "-") == 0)
+        return rc;
+    return rf_spaces_look(&out->spaces, state, output, out->plan, err);
 }
 
 /* The recorded plan of the same command, or a new one. */
@@ -89,9 +107,11 @@ static int get_plan(const struct rf_export_request *req, struct rf_export_state 
                 NULL);
         }
         if (rc != 0)
-            return rc < 0 ? rc : 0;
+            return rc < 0 ? rc : check_space(state, output, out->plan, err);
     }
     int rc = make_plan(req, state, out, err);
+    if (rc == 0)
+        rc = check_space(state, output, out->plan, err);
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(output, out->plan->bundle);
@@ -124,6 +144,8 @@ static int create_repair(const struct rf_export_request *req, struct rf_export_s
 {
     int rc = make_plan(req, state, out, err);
     if (rc == 0)
+        rc = check_space(state, output, out->plan, err);
+    if (rc == 0)
         rc = rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
     return rc < 0 ? rc
                   : rf_export_state_record(state, out->plan->bundle, out->plan->snapshot, out->size,
@@ -139,6 +161,9 @@ int rf_export_create(const struct rf_export_request *req, const char *output,
         return rc;
     if (strcmp(output, "-") == 0)
         return create_stream(req, state, out, err);
+    rc = check_space(state, output, NULL, err);
+    if (rc < 0)
+        return rc;
     if (req->repair != NULL)
         return create_repair(req, state, output, out, err);
     RF_CLEANUP(rf_freep) char *key = rf_plan_key(req, output);
@@ -169,5 +194,7 @@ int rf_export_again(const struct rf_export_request *req, const char *id, const c
         out->path = rf_xstrdup("-");
         return rf_write_stream(req, state, out->plan, STDOUT_FILENO, &out->size, err);
     }
-    return rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
+    rc = check_space(state, output, out->plan, err);
+    return rc < 0 ? rc
+                  : rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
 }

@@ -3,14 +3,15 @@
 #ifndef RF_EXPORT_EXPORT_H
 #define RF_EXPORT_EXPORT_H
 
-#include "export/plan.h"
+#include "export/space.h"
 
 struct rf_export_result {
     struct rf_plan *plan;
     char *path;    /* of the bundle; "-" when streamed; NULL for a plan alone */
     uint64_t size; /* of the bundle's file */
     bool resumed;
-    int told; /* of an rf_export_create that succeeded: see release */
+    struct rf_spaces spaces; /* of a plan: what its bundle takes, and what is free */
+    int told;                /* of an rf_export_create that succeeded: see release */
 };
 #define RF_EXPORT_RESULT_INIT \
     {                         \
@@ -22,9 +23,11 @@ struct rf_export_result {
  */
 void rf_export_result_release(struct rf_export_result *r);
 
-/* Plans and writes nothing but the cache of manifests and configs. */
-RF_MUST_USE int rf_export_plan(const struct rf_export_request *req, struct rf_export_result *out,
-                               struct rf_err *err);
+/* Plans and writes nothing but the cache of manifests and configs. Looks for room in `output`, the folder for the bundle; not when that is NULL or "-". */
+RF_MUST_USE int rf_export_plan(const struct rf_export_request *req, const char *output,
+                               struct rf_export_result *out, struct rf_err *err);
+/* Whether a run can do what was planned: -RFE_NO_SPACE, -RFE_REFUSED. To be told behind the report of a plan. */
+RF_MUST_USE int rf_export_check_plan(const struct rf_export_result *r, struct rf_err *err);
 /* Plans (or takes up the recorded plan) and writes the bundle into the folder `output`, or to stdout for "-"; then records it. */
 RF_MUST_USE int rf_export_create(const struct rf_export_request *req, const char *output,
                                  struct rf_export_result *out, struct rf_err *err);

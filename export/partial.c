@@ -126,16 +126,17 @@ static int note(struct rf_partial *p, size_t i, uint64_t bytes, struct rf_err *e
 
 /* ---- opening ---- */
 
-/* Bytes of the file that the disk has set aside already; 0 when there is none. */
-static uint64_t set_aside(const char *path)
+uint64_t rf_partial_set_aside(const char *final_path)
 {
+    RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s.partial", final_path);
     struct stat st;
     return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_blocks * 512u : 0;
 }
 
 static int check_room(struct rf_partial *p, struct rf_err *err)
 {
-    uint64_t have = set_aside(p->path), room = 0;
+    RF_CLEANUP(rf_freep) char *final = rf_path_join(p->dir, p->name);
+    uint64_t have = rf_partial_set_aside(final), room = 0;
     uint64_t need = p->frame.total > have ? p->frame.total - have : 0;
     char a[16], b[16];
     int rc = rf_free_space(p->dir, &room, err);

@@ -41,6 +41,8 @@ RF_MUST_USE int rf_partial_move(struct rf_partial *p, const struct rf_bundle *bu
 RF_MUST_USE int rf_partial_finish(struct rf_partial *p, struct rf_err *err);
 /* Removes what an unfinished run left beside this path of a finished bundle, unless another process is writing it. */
 RF_MUST_USE int rf_partial_discard(const char *final_path, struct rf_err *err);
+/* Bytes that the disk has set aside for what an unfinished run left beside this path; 0 when there is nothing. */
+uint64_t rf_partial_set_aside(const char *final_path);
 char *rf_partial_final_path(const char *dir, const struct rf_bundle *bundle); /* the caller frees */
 
 #endif

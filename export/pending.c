@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REQUEST_MAX (1u << 20)
@@ -165,6 +166,23 @@ int rf_export_state_get_pending(struct rf_export_state *s, const char *key, stru
     rf_log(RF_LOG_WARN, "The recorded plan of an earlier run cannot be used; planning anew",
            "error", why.msg, NULL);
     return 0;
+}
+
+uint64_t rf_export_state_pending_bytes(struct rf_export_state *s, dev_t device, const char *but)
+{
+    RF_CLEANUP(request_release) struct request r;
+    RF_CLEANUP(rf_freep) char *other = but != NULL ? rf_path_absolute(but) : NULL;
+    uint64_t sum = 0;
+    if (load_request(s, &r, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < r.n_files; i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s.partial", r.files[i]);
+        struct stat st;
+        if ((other == NULL || strcmp(r.files[i], other) != 0) && lstat(path, &st) == 0 &&
+            st.st_dev == device)
+            sum += rf_partial_set_aside(r.files[i]);
+    }
+    return sum;
 }
 
 static int remove_pending(struct rf_export_state *s, const char *name, struct rf_err *err)

@@ -92,6 +92,25 @@ static void put_json_refused(const struct rf_bundle *b, struct rf_buf *out)
     rf_buf_add_char(out, ']');
 }
 
+static void put_json_spaces(const struct rf_spaces *s, struct rf_buf *out)
+{
+    rf_buf_add_str(out, ",\"space\":[");
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rf_space *one = &s->list[i];
+        rf_buf_add_str(out, i > 0 ? ",{\"path\":" : "{\"path\":");
+        rf_json_add_string(out, one->path);
+        rf_buf_addf(out, ",\"needed\":%llu", (unsigned long long)one->needed);
+        if (one->there != RF_SPACE_UNKNOWN)
+            rf_buf_addf(out, ",\"free\":%llu", (unsigned long long)one->there);
+        else
+            rf_buf_add_str(out, ",\"free\":null");
+        if (one->file_max != RF_SPACE_UNKNOWN)
+            rf_buf_addf(out, ",\"fileMax\":%llu", (unsigned long long)one->file_max);
+        rf_buf_add_char(out, '}');
+    }
+    rf_buf_add_char(out, ']');
+}
+
 void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_bundle *b = r->plan->bundle;
@@ -111,6 +130,7 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
         rf_json_add_string(out, r->path);
     } else {
         rf_buf_addf(out, ",\"fetchBytes\":%llu", (unsigned long long)r->plan->fetch_bytes);
+        put_json_spaces(&r->spaces, out);
     }
     rf_buf_addf(
         out,

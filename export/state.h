@@ -14,6 +14,7 @@
 #include "layout/snapshot.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 struct rf_export_record {
     struct rf_digest id, snapshot, parent; /* parent not set: the first */
@@ -90,6 +91,8 @@ RF_MUST_USE int rf_export_state_add_pending_file(struct rf_export_state *s, cons
 RF_MUST_USE int rf_export_state_get_pending(struct rf_export_state *s, const char *key,
                                             struct rf_bundle *b, struct rf_snapshot *snap,
                                             struct rf_err *err);
+/* Bytes that what it left takes on this file system: a new plan removes them before it writes. What is beside `but` (may be NULL) does not count. */
+uint64_t rf_export_state_pending_bytes(struct rf_export_state *s, dev_t device, const char *but);
 /* Forgets the plan and removes what it left; never a finished bundle. */
 RF_MUST_USE int rf_export_state_clear_pending(struct rf_export_state *s, struct rf_err *err);
 /*

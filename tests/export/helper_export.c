@@ -229,7 +229,7 @@ int run_plan(const struct run *r, const char *args, struct rf_export_result *out
     struct asked a;
     asked_init(&a, r, args);
     *out = (struct rf_export_result)RF_EXPORT_RESULT_INIT;
-    int rc = rf_export_plan(&a.req, out, err);
+    int rc = rf_export_plan(&a.req, r->out != NULL ? r->out : "out", out, err);
     asked_release(&a);
     return rc;
 }

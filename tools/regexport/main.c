@@ -218,22 +218,35 @@ static int finish(const struct rf_env *env, struct session *s,
     return rc;
 }
 
+/* Where the bundle goes: the command line's word, else the file's. */
+static const char *output_of(const struct session *s, const struct rf_env *env,
+                             const struct options *o)
+{
+    const char *said = s->config != NULL ? s->config->bundle.out : NULL;
+    return said != NULL && !rf_opt_given(env, "out") ? said : o->out;
+}
+
 static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
+    const struct options *o = ctx;
     RF_CLEANUP(rf_export_result_release) struct rf_export_result result = RF_EXPORT_RESULT_INIT;
     RF_CLEANUP(session_release) struct session s = { 0 };
     int rc = open_session(&s, env, ctx, argc, argv, true, err);
     if (rc == 0)
-        rc = rf_export_plan(&s.req, &result, err);
-    return finish(env, &s, &result, rc, err);
+        rc = rf_export_plan(&s.req, output_of(&s, env, o), &result, err);
+    bool planned = rc == 0;
+    rc = finish(env, &s, &result, rc, err);
+    if (!planned || (rc < 0 && rc != -RFE_PARTIAL))
+        return rc;
+    int fits = rf_export_check_plan(&result, err);
+    return fits < 0 ? fits : rc;
 }
 
 /* What the file says of the bundle, where the command line does not. */
 static void take_bundle(struct session *s, const struct rf_env *env, struct options *o)
 {
     const struct rf_bundle_options *b = s->config != NULL ? &s->config->bundle : NULL;
-    if (b != NULL && b->out != NULL && !rf_opt_given(env, "out"))
-        o->out = b->out;
+    o->out = output_of(s, env, o);
     if (b != NULL && b->strict != RF_TRI_UNSET && !rf_opt_given(env, "strict"))
         s->req.strict = b->strict == RF_TRI_YES;
 }
@@ -416,7 +429,12 @@ static int run_record(const struct rf_env *env, void *ctx, int argc, char **argv
             "take along tags of the form sha256-<digest>.suffix", NULL, 0                                                                                                                                                                                                 \
     }
 
-static const struct rf_opt plan_opts[] = { SELECT_OPTS };
+static const struct rf_opt plan_opts[] = {
+    { "out", 'o', RF_OPT_STRING, AT(out), "DIR|-",
+      "folder that the bundle is to go to: is there room for it; - does not look; without it what the file says (bundle.out)",
+      ".", 0 },
+    SELECT_OPTS
+};
 static const struct rf_opt create_opts[] = {
     { "out", 'o', RF_OPT_STRING, AT(out), "DIR|-",
       "folder for the bundle, made when absent; - for standard output; without it what the file says (bundle.out)",

@@ -283,6 +283,80 @@ class Mapping(Case):
         plan = self.program("regimport", "prune", "--plan", *ship, "--state", self.work("import-state"), "--output", "json")
         self.assertEqual({(i["repository"], i["tag"]) for i in json.loads(plan.out)["images"] if i["fate"] == "letGo"}, gone)
 
+class Samples(Case):
+    """The samples for a single site, three sites and a strict one, as they are; only their registries are other machines."""
+
+    def setUp(self):
+        super().setUp()
+        base = layer("base")
+        self.apps = {v: images.index([images.image([base, layer("app%s-%s" % (v, a))], platform="linux/" + a) for a in ("amd64", "arm64")])
+                     for v in ("1.0", "2.0", "2.1", "2.2")}
+        self.nginx = images.index([images.image([base, layer("nginx-" + a)], platform="linux/" + a) for a in ("amd64", "arm64", "s390x")])
+        self.near = self.docker_registry("near")
+        self.push({("library/nginx", "1.27"): self.nginx})
+        self.push({("team/app", v): n for v, n in self.apps.items()})
+
+    def push(self, brought):
+        images.push_all(self.near.client, [(r, t, n) for (r, t), n in brought.items()])
+
+    def hosts(self, **more):
+        names = {"docker.io": self.near, "quay.io": self.near, "registry.example": self.near, **more}
+        return [arg for name, at in names.items() for arg in ("--host", "reg=%s,hostname=%s,tls=disabled" % (name, at.host))]
+
+    def carry(self, sample, site, *args, hosts=(), status=0, **how):
+        bundle = self.new_bundle("-c", os.path.join(SAMPLES, sample), *(["--site", site] if site else []), *self.hosts(), state="near-%s" % site, **how)
+        bundle.apply = self.importer("apply", "-c", os.path.join(SAMPLES, sample), *(["--site", site] if site else []), *hosts, *args, bundle.path,
+                                     state="far-%s" % site, status=status)
+        return bundle
+
+    def test_three_sites(self):
+        plant, quay = self.docker_registry("plant"), self.scripted("quay", NESTED)
+        far = self.hosts(**{"registry.plant:5000": plant, "quay.office.example": quay})
+        bundle = self.carry("three-sites.yml", "plant-7", hosts=far)
+        self.assertEqual(bundle.names(), ["base/nginx:1.27", "team/app:2.0", "team/app:2.1", "team/app:2.2"])
+        arm = [n for n in self.nginx.children if n.platform["architecture"] == "arm64"]
+        self.assertTrue({n.digest for n in self.nginx.children} & set(bundle.blobs) == {arm[0].digest})
+        self.assertEqual(sorted(plant.client.repositories()), ["mirror/base/nginx", "mirror/team/app"])
+        check_image(plant.client, "mirror/base/nginx", arm[0].digest, arm[0])
+        bundle = self.carry("three-sites.yml", "office", hosts=far)
+        self.assertEqual(sorted({i["repository"] for i in bundle.doc["images"]}), ["library-nginx", "team-app"])
+        check_image(quay.client, "mirror/team-app", "2.2", self.apps["2.2"])
+        to = ["--to", "ocidir://" + self.work("ship")]
+        self.carry("three-sites.yml", "ship", *to)
+        with open(os.path.join(self.work("ship"), "team", "app", "index.json"), encoding="utf-8") as f:
+            entries = json.load(f)["manifests"]
+        self.assertEqual(len(entries), 3)
+        self.assertFalse({e["digest"] for e in entries} & {n.digest for n in self.apps.values()}, "indexes of one platform")
+        self.assertEqual(os.listdir(self.work("ship")), ["team"])
+        # versions go at the source: the ship keeps two, the plant five
+        self.push({("team/app", "3.0"): self.apps["2.2"]})
+        for v in ("2.0", "2.1"):
+            self.near.client.call("DELETE", "/v2/team/app/manifests/" + self.apps[v].digest)
+        self.assertEqual(self.carry("three-sites.yml", "plant-7", hosts=far).doc["candidates"], [])
+        self.assertEqual([(c["tag"], c["rule"]) for c in self.carry("three-sites.yml", "ship", *to).doc["candidates"]],
+                         [("2.0", "retain rule ship.rules[0]")])
+
+    def test_a_single_site(self):
+        for tag in ("3.18", "3.20", "3.20-rc1"):
+            self.push({("library/alpine", tag): self.nginx})
+        self.push({("team/app", "v" + v): n for v, n in self.apps.items()})
+        bundle = self.carry("single.yml", None, "--prune", "--to", "ocidir://" + self.work("far"))
+        self.assertEqual(bundle.names(), ["library/alpine:3.20", "team/app:v1.0", "team/app:v2.0", "team/app:v2.1", "team/app:v2.2"])
+        printed = self.program("regexport", "config", "-c", os.path.join(SAMPLES, "single.yml")).out
+        self.assertIn("bundle:\n  out: /media/out\n", printed)
+
+    def test_a_strict_site(self):
+        """Root is not accepted; without all that is selected there is no bundle."""
+        vault = self.docker_registry("vault")
+        bundle = self.carry("strict-site.yml", "vault", hosts=self.hosts(**{"registry.vault:5000": vault}), status=PARTIAL)
+        self.assertIn("runs as root", bundle.apply.text())
+        self.assertEqual(vault.client.repositories(), [])
+        blob = self.near.blob_file(self.apps["2.2"].children[0].digest)
+        os.remove(blob)
+        told = self.export("-c", os.path.join(SAMPLES, "strict-site.yml"), "--site", "vault", *self.hosts(), "--full", state="other", out="none", status=FAILED)
+        self.assertIn("--strict", told.err)
+        self.assertEqual(self.bundles("none"), [])
+
 
 if __name__ == "__main__":
     main()

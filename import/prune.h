@@ -42,7 +42,9 @@ struct rf_prune_item {
     /* of the run */
     struct rf_prune_view *view;
     uint32_t doc;
-    bool tagged, done; /* its tag is there with this digest; was taken away */
+    struct rf_digest
+        has; /* what its tag points to: this digest, or what an interrupted deletion left */
+    bool tagged, done; /* its tag is there, and goes; was taken away */
 };
 /* A manifest without a tag, which goes when the time has come. */
 struct rf_prune_manifest {

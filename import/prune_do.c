@@ -21,6 +21,11 @@ static unsigned write_threads(const struct rf_pruning *p)
     return rf_prune_is_local(p) ? LOCAL_THREADS : p->threads;
 }
 
+static bool goes_now(const struct rf_prune_manifest *m)
+{
+    return m->due && m->kept == NULL && m->doc != RF_NO_ID;
+}
+
 /* ---- tags ---- */
 
 /* 1: it is still what it was; 0: it is gone. */
@@ -31,7 +36,7 @@ static int is_unmoved(struct rf_place *to, const char *repo, const struct rf_pru
     int rc = rf_place_resolve(to, repo, it->tag, NULL, &desc, err);
     if (rc == -RFE_NOT_FOUND)
         return 0;
-    if (rc == 0 && !rf_digest_eq(&desc.digest, &it->digest))
+    if (rc == 0 && !rf_digest_eq(&desc.digest, &it->has))
         rc = rf_fail(err, RFE_CONFLICT, "it has another digest now; nothing more is deleted");
     return rc < 0 ? rc : 1;
 }
@@ -97,18 +102,24 @@ static void mark_below(struct rf_prune_view *v, const bool *kept, bool *below)
             below[v->docs[i].below[k]] = true;
 }
 
+/* What waits, what a rollback needs, and whatever bundles brought and nobody let go. */
+static void find_kept(const struct rf_pruning *p, const struct rf_prune_view *v, bool *kept)
+{
+    for (size_t i = 0; i < v->n; i++)
+        kept[i] = v->docs[i].brought || (v->docs[i].needed && v->docs[i].back);
+    for (size_t i = 0; i < p->out->n_manifests; i++) {
+        const struct rf_prune_manifest *m = &p->out->manifests[i];
+        if (m->view == v && m->doc != RF_NO_ID && !m->needed)
+            kept[m->doc] = !goes_now(m);
+    }
+}
+
 static int shelter(struct rf_pruning *p, struct rf_prune_view *v, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) bool *kept = rf_xcalloc(v->n + 1, sizeof(*kept));
     RF_CLEANUP(rf_freep) bool *below = rf_xcalloc(v->n + 1, sizeof(*below));
     struct listed l = { .view = v };
-    for (size_t i = 0; i < v->n; i++)
-        kept[i] = v->docs[i].needed && v->docs[i].back;
-    for (size_t i = 0; i < p->out->n_manifests; i++) {
-        const struct rf_prune_manifest *m = &p->out->manifests[i];
-        if (m->view == v && m->doc != RF_NO_ID && !m->needed && !(m->due && m->kept == NULL))
-            kept[m->doc] = true;
-    }
+    find_kept(p, v, kept);
     mark_below(v, kept, below);
     rf_strings_init(&l.digests);
     int rc = rf_oci_dir_entries(p->req->base->to, v->repo, add_listed, &l, err);
@@ -119,10 +130,7 @@ static int shelter(struct rf_pruning *p, struct rf_prune_view *v, struct rf_err 
     return rc == -RFE_NOT_FOUND ? 0 : rc;
 }
 
-/*
- * What waits, and what a rollback needs, loses its entry when a tag moves, and would go with the next collection, whoever starts it. So it is listed without a
- * tag; this also mends what an interrupted run left.
- */
+/* They have lost their entry when their tag moved, and would go with the next collection, whoever starts it. This also mends what an interrupted run left. */
 static int shelter_all(struct rf_pruning *p, struct rf_err *err)
 {
     int rc = 0;
@@ -184,11 +192,6 @@ static int delete_job(void *ctx, size_t g, struct rf_err *err)
     return rc;
 }
 
-static bool goes_now(const struct rf_prune_manifest *m)
-{
-    return m->due && m->kept == NULL && m->doc != RF_NO_ID;
-}
-
 /* How deep below other manifests that go. Some registries refuse to delete what an index still names. */
 static void find_depths(const struct rf_prune_result *out, uint8_t *depth)
 {
@@ -241,9 +244,13 @@ static int delete_due(struct rf_pruning *p, struct rf_err *err)
     }
     out->deleted = 0;
     for (size_t i = 0; i < out->n_manifests; i++) {
-        out->deleted += out->manifests[i].deleted;
-        if (out->manifests[i].deleted)
-            out->manifests[i].view->emptied = true;
+        const struct rf_prune_manifest *m = &out->manifests[i];
+        out->deleted += m->deleted;
+        if (!m->deleted)
+            continue;
+        m->view->emptied = true;
+        out->freed_bytes += !out->registry ? doc_of(m)->size : 0;
+        out->freed_blobs += !out->registry && !doc_of(m)->absent;
     }
     return rc < 0 ? rf_hint(err, rc,
                             "does this registry delete at all? tags may be gone, the rest waits")

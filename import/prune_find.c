@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "import/run.h"
+#include "regclient/manifest_delete.h"
 
 static const char in_use[] = "it is in use (--in-use)";
 static const char needed[] = "what stays needs it";
@@ -52,24 +53,31 @@ static int look_at_untagged(struct rf_pruning *p, struct rf_prune_item *it, stru
     return 0;
 }
 
+/* The run that began with it said so in the state, before it took away the tag. */
+static bool is_half_deleted(const struct rf_pruning *p, const struct rf_prune_item *it)
+{
+    return !rf_prune_is_local(p) &&
+           rf_prune_find_manifest(p->out, it->view->repo, &it->digest) != NULL &&
+           rf_tag_is_half_deleted(p->req->base->to, it->view->repo, &it->has);
+}
+
 static int look_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct rf_pruning *p = ctx;
     struct rf_prune_item *it = &p->out->items[i];
-    struct rf_digest have;
     char text[RF_DIGEST_TEXT];
     if (!goes(it))
         return 0;
-    int rc = it->tag[0] != '\0' ? tag_digest(p, it, &have, err) : 0;
+    int rc = it->tag[0] != '\0' ? tag_digest(p, it, &it->has, err) : 0;
     if (rc < 0)
         return rc;
     if (rc == 0)
         return look_at_untagged(p, it, err);
-    it->tagged = rf_digest_eq(&have, &it->digest);
+    it->tagged = rf_digest_eq(&it->has, &it->digest) || is_half_deleted(p, it);
     if (!it->tagged)
         rf_prune_set_fate(
             it, RF_PRUNE_KEPT,
-            rf_xasprintf("its tag has another digest now, %s", rf_digest_text(&have, text)));
+            rf_xasprintf("its tag has another digest now, %s", rf_digest_text(&it->has, text)));
     return 0;
 }
 
@@ -110,6 +118,22 @@ static void open_views(struct rf_pruning *p)
             continue;
         it->view->open = true;
         it->doc = rf_prune_view_doc(it->view, &it->digest);
+    }
+}
+
+/* What has lost its tag in a layout is listed again before space is freed there (import/prune_do.c): all that bundles brought, as far as it is there. */
+static void add_brought(struct rf_pruning *p)
+{
+    for (size_t i = 0; rf_prune_is_local(p) && i < p->brought.len; i++) {
+        const char *line = rf_strings_get(&p->brought, (uint32_t)i), *at = strrchr(line, '@');
+        RF_CLEANUP(rf_freep) char *name = rf_xstrndup(line, (size_t)(at - line));
+        RF_CLEANUP(rf_freep) char *repo = rf_prune_repo(p, name);
+        struct rf_prune_view *v = rf_prune_views_find(&p->views, repo);
+        struct rf_digest d;
+        if (v == NULL || !v->open || rf_digest_parse(rf_slice_str(at + 1), &d, NULL) < 0)
+            continue;
+        uint32_t id = rf_prune_view_doc(v, &d);
+        v->docs[id].brought = true;
     }
 }
 
@@ -336,6 +360,7 @@ int rf_prune_find(struct rf_pruning *p, struct rf_err *err)
     if (rc < 0)
         return rc;
     open_views(p);
+    add_brought(p);
     rc = ask_tags(p, err);
     if (rc == 0)
         rc = find_needed(p, err);

@@ -12,18 +12,17 @@
 
 /* Of the bundles that were applied before this one. */
 struct brought {
-    struct rf_strings lines;  /* "repository:tag@digest" */
-    struct rf_strings images; /* "repository@digest" */
-    struct rf_buf *tags;      /* per image: the tags that it had, apart by blanks */
+    struct rf_strings lines;   /* "repository:tag@digest" */
+    struct rf_strings *images; /* "repository@digest" */
+    struct rf_buf *tags;       /* per image: the tags that it had, apart by blanks */
     size_t n, cap;
     bool any; /* this side remembers such bundles; else the connected side's word has to do */
 };
 
-static void brought_init(struct brought *b)
+static void brought_init(struct brought *b, struct rf_strings *images)
 {
-    *b = (struct brought){ 0 };
+    *b = (struct brought){ .images = images };
     rf_strings_init(&b->lines);
-    rf_strings_init(&b->images);
 }
 
 static void brought_release(struct brought *b)
@@ -32,7 +31,6 @@ static void brought_release(struct brought *b)
         rf_buf_release(&b->tags[i]);
     free(b->tags);
     rf_strings_release(&b->lines);
-    rf_strings_release(&b->images);
 }
 
 static void line_key(const char *repository, const char *tag, const struct rf_digest *d,
@@ -52,7 +50,7 @@ static void add_line(struct brought *b, const char *repository, const char *tag,
         return;
     (void)rf_strings_add(&b->lines, rf_buf_slice(key));
     line_key(repository, "", d, key);
-    uint32_t id = rf_strings_add(&b->images, rf_buf_slice(key));
+    uint32_t id = rf_strings_add(b->images, rf_buf_slice(key));
     if (id == b->n) {
         b->tags = rf_grow(b->tags, b->n, &b->cap, sizeof(*b->tags));
         rf_buf_init(&b->tags[b->n++], 0);
@@ -98,7 +96,7 @@ static bool was_brought(const struct brought *b, const struct rf_prune_item *it,
     line_key(it->repository, it->tag, &it->digest, key);
     if (it->tag[0] != '\0')
         return rf_strings_find(&b->lines, rf_buf_slice(key)) != RF_NO_ID;
-    uint32_t id = rf_strings_find(&b->images, rf_buf_slice(key));
+    uint32_t id = rf_strings_find(b->images, rf_buf_slice(key));
     if (id != RF_NO_ID && b->tags[id].len > 0)
         *former = rf_xstrdup(b->tags[id].ptr);
     return id != RF_NO_ID;
@@ -111,7 +109,7 @@ static void add_candidates(struct rf_pruning *p)
     const struct rf_desired *d = &p->bundle->desired;
     struct rf_prune_result *out = p->out;
     rf_buf_init(&key, 1024);
-    brought_init(&brought);
+    brought_init(&brought, &p->brought);
     load_brought(p, &brought);
     p->former = rf_xcalloc(p->bundle->retain.n + 1, sizeof(*p->former));
     for (size_t i = 0; i < p->bundle->retain.n; i++) {

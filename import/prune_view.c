@@ -135,6 +135,7 @@ struct question {
     uint32_t id; /* of a tag, or of a document */
     /* the answer */
     bool absent;
+    uint64_t size;
     struct rf_digest digest, config, subject;
     struct rf_digest *below;
     size_t n_below;
@@ -216,6 +217,7 @@ static int read_job(void *ctx, size_t i, struct rf_err *err)
     }
     if (rc < 0)
         return rf_fail(err, -rc, "%s: what it needs cannot be told: %s", q->view->repo, why.msg);
+    q->size = m->body.len;
     if (m->has_subject)
         q->subject = m->subject.digest;
     if (m->kind == RF_KIND_IMAGE) {
@@ -239,6 +241,7 @@ static void enter(const struct question *q)
     struct rf_prune_doc *d = &v->docs[q->id];
     d->read = true;
     d->absent = q->absent;
+    d->size = q->size;
     d->config = q->config;
     d->subject = q->subject;
     d->subject_doc = subject;

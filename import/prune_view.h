@@ -21,8 +21,10 @@ struct rf_prune_doc {
     uint32_t subject_doc;     /* RF_NO_ID: none */
     uint32_t *below;          /* of an index: its manifests, as documents */
     uint32_t n_below;
-    bool read, absent;  /* absent: it is not there */
-    bool needed, back;  /* back: needed by a rollback alone */
+    bool read, absent; /* absent: it is not there */
+    bool needed, back; /* back: needed by a rollback alone */
+    bool brought;      /* as an image of its own, by an earlier bundle */
+    uint64_t size;
     uint8_t used, mark; /* for whoever goes through the documents */
 };
 

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "import/run.h"
+#include "regclient/manifest_delete.h"
 
 void rf_rollback_init(struct rf_rollback *b)
 {
@@ -81,25 +82,6 @@ static enum rf_back_fate judge(const struct rf_rollback *b, const struct rf_back
     return rf_digest_is_set(&t->was) ? RF_BACK_MOVE : RF_BACK_REMOVE;
 }
 
-/*
- * Registries that delete by digest only have a tag pointed to an empty image that says so, before that image is deleted (regclient/registry_delete.c).
- * A run that was interrupted in between leaves it.
- */
-static bool is_half_deleted(struct rf_place *to, const struct rf_back_tag *t)
-{
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    RF_CLEANUP(rf_buf_release) struct rf_buf config;
-    rf_buf_init(&config, 4096);
-    if (rf_place_get_manifest(to, t->repository, NULL, &t->now, NULL, &m, NULL) < 0 ||
-        m->kind != RF_KIND_IMAGE || m->n_entries != 1 || m->entries[0].size != 2 ||
-        m->config.size > 4096)
-        return false;
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(&config);
-    return rf_place_get_blob(to, t->repository, &m->config.digest, m->config.size, 0, NULL, sink,
-                             NULL) == 0 &&
-           strstr(config.ptr, "\"Labels\":{\"delete-tag\":") != NULL;
-}
-
 static int look_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct jobs *jobs = ctx;
@@ -108,7 +90,8 @@ static int look_job(void *ctx, size_t i, struct rf_err *err)
     if (rc == 0)
         t->fate = judge(jobs->b, t, jobs->options->also_moved);
     if (rc == 0 && t->fate == RF_BACK_FOREIGN && rf_digest_is_set(&t->now) &&
-        !rf_digest_is_set(&t->was) && is_half_deleted(jobs->b->req->to, t))
+        !rf_digest_is_set(&t->was) &&
+        rf_tag_is_half_deleted(jobs->b->req->to, t->repository, &t->now))
         t->fate = RF_BACK_REMOVE;
     return rc;
 }

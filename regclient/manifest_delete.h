@@ -12,5 +12,10 @@
 RF_MUST_USE int rf_manifest_delete(struct rf_place *p, const char *repo,
                                    const struct rf_digest *digest, bool referrers,
                                    struct rf_err *err);
+/*
+ * Registries that delete by digest only have a tag pointed to an empty image that says so, before that image is deleted (registry_delete.c). A run that was killed in
+ * between leaves it: whether `digest` is such an image.
+ */
+bool rf_tag_is_half_deleted(struct rf_place *p, const char *repo, const struct rf_digest *digest);
 
 #endif

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-from common import Case, DONE, FAILED, PARTIAL, REFUSED, USAGE, images, main
+from common import Case, DONE, FAILED, GROUND, PARTIAL, REFUSED, USAGE, images, main
 from harness import tree_of
 
 KEEP_NONE = "retain:\n  graceTime: 0s\n  rules:\n  - keepNone: true\n"
@@ -273,6 +273,160 @@ class Prune(Case):
         self.assertEqual([c["tag"] for c in second.doc["candidates"]], ["1", "2"])
         own = self.config(rules, "own.yml")
         self.assertEqual(self.fates(self.prune("-c", own)), {"app:1": "letGo", "app:2": "letGo"})
+
+    # --- what a tag left ---
+
+    def move(self, n, *args, status=DONE):
+        """A bundle in which app:latest is image number n; beside it app:stable is image 5 always."""
+        node = self.images["app", str(n)]
+        root = self.seed([("app", "latest", node), ("app", "stable", self.images["app", "5"])], "moved%d" % len(self.bundles()))
+        refs = ["ocidir://%s/app:%s=app:%s" % (root, t, t) for t in ("latest", "stable")]
+        bundle = self.new_bundle("-c", self.config(*args or (KEEP_NONE,)), *refs)
+        self.apply(bundle, *self.to, status=status)
+        return bundle
+
+    def left(self, bundle):
+        return [(c["tag"], c["digest"], c["rule"]) for c in bundle.doc["candidates"]]
+
+    def check_what_a_tag_left(self, there):
+        """app:latest was 1, is 2, will be 3: its old image goes, but not while a rollback would want it."""
+        one, two, three = (self.digest("app", str(n)) for n in (1, 2, 3))
+        self.move(1)
+        second = self.move(2)
+        self.assertEqual(self.left(second), [("", one, "left by its tag (latest); retain.rules[0]")])
+        result = self.prune()
+        item = json.loads(result.out)["images"][0]
+        self.assertEqual((item["tag"], item["digest"], item["fate"]), ("", one, "kept"))
+        self.assertIn("rollback", item["reason"])
+        self.program("regimport", "rollback", "--state", self.work("import-state"), *self.to)
+        self.assertTrue(there(one))
+        self.apply(second, *self.to)
+        third = self.move(3)
+        self.assertEqual([c[1] for c in self.left(third)], sorted([one, two]))
+        plan, done = self.prune("--plan"), json.loads(self.prune().out)
+        self.assertEqual([(i["digest"], i["fate"]) for i in json.loads(plan.out)["images"]], [(i["digest"], i["fate"]) for i in done["images"]])
+        self.assertEqual({i["digest"]: i["fate"] for i in done["images"]}, {one: "letGo", two: "kept"})
+        self.assertEqual((there(one), there(two), there(three)), (False, True, True))
+        self.assertEqual(done["letGo"], 1)
+        # the way back of the last bundle is open; the one behind it is not, and says so before anything moves
+        self.program("regimport", "rollback", "--state", self.work("import-state"), *self.to)
+        self.assertEqual({i["digest"]: i["fate"] for i in json.loads(self.prune().out)["images"]}, {one: "gone"})
+        first = os.path.basename(self.bundles()[0]).split("-")[-2]
+        self.apply(third, *self.to)
+        refused = self.program("regimport", "rollback", first, "--state", self.work("import-state"), *self.to, status=GROUND)
+        self.assertIn("lacks what 1 tags would go back to", refused.err)
+        self.assertIn("--allow-older", refused.err)
+        self.assertTrue(there(three))
+
+    def test_what_a_tag_left(self):
+        self.check_what_a_tag_left(lambda digest: self.has_blob("app", digest))
+
+    def test_what_a_tag_left_in_a_registry(self):
+        far = self.docker_registry("registry")
+        self.to = ["--host", far.host_flag(), "--to", far.host + "/plant"]
+        self.check_what_a_tag_left(lambda digest: far.client.manifest("plant/app", digest) is not None)
+
+    def test_what_a_tag_left_waits_for_its_time(self):
+        """And in a layout no collection takes it before, nor what a rollback needs."""
+        one, two = self.digest("app", "1"), self.digest("app", "2")
+        for n in (1, 2, 3):
+            self.move(n, HOUR)
+        result = json.loads(self.prune().out)
+        self.assertEqual((result["letGo"], result["deleted"]), (1, 0))
+        # regctl collects garbage after it has written
+        self.program("regctl", "image", "copy", "ocidir://%s:4" % os.path.join(self.root, "app"), "ocidir://%s:mine" % os.path.join(self.far, "app"))
+        self.assertEqual((self.has_blob("app", one), self.has_blob("app", two)), (True, True))
+        self.age()
+        self.assertEqual(json.loads(self.prune().out)["deleted"], 1)
+        self.assertEqual((self.has_blob("app", one), self.has_blob("app", two)), (False, True))
+
+    def test_what_a_tag_left_has_other_names(self):
+        """Another tag, a rule, a protected name, a list of what is in use: each is enough."""
+        root = self.seed([("app", "latest", self.images["app", "1"]), ("app", "first", self.images["app", "1"])], "named")
+        self.apply(self.new_bundle("-c", self.config(KEEP_NONE), *["ocidir://%s/app:%s=app:%s" % (root, t, t) for t in ("latest", "first")]), *self.to)
+        second = self.move(2)
+        self.assertEqual([(t, d) for t, d, _ in self.left(second)], [("first", self.digest("app", "1"))], "that name decides")
+        protect = "retain:\n  graceTime: 0s\n  protect: ['app:latest']\n  rules:\n  - keepNone: true\n"
+        self.assertEqual(self.left(self.move(3, protect))[0][0], "first")
+        newest = "retain:\n  graceTime: 0s\n  rules:\n  - keepNewest: 4\n"
+        self.assertEqual([d for t, d, _ in self.left(self.move(4, newest)) if not t], [], "5 and 4 are newer than 2, 3 is the third")
+        fifth = self.move(1)
+        self.assertEqual(sorted(d for t, d, _ in self.left(fifth) if not t), sorted(self.digest("app", str(n)) for n in (2, 3, 4)))
+        own = self.config("retain:\n  graceTime: 0s\n  protect: ['app:latest']\n  rules:\n  - keepNone: true\n", "own.yml")
+        reasons = [i["reason"] for i in json.loads(self.prune("-c", own, "--plan").out)["images"] if not i["tag"]]
+        self.assertEqual(reasons, ["this side: retain.protect"] * 3)
+        with open(self.work("pods"), "w", encoding="utf-8") as f:
+            f.write("# of the night shift\n%s\n" % self.digest("app", "2")[7:20])
+        result = self.prune("--in-use", self.work("pods"))
+        fates = {i["digest"]: i["fate"] for i in json.loads(result.out)["images"] if not i["tag"]}
+        self.assertEqual(fates, {self.digest("app", "2"): "kept", self.digest("app", "3"): "letGo", self.digest("app", "4"): "kept"})
+        self.assertEqual([self.has_blob("app", self.digest("app", str(n))) for n in (1, 2, 3, 4, 5)], [True, True, False, True, True])
+
+    # --- messages ---
+
+    def test_the_number_is_asked_for_once(self):
+        self.two([("app", "1"), ("lib", "1")], [("app", "1")])
+        state = ["--state", self.work("import-state"), *self.to]
+        def text(*args, status=DONE):
+            return self.program("regimport", "prune", *state, *args, status=status)
+        self.assertIn("confirm   lib has no selected image any more", text("--plan").out)
+        asked = text(status=REFUSED)
+        self.assertIn("confirm   lib", asked.out)
+        self.assert_one_line(asked, "emptied or misspelt; nothing was deleted; if it is meant, --confirm-delete 1")
+        self.assert_one_line(text("--confirm-delete", "2", status=REFUSED), "it would be 1 images; nothing was deleted; look at the plan")
+        self.assert_one_line(text("--plan", "--confirm-delete", "2", status=REFUSED), "--confirm-delete 2: it would be 1 images")
+        self.assert_one_line(text("--confirm-delete", "all", status=USAGE), "--confirm-delete all: not a number of images")
+        self.assertNotIn("confirm ", text("--plan", "--confirm-delete", "1").out)
+        done = text("--confirm-delete", "1").out
+        self.assertNotIn("confirm ", done)
+        self.assertIn("images    1 let go, 0 kept, 0 waiting, 0 gone already", done)
+        self.assertRegex(done, r"space     \S+ ?\S* freed, 4 blobs")
+        self.assertIn("images    0 let go, 0 kept, 0 waiting, 1 gone already", text().out)
+
+    def test_a_plan_tells_of_the_cap(self):
+        app = [("app", str(n)) for n in range(1, 6)]
+        self.two(app, app[4:], KEEP_NONE.replace("rules", "maxDelete: 3\n  rules"))
+        plan = self.prune("--plan", status=REFUSED)
+        self.assertIn("4 of 5 images would be let go, the bundle allows 3 (maxDelete)", json.loads(plan.out)["refused"])
+        self.assert_one_line(plan, "maxDelete")
+
+    def test_lists_that_are_none(self):
+        self.two([("app", "1"), ("app", "2")], [("app", "2")])
+        before = tree_of(self.far)
+        for name, data, words in (("empty", b"", "it names no image"), ("noise", b"\x00\x01\xff noise", "it names no image"),
+                                  ("error", b"The connection to the server localhost:8080 was refused - did you specify the right host or port?\n", "it names no image"),
+                                  ("comments", b"# registry/app:1\n", "it names no image"), ("no-pods", b'{"apiVersion": "v1", "items": []}', "it names no image"),
+                                  ("utf16", "app:1\n".encode("utf-16"), "it is UTF-16")):
+            with open(self.work(name), "wb") as f:
+                f.write(data)
+            self.assert_one_line(self.prune("--in-use", self.work(name), status=(FAILED, USAGE)), "--in-use .*%s: %s" % (name, words))
+        os.mkdir(self.work("folder"))
+        self.assert_one_line(self.prune("--in-use", self.work("folder"), status=FAILED), "--in-use .*folder: .*[Ii]s a directory")
+        self.assert_one_line(self.prune("--in-use", self.work("nowhere"), status=(FAILED, USAGE)), "--in-use .*nowhere: .*")
+        self.assertEqual(tree_of(self.far), before)
+        # an older bundle's rules, or a state of another site
+        self.assert_one_line(self.prune(state="other-state", status=USAGE), "no bundle is remembered as applied to ocidir://")
+
+    def test_lists_as_tools_print_them(self):
+        """Each keeps app:1 alone of five images."""
+        app = [("app", str(n)) for n in range(1, 6)]
+        self.two(app, app[4:])
+        digest, config = self.digest("app", "1"), json.loads(self.images["app", "1"].data)["config"]["digest"]
+        pods = {"apiVersion": "v1", "kind": "List", "items": [{"metadata": {"name": "a", "annotations": {"last-applied": json.dumps({"image": "reg/x:9"})}}, "spec": {
+            "containers": [{"image": "registry.plant:5000/app:1"}]}, "status": {"containerStatuses": [{"image": "sha256:" + "0" * 64, "imageID": "registry.plant:5000/app@" + digest}]}}]}
+        lists = {"kubectl -o json": json.dumps(pods, indent=2), "kubectl on one line": json.dumps(pods), "slashes escaped": json.dumps(pods).replace("/", "\\/"),
+                 "crictl images -o json": json.dumps({"images": [{"id": config, "repoTags": [], "repoDigests": []}]}),
+                 "crictl images": "IMAGE                     TAG   IMAGE ID        SIZE\nregistry.plant:5000/app   1     0123456789abc   3kB\n",
+                 "docker images -q": config[7:19] + "\n", "docker ps": "CONTAINER ID   IMAGE   COMMAND\n5c0c0c0c0c0c   registry.plant/app:1   \"sh\"\n",
+                 "podman --no-trunc": config[7:] + "\n", "a list": "# what runs here\n\ufeff\nregistry.plant/app:1  # the only one\n", "with a mark": "\ufeffapp:1\r\n"}
+        for name, text in lists.items():
+            with open(self.work("list"), "w", encoding="utf-8", newline="") as f:
+                f.write(text)
+            self.assertEqual(self.fates(self.prune("--plan", "--in-use", self.work("list"))),
+                             {"app:1": "kept", "app:2": "letGo", "app:3": "letGo", "app:4": "letGo"}, name)
+        plan = self.program("regimport", "prune", "--plan", "--state", self.work("import-state"), *self.to, "--in-use", "-", "--in-use", self.work("list"), stdin=b"app:2\n")
+        self.assertIn("in use    2 digests, names and ids in 2 lists", plan.out)
+        self.assertIn("kept      app:2", plan.out)
 
     # --- registries ---
 

@@ -26,9 +26,9 @@ int rf_sync_pair_open(struct rf_sync_env *env, const struct rf_sync_image *i,
 {
     out->source = rf_ref_common_name(&i->src);
     out->target = rf_ref_common_name(&i->dst);
-    int rc = rf_client_place(env->client, &i->src, 0, &out->src, &out->src_repo, err);
+    int rc = rf_sync_place(env, i->step, &i->src, 0, &out->src, &out->src_repo, err);
     if (rc == 0)
-        rc = rf_client_place(env->client, &i->dst, RF_CLIENT_WRITE, &out->dst, &out->dst_repo, err);
+        rc = rf_sync_place(env, i->step, &i->dst, RF_CLIENT_WRITE, &out->dst, &out->dst_repo, err);
     return rc;
 }
 
@@ -148,7 +148,7 @@ static int save_backup(struct rf_sync_env *env, const struct rf_step *step,
     }
     RF_CLEANUP(rf_freep) char *name = rf_ref_common_name(&ref);
     rf_log(RF_LOG_INFO, "Saving backup", "original", pair->target, "backup", name, NULL);
-    rc = rf_client_place(env->client, &ref, RF_CLIENT_WRITE, &place, &repo, &why);
+    rc = rf_sync_place(env, step, &ref, RF_CLIENT_WRITE, &place, &repo, &why);
     if (rc == 0)
         rc = rf_copy_image(pair->dst, pair->dst_repo, NULL, &i->has, place, repo, rf_sync_tag(&ref),
                            NULL, NULL, &why);

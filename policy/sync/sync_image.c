@@ -41,10 +41,48 @@ static void answer(struct rf_sync_answer *a, int rc, const struct rf_err *err)
     }
 }
 
-void rf_sync_image_init(struct rf_sync_image *i, char *source, char *target)
+/* ---- places ---- */
+
+#define TREE "ocidir://"
+
+/* Where the repository's name begins in the path of a layout below `root`; NULL: it is none of it. */
+static const char *below(const char *root, const char *path, size_t *root_len)
+{
+    if (root == NULL || !rf_slice_starts(rf_slice_str(root), TREE))
+        return NULL;
+    root += strlen(TREE);
+    size_t n = strlen(root);
+    while (n > 1 && root[n - 1] == '/')
+        n--;
+    *root_len = n;
+    return strncmp(path, root, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
+}
+
+int rf_sync_place(struct rf_sync_env *env, const struct rf_step *step, const struct rf_ref *ref,
+                  unsigned flags, struct rf_place **place, const char **repo, struct rf_err *err)
+{
+    size_t n = 0;
+    const char *root = (flags & RF_CLIENT_WRITE) != 0 ? step->target : step->source;
+    const char *name = step->type == RF_STEP_REGISTRY && ref->scheme == RF_SCHEME_OCIDIR
+                           ? below(root, ref->path, &n)
+                           : NULL;
+    if (name == NULL)
+        return rf_client_place(env->client, ref, flags, place, repo, err);
+    RF_CLEANUP(rf_freep) char *path = rf_xstrndup(ref->path, n);
+    const struct rf_ref tree = { .scheme = RF_SCHEME_OCIDIR, .path = path };
+    int rc = rf_client_place(env->client, &tree, flags | RF_CLIENT_TREE, place, repo, err);
+    if (rc == 0)
+        *repo = name;
+    return rc;
+}
+
+/* ---- images ---- */
+
+void rf_sync_image_init(struct rf_sync_image *i, const struct rf_step *step, char *source,
+                        char *target)
 {
     struct rf_err e = RF_ERR_INIT;
-    *i = (struct rf_sync_image){ .source = source, .target = target };
+    *i = (struct rf_sync_image){ .step = step, .source = source, .target = target };
     int rc = rf_ref_parse(source, &i->src, &e);
     if (rc < 0) {
         i->failed = "Failed parsing source";
@@ -81,7 +119,7 @@ static int look_source(struct rf_sync_env *env, struct rf_sync_image *i, struct 
     const char *repo = NULL;
     const struct rf_digest *digest = digest_of(&i->src);
     const char *tag = digest == NULL ? rf_sync_tag(&i->src) : NULL;
-    int rc = rf_client_place(env->client, &i->src, 0, &place, &repo, err);
+    int rc = rf_sync_place(env, i->step, &i->src, 0, &place, &repo, err);
     if (rc == 0)
         rc = rf_sync_head(place, repo, tag, digest, &i->found, &i->rate, err);
     if (rc < 0 || i->found.media_type != NULL)
@@ -98,7 +136,7 @@ static int look_target(struct rf_sync_env *env, struct rf_sync_image *i, struct 
     const char *repo = NULL;
     struct rf_err e = RF_ERR_INIT;
     const struct rf_digest *digest = digest_of(&i->dst);
-    int rc = rf_client_place(env->client, &i->dst, RF_CLIENT_WRITE, &place, &repo, &e);
+    int rc = rf_sync_place(env, i->step, &i->dst, RF_CLIENT_WRITE, &place, &repo, &e);
     if (rc == 0) {
         rc = rf_place_resolve(place, repo, digest == NULL ? rf_sync_tag(&i->dst) : NULL, digest, &d,
                               &e);

@@ -2,7 +2,7 @@
 /*
  * One image kept the same at two places: what a step does for each tag (inventory 2.9). An image that is unchanged costs one request at each side.
  *
- *     rf_sync_image_init(&image, source, target);
+ *     rf_sync_image_init(&image, step, source, target);
  *     rf_sync_image_look(env, &image);                       what both sides have; or each side for itself, in any thread
  *     rf_sync_image_run(env, step, mode, &image, &result);   decides, tells, copies
  *     rf_sync_image_release(&image);
@@ -67,7 +67,16 @@ struct rf_sync_answer {
     struct rf_err *error; /* with rc */
 };
 
+/*
+ * The place of a reference that belongs to the step. Layouts of a registry step are repositories of one tree: what they share is linked, and however many
+ * there are, few files are open. Flags as rf_client_place; with RF_CLIENT_WRITE of the target, else of the source. *repo points into `ref`.
+ */
+RF_MUST_USE int rf_sync_place(struct rf_sync_env *env, const struct rf_step *step,
+                              const struct rf_ref *ref, unsigned flags, struct rf_place **place,
+                              const char **repo, struct rf_err *err);
+
 struct rf_sync_image {
+    const struct rf_step *step;
     struct rf_ref src, dst;
     const char *
         failed; /* which of them is none: the message of the log line, src_answer says why; or NULL */
@@ -89,7 +98,8 @@ struct rf_sync_result {
 };
 
 /* Takes both texts over. What cannot be read is kept for rf_sync_image_run to tell. */
-void rf_sync_image_init(struct rf_sync_image *i, char *source, char *target);
+void rf_sync_image_init(struct rf_sync_image *i, const struct rf_step *step, char *source,
+                        char *target);
 void rf_sync_image_release(struct rf_sync_image *i);
 void rf_sync_image_look(struct rf_sync_env *env, struct rf_sync_image *i);
 /* Both may run at the same time. */

@@ -93,7 +93,7 @@ static void close_target(const struct run *r, const struct rf_ref *dst)
     struct rf_err e = RF_ERR_INIT;
     if (dst->scheme != RF_SCHEME_OCIDIR)
         return;
-    int rc = rf_client_place(r->env->client, dst, RF_CLIENT_WRITE, &place, &repo, &e);
+    int rc = rf_sync_place(r->env, r->step, dst, RF_CLIENT_WRITE, &place, &repo, &e);
     if (rc == 0)
         rc = rf_oci_dir_gc(place, repo, &removed, &e);
     if (rc < 0 && rc != -RFE_BUSY && rc != -RFE_NOT_FOUND && !rf_cancelled())
@@ -130,7 +130,7 @@ static void fill_place(struct batch *b, size_t k)
     bool whole = b->tags == NULL;
     if (k >= b->n)
         return;
-    rf_sync_image_init(&b->ring[k % WINDOW],
+    rf_sync_image_init(&b->ring[k % WINDOW], b->r->step,
                        whole ? rf_xstrdup(b->src) : rf_xasprintf("%s:%s", b->src, b->tags[k]),
                        whole ? rf_xstrdup(b->dst) : rf_xasprintf("%s:%s", b->dst, b->tags[k]));
 }
@@ -214,17 +214,32 @@ static void tell_no_tags(const struct run *r, const char *src, size_t available)
            sets.ptr, "available", number, NULL);
 }
 
-static int list_tags(struct rf_sync_env *env, const char *text, unsigned flags,
-                     struct rf_listing *out, struct rf_err *err)
+/* How a layout keeps its referrers is no tag of it: they go with their images. One that cannot be looked at fails where it is copied. */
+static void leave_out_lists(struct rf_place *place, const char *repo, struct rf_listing *l)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        if (rf_place_is_fallback(place, repo, l->names[i], NULL) == 1)
+            free(l->names[i]);
+        else
+            l->names[left++] = l->names[i];
+    }
+    l->n = left;
+}
+
+static int list_tags(const struct run *r, const char *text, unsigned flags, struct rf_listing *out,
+                     struct rf_err *err)
 {
     RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
     struct rf_place *place = NULL;
     const char *repo = NULL;
     int rc = rf_ref_parse_repo(text, &ref, err);
     if (rc == 0)
-        rc = rf_client_place(env->client, &ref, flags, &place, &repo, err);
+        rc = rf_sync_place(r->env, r->step, &ref, flags, &place, &repo, err);
     if (rc == 0)
         rc = rf_listing_tags(place, repo, NULL, out, err);
+    if (rc == 0 && rf_registry_remote(place) == NULL)
+        leave_out_lists(place, repo, out);
     return rc;
 }
 
@@ -260,12 +275,12 @@ static void repository_release(struct repository *p)
 static void look_repository(const struct run *r, struct repository *p)
 {
     struct rf_err e = RF_ERR_INIT;
-    p->rc = list_tags(r->env, p->src, 0, &p->tags, &p->error);
+    p->rc = list_tags(r, p->src, 0, &p->tags, &p->error);
     if (p->rc < 0)
         p->failed = "Failed getting source tags";
     if (p->rc < 0 || r->mode != RF_SYNC_MISSING)
         return;
-    p->knows_there = list_tags(r->env, p->dst, RF_CLIENT_WRITE, &p->there, &e) == 0;
+    p->knows_there = list_tags(r, p->dst, RF_CLIENT_WRITE, &p->there, &e) == 0;
     if (!p->knows_there)
         rf_log(RF_LOG_DEBUG, "Failed getting target tags", "target", p->dst, "error", e.msg, NULL);
 }
@@ -338,11 +353,13 @@ static int list_repos(const struct run *r, const char *last, struct rf_listing *
     return rc;
 }
 
-/* A slash at the end of what is above makes no difference. */
+/* A slash at the end of what is above makes no difference, but where it is all of the path. */
 static char *below(const char *above, const char *name)
 {
-    size_t n = strlen(above);
-    while (n > 1 && above[n - 1] == '/')
+    static const char root[] = "ocidir:///";
+    bool tree = strncmp(above, root, strlen(root)) == 0;
+    size_t n = strlen(above), least = tree ? strlen(root) : 1;
+    while (n > least && above[n - 1] == '/')
         n--;
     return rf_xasprintf("%.*s/%s", (int)n, above, name);
 }

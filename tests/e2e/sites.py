@@ -203,6 +203,14 @@ class Mapping(Case):
         for name, far in (("team/tool", "services/tool"), ("team/web/front", "services/web-front"), ("library/alpine", "base/alpine")):
             check_image(self.plant.client, far, "1", self.brought[name, "1"])
         check_image(self.plant.client, "apps/tool", "1", self.brought["team/tool", "1"])  # the old name stays until a prune
+        # and goes with one, when a rule lets it go
+        self.write("retain: {graceTime: 0s, rules: [{repositories: ['apps/.*'], keepNone: true}]}\n")
+        bundle = self.carry("plant")
+        self.assertEqual({(c["repository"], c["tag"]) for c in bundle.doc["candidates"]}, {("apps/tool", "1"), ("apps/web/back", "1"), ("apps/web/front", "1")})
+        self.program("regimport", "prune", "-c", self.config, "--site", "plant", "--state", self.work("import-plant"), "--confirm-delete", "3")
+        self.assertEqual(self.plant.client.call("GET", "/v2/apps/tool/manifests/1", want=(404,))[0], 404)
+        for name, far in (("team/tool", "services/tool"), ("team/web/front", "services/web-front"), ("library/alpine", "base/alpine")):
+            check_image(self.plant.client, far, "1", self.brought[name, "1"])
 
     def test_an_image_that_cannot_be_had_keeps_its_old_name(self):
         self.carry("plant")

@@ -215,16 +215,35 @@ class Mapping(Case):
     def test_an_image_that_cannot_be_had_keeps_its_old_name(self):
         self.carry("plant")
         self.near.client.call("DELETE", "/v2/team/tool/manifests/" + self.brought["team/tool", "1"].digest)
-        self.brought.pop(("team/tool", "1"))
+        tool = self.brought.pop(("team/tool", "1"))
         with open(self.config, encoding="utf-8") as f:
             text = f.read()
-        tool = "- {source: '%s/team/tool:1', type: image, target: 'any.example/team/tool:1'}\n" % self.near.host
+        step = "- {source: '%s/team/tool:1', type: image, target: 'any.example/team/tool:1'}\n" % self.near.host
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(text.replace("sync:\n", "sync:\n" + tool).replace("apps/$1", "services/$1"))
+            f.write(text.replace("sync:\n", "sync:\n" + step).replace("apps/$1", "services/$1"))
         bundle = self.new_bundle("-c", self.config, "--site", "plant", state="export-plant", status=PARTIAL)
         self.assertEqual([(h["repository"], h["tag"]) for h in bundle.doc["holes"]], [("services/tool", "1")])
         self.assertEqual(bundle.names("held"), ["apps/tool:1"])
         self.assertEqual(sorted(bundle.names("removed")), ["apps/web/back:1", "apps/web/front:1"])
+        self.importer("apply", "-c", self.config, "--site", "plant", bundle.path, state="import-plant")
+        check_image(self.plant.client, "apps/tool", "1", tool)
+        self.push({("team/tool", "1"): tool})
+        bundle = self.carry("plant")
+        self.assertEqual((bundle.names("new"), bundle.names("removed")), (["services/tool:1"], ["apps/tool:1"]))
+        check_image(self.plant.client, "services/tool", "1", tool)
+
+    def test_a_registry_that_cannot_be_listed(self):
+        """All that came from it stands, under the names of the site."""
+        self.carry("plant")
+        self.near.stop()
+        with open(self.config, encoding="utf-8") as f:
+            text = f.read()
+        other = "- {source: 'ocidir://%s', type: image, target: 'any.example/other:1'}\n" % os.path.join(self.seed([("other", "1", images.image([layer("other")]))]), "other:1")
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text.replace("sync:\n", "sync:\n" + other).replace("target: 'any.example'}", "target: 'any.example/team'}"))
+        bundle = self.new_bundle("-c", self.config, "--site", "plant", state="export-plant", status=PARTIAL, out="later")
+        self.assertEqual(sorted(bundle.names("held")), ["apps/tool:1", "apps/web/back:1", "apps/web/front:1", "base/alpine:1"])
+        self.assertEqual((bundle.names("new"), bundle.names("removed")), (["other:1"], []))
 
     def test_two_of_a_kind(self):
         """Two images for one name are refused with both; tags of two repositories may come together."""

@@ -207,10 +207,11 @@ static void expand(const struct rf_path_rule *rule, const char *path, pcre2_matc
     uint32_t n = pcre2_get_ovector_count(found);
     struct piece p;
     for (const char *at = rule->to; next_piece(&at, &p) > 0;) {
+        size_t begin = 2 * (size_t)p.group;
         if (!p.is_group)
             rf_buf_add(out, p.text.ptr, p.text.len);
-        else if (p.group < n && ends[2 * p.group] != PCRE2_UNSET)
-            rf_buf_add(out, path + ends[2 * p.group], ends[2 * p.group + 1] - ends[2 * p.group]);
+        else if (p.group < n && ends[begin] != PCRE2_UNSET)
+            rf_buf_add(out, path + ends[begin], ends[begin + 1] - ends[begin]);
     }
 }
 

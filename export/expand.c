@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "export/select_private.h"
 #include "layout/oci_index.h"
+#include "layout/oci_tree.h"
 #include "policy/target_path.h"
 #include "regclient/listing.h"
 
@@ -47,13 +48,16 @@ static void add_listed(struct rf_selection *s, const struct spot *at, const char
 
 /* The tags that the item takes, as pointers into the location's list. */
 static int take_tags(const struct rf_export_item *it, const struct rf_location *l, char ***out,
-                     size_t *n, struct rf_err *err)
+                     size_t *n, size_t *available, struct rf_err *err)
 {
     char **names = rf_xcalloc(l->n_tags + 1, sizeof(*names));
+    size_t all = 0;
     int rc = 0;
+    /* How a layout keeps its referrers is no tag of it: they go with their images. One that cannot be looked at is a hole later. */
     for (size_t i = 0; i < l->n_tags; i++)
-        names[i] = rf_xstrdup(l->tags[i]);
-    *n = l->n_tags;
+        if (l->registry || rf_place_is_fallback(l->place, l->repo, l->tags[i], NULL) != 1)
+            names[all++] = rf_xstrdup(l->tags[i]);
+    *n = *available = all;
     *out = names;
     if (it->step != NULL)
         rc = rf_name_filter_apply(it->step->tag_names, names, n, err);
@@ -72,14 +76,14 @@ static int expand_repository(struct rf_selection *s, const struct spot *at, stru
     const struct rf_export_item *it = &s->req->items[at->item];
     struct rf_location *l = &s->locations.list[at->where];
     char **names = NULL;
-    size_t n = 0;
+    size_t n = 0, all = 0;
     int rc = rf_location_tags(l, err);
     if (rc < 0)
         return rc;
-    rc = take_tags(it, l, &names, &n, err);
+    rc = take_tags(it, l, &names, &n, &all, err);
     if (rc == 0 && n == 0) {
         char available[24];
-        (void)snprintf(available, sizeof(available), "%zu", l->n_tags);
+        (void)snprintf(available, sizeof(available), "%zu", all);
         rf_log(RF_LOG_WARN, "No matching tags found", "source", l->name, "available", available,
                NULL);
     }
@@ -125,7 +129,11 @@ static int open_of_registry(struct rf_selection *s, size_t item, const char *sou
                             uint32_t *where, const char *name, struct rf_err *err)
 {
     RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
-    int rc = name_of_registry(&s->req->items[item], name, far, err);
+    const struct rf_export_item *it = &s->req->items[item];
+    int rc = name_of_registry(it, name, far, err);
+    if (rc == 0 && it->source.path != NULL)
+        return rf_locations_find_in_tree(&s->locations, it->registry, &it->source, name, where,
+                                         err);
     if (rc == 0)
         rc = rf_ref_parse_repo(source, &ref, err);
     return rc < 0 ? rc : rf_locations_find(&s->locations, &ref, where, err);
@@ -185,16 +193,108 @@ static int expand_registry(struct rf_selection *s, size_t item, struct rf_err *e
 }
 
 /* A hole needs a repository's name: without a prefix the registry's, as far as it can be one. */
-static void add_listless(struct rf_selection *s, size_t item, int code, const char *reason)
+static void add_listless(struct rf_selection *s, size_t item, const char *source, int code,
+                         const char *reason)
 {
     const struct rf_export_item *it = &s->req->items[item];
+    const char *own = it->source.path != NULL ? strstr(source, "://") + 3 : source;
     RF_CLEANUP(rf_freep)
-    char *far = rf_xstrdup(it->repository[0] != '\0' ? it->repository : it->registry);
+    char *far = rf_xstrdup(it->repository[0] != '\0' ? it->repository : own);
     for (char *c = far; *c != '\0'; c++)
         *c = *c == ':' ? '-' : *c;
     const char *name = rf_repository_valid(rf_slice_str(far)) ? far : "registry";
-    size_t i = add_unlisted(s, item, it->registry, name, "", code, reason);
+    size_t i = add_unlisted(s, item, source, name, "", code, reason);
     s->picks[i].listless = true;
+}
+
+/* ---- trees of layouts ---- */
+
+#define UNREAD_MAX 1000 /* folders that are holes of their own */
+
+/* A tree while it is looked through. */
+struct tree {
+    const struct rf_export_item *it;
+    struct rf_oci_names found, sorted;
+    struct unread {
+        char *folder, *reason;
+        int code;
+    } * unread;
+    size_t n_unread, cap_unread;
+};
+
+static void tree_release(struct tree *t)
+{
+    rf_oci_names_release(&t->found);
+    rf_oci_names_release(&t->sorted);
+    for (size_t i = 0; i < t->n_unread; i++) {
+        free(t->unread[i].folder);
+        free(t->unread[i].reason);
+    }
+    free(t->unread);
+}
+
+static void note_unread(void *ctx, const char *folder, const struct rf_err *why)
+{
+    struct tree *t = ctx;
+    /* With too many of them nothing is known. */
+    if (t->n_unread > UNREAD_MAX)
+        return;
+    t->unread = rf_grow(t->unread, t->n_unread, &t->cap_unread, sizeof(*t->unread));
+    t->unread[t->n_unread++] =
+        (struct unread){ rf_xstrdup(folder), rf_xstrdup(why->msg), why->code };
+}
+
+static void tell_left_out(void *ctx, const char *folder, const char *why)
+{
+    const struct tree *t = ctx;
+    RF_CLEANUP(rf_freep) char *name = rf_xasprintf("ocidir://%s/%s", t->it->source.path, folder);
+    rf_log(RF_LOG_WARN, "Folder left out", "source", name, "reason", why, NULL);
+}
+
+static int keep_name(void *ctx, const char *name, struct rf_err *err)
+{
+    (void)err;
+    rf_oci_names_add(ctx, name);
+    return 0;
+}
+
+static int list_tree(struct tree *t, struct rf_err *err)
+{
+    const struct rf_oci_tree_watch watch = { note_unread, tell_left_out, t };
+    int rc = rf_oci_tree_walk(t->it->source.path, &watch, &t->found, err);
+    /* A disk that is not there looks the same, and would take everything from the far side. */
+    if (rc == 0 && t->found.n == 0 && t->n_unread == 0)
+        rc = rf_fail(err, RFE_NOT_FOUND, "%s: no folder below it is an image layout",
+                     t->it->source.path);
+    return rc < 0 ? rc : rf_oci_names_each(&t->found, keep_name, &t->sorted, err);
+}
+
+/* What lies in such a folder is held, and nothing else of the tree. */
+static void add_unread(struct rf_selection *s, size_t item, const struct tree *t)
+{
+    bool many = t->n_unread > UNREAD_MAX;
+    for (size_t i = 0; i < (many ? 1 : t->n_unread); i++) {
+        const struct unread *u = &t->unread[i];
+        RF_CLEANUP(rf_freep) char *source = rf_xasprintf("%s/%s", t->it->registry, u->folder);
+        add_listless(s, item, many ? t->it->registry : source, u->code, u->reason);
+    }
+}
+
+static int expand_tree(struct rf_selection *s, size_t item, struct rf_err *err)
+{
+    const struct rf_export_item *it = &s->req->items[item];
+    RF_CLEANUP(tree_release) struct tree t = { .it = it };
+    struct rf_oci_names *names = &t.sorted;
+    int rc = rf_locations_add_tree(&s->locations, it->registry, &it->source, err);
+    if (rc == 0)
+        rc = list_tree(&t, err);
+    if (rc == 0)
+        rc = rf_name_filter_apply(it->step->repo_names, names->list, &names->n, err);
+    for (size_t i = 0; rc == 0 && i < names->n; i++)
+        rc = expand_of_registry(s, item, names->list[i], err);
+    if (rc == 0)
+        add_unread(s, item, &t);
+    return rc;
 }
 
 /* ---- items ---- */
@@ -209,7 +309,7 @@ static int expand_item(struct rf_selection *s, size_t item, struct rf_err *err)
     if (rc < 0)
         return rf_wrap(err, rc, "referrerSource");
     if (it->registry != NULL)
-        return expand_registry(s, item, err);
+        return it->source.path != NULL ? expand_tree(s, item, err) : expand_registry(s, item, err);
     rc = rf_locations_find(&s->locations, &it->source, &at.where, err);
     if (rc < 0)
         return rc;
@@ -233,7 +333,7 @@ int rf_selection_expand(struct rf_selection *s, struct rf_err *err)
         if (rf_cancelled())
             return rf_cancel_check(err);
         if (it->registry != NULL) {
-            add_listless(s, i, -rc, why.msg);
+            add_listless(s, i, it->registry, -rc, why.msg);
             continue;
         }
         RF_CLEANUP(rf_freep) char *name = rf_location_name(&it->source);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "export/location.h"
 #include "policy/step_rules.h"
 #include "policy/target_path.h"
 
@@ -192,6 +193,8 @@ static void step_rules(const struct rf_step *s, struct rf_export_item *it)
         add_names(&text, "tags", s->tag_names);
     if (it->registry != NULL)
         add_names(&text, "repos", s->repo_names);
+    if (it->registry != NULL && it->source.path != NULL)
+        rf_buf_addf(&text, "tree %s\n", it->source.path);
     if (it->paths != NULL)
         rf_path_map_text(it->paths, &text);
     for (size_t i = 0; i < s->s.media_types.n; i++)
@@ -200,6 +203,40 @@ static void step_rules(const struct rf_step *s, struct rf_export_item *it)
         rf_step_referrers_text(s, &text);
     it->step = s;
     it->rules = rf_buf_take(&text, NULL);
+}
+
+/* A tree is called by its folder; a second one of that name is another one. */
+static char *tree_name(const struct rf_items *items, const struct rf_ref *tree)
+{
+    char *name = rf_location_name(tree);
+    RF_CLEANUP(rf_freep) char *first = rf_xstrdup(name);
+    unsigned n = 1;
+    for (size_t i = 0; i < items->n;) {
+        const struct rf_export_item *it = &items->list[i++];
+        if (it->registry == NULL || it->source.path == NULL || strcmp(it->registry, name) != 0 ||
+            strcmp(it->source.path, tree->path) == 0)
+            continue;
+        free(name);
+        name = rf_xasprintf("%s-%u", first, ++n);
+        i = 0; /* that one may be there, too */
+    }
+    return name;
+}
+
+/* Where it reads: an image, a repository, all of a registry or of a tree of layouts. */
+static int step_source(const struct rf_items *items, const struct rf_step *s,
+                       struct rf_export_item *it, struct rf_err *err)
+{
+    bool tree = rf_step_is_tree(s);
+    if (s->type == RF_STEP_REGISTRY && !tree)
+        return rf_ref_parse_registry(s->source, &it->registry, err);
+    rf_ref_copy(&s->source_ref, &it->source);
+    if (tree) {
+        for (size_t n = strlen(it->source.path); n > 1 && it->source.path[n - 1] == '/'; n--)
+            it->source.path[n - 1] = '\0';
+        it->registry = tree_name(items, &it->source);
+    }
+    return 0;
 }
 
 static int add_step(struct rf_items *items, const struct rf_step *s,
@@ -211,10 +248,8 @@ static int add_step(struct rf_items *items, const struct rf_step *s,
         rc = add_platforms(&it, opts, err);
     else if (rc == 0)
         rc = step_platforms(s, &it, err);
-    if (rc == 0 && s->type == RF_STEP_REGISTRY)
-        rc = rf_ref_parse_registry(s->source, &it.registry, err);
-    else if (rc == 0)
-        rf_ref_copy(&s->source_ref, &it.source);
+    if (rc == 0)
+        rc = step_source(items, s, &it, err);
     if (rc < 0)
         return rc;
     it.whole_repository = s->type != RF_STEP_IMAGE;

@@ -81,9 +81,9 @@ char *rf_location_name(const struct rf_ref *ref)
     return rf_xasprintf("%s://%.*s", scheme_text(ref), (int)name.len, name.ptr);
 }
 
-static char *unique_name(const struct rf_locations *s, const struct rf_ref *ref)
+/* Takes the name over. */
+static char *unique_name(const struct rf_locations *s, char *first)
 {
-    char *first = rf_location_name(ref);
     if (rf_strings_find(&s->names, rf_slice_str(first)) == RF_NO_ID)
         return first;
     for (unsigned n = 2;; n++) {
@@ -98,17 +98,18 @@ static char *unique_name(const struct rf_locations *s, const struct rf_ref *ref)
 
 /* ---- finding ---- */
 
-/* Opens it; name and real become the location's on success. */
-static int add(struct rf_locations *s, const struct rf_ref *ref, char **name, char **real,
-               uint32_t *where, struct rf_err *err)
+/* Opens it, or a repository in it when it is a tree; name and real become the location's on success. */
+static int add(struct rf_locations *s, const struct rf_ref *ref, const char *in_tree, char **name,
+               char **real, uint32_t *where, struct rf_err *err)
 {
     struct rf_location l = { .registry = ref->scheme == RF_SCHEME_REGISTRY };
     const char *repo;
-    int rc = rf_client_place(s->client, ref, 0, &l.place, &repo, err);
+    int rc =
+        rf_client_place(s->client, ref, in_tree != NULL ? RF_CLIENT_TREE : 0, &l.place, &repo, err);
     if (rc < 0)
         return rc;
-    l.repo = rf_xstrdup(repo);
-    l.path = rf_xstrdup(ref->path);
+    l.repo = rf_xstrdup(in_tree != NULL ? in_tree : repo);
+    l.path = in_tree != NULL ? rf_path_join(ref->path, in_tree) : rf_xstrdup(ref->path);
     uint32_t id = rf_strings_add(&s->names, rf_slice_str(*name));
     s->name_where = rf_grow(s->name_where, id, &s->cap_names, sizeof(*s->name_where));
     s->name_where[id] = (uint32_t)s->n;
@@ -146,15 +147,50 @@ int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t
         return 0;
     }
     bool layout = ref->scheme != RF_SCHEME_REGISTRY;
-    RF_CLEANUP(rf_freep) char *name = layout ? unique_name(s, ref) : rf_xstrdup(real);
+    RF_CLEANUP(rf_freep)
+    char *name = layout ? unique_name(s, rf_location_name(ref)) : rf_xstrdup(real);
     RF_CLEANUP(rf_freep) char *told = rf_xstrdup(name);
     RF_CLEANUP(rf_freep) char *lies = rf_xstrdup(real);
-    int rc = add(s, ref, &name, &real, where, err);
+    int rc = add(s, ref, NULL, &name, &real, where, err);
     if (rc == 0 && layout)
         rc = rf_export_state_note(s->state, rf_export_state_set_location(s->state, told, lies, err),
                                   err);
     return rc;
 }
+
+/* ---- trees ---- */
+
+/* No layout is called so. */
+static char *tree_key(const char *name)
+{
+    return rf_xasprintf("%s/", name);
+}
+
+int rf_locations_add_tree(struct rf_locations *l, const char *name, const struct rf_ref *tree,
+                          struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *key = tree_key(name);
+    RF_CLEANUP(rf_freep) char *real = real_location(tree);
+    return rf_export_state_note(l->state, rf_export_state_set_location(l->state, key, real, err),
+                                err);
+}
+
+int rf_locations_find_in_tree(struct rf_locations *l, const char *name, const struct rf_ref *tree,
+                              const char *repository, uint32_t *where, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *root = real_location(tree);
+    RF_CLEANUP(rf_freep) char *real = rf_xasprintf("%s/%s", root, repository);
+    uint32_t known = rf_strings_find(&l->reals, rf_slice_str(real));
+    if (known != RF_NO_ID) {
+        *where = known;
+        return 0;
+    }
+    RF_CLEANUP(rf_freep)
+    char *own = unique_name(l, rf_xasprintf("%s/%s", name, repository));
+    return add(l, tree, repository, &own, &real, where, err);
+}
+
+/* ---- sources of bundles ---- */
 
 /* Of a source "NAME:tag" or "NAME@digest" of a layout: NAME, which holds neither ":" nor "@". */
 static char *source_layout(const char *source)
@@ -165,30 +201,48 @@ static char *source_layout(const char *source)
                : rf_xstrndup(source, (size_t)(path + 3 - source) + strcspn(path + 3, ":@"));
 }
 
+/* What the state says of a layout, or of the tree that it is a repository of: then *repository is where that begins in its name. */
+static int remembered(struct rf_locations *l, const char *name, char **real,
+                      const char **repository, struct rf_err *err)
+{
+    int rc = rf_export_state_get_location(l->state, name, real, err);
+    const char *path = strstr(name, "://");
+    const char *slash = path != NULL ? strchr(path + 3, '/') : NULL;
+    *repository = NULL;
+    if (rc < 0 || *real != NULL || slash == NULL)
+        return rc;
+    RF_CLEANUP(rf_freep) char *key = rf_xstrndup(name, (size_t)(slash + 1 - name));
+    *repository = slash + 1;
+    return rf_export_state_get_location(l->state, key, real, err);
+}
+
 static int find_layout(struct rf_locations *l, const char *name, uint32_t *where,
                        struct rf_err *err)
 {
-    RF_CLEANUP(rf_freep) char *real = NULL;
-    int rc = rf_export_state_get_location(l->state, name, &real, err);
-    if (rc == 0 && real == NULL)
+    RF_CLEANUP(rf_freep) char *lies = NULL;
+    const char *repository;
+    int rc = remembered(l, name, &lies, &repository, err);
+    if (rc == 0 && lies == NULL)
         rc = rf_fail(err, RFE_NOT_FOUND,
                      "where the layout %s lies is no longer known; export it anew", name);
     if (rc < 0)
         return rc;
+    RF_CLEANUP(rf_freep)
+    char *real = repository != NULL ? rf_xasprintf("%s/%s", lies, repository) : rf_xstrdup(lies);
     uint32_t known = rf_strings_find(&l->reals, rf_slice_str(real));
     if (known != RF_NO_ID) {
         *where = known;
         return 0;
     }
-    const char *path = strstr(real, "://");
-    struct rf_ref ref = { .scheme = strncmp(real, "ocidir:", 7) == 0 ? RF_SCHEME_OCIDIR
+    const char *path = strstr(lies, "://");
+    struct rf_ref ref = { .scheme = strncmp(lies, "ocidir:", 7) == 0 ? RF_SCHEME_OCIDIR
                                                                      : RF_SCHEME_OCIFILE };
     if (path == NULL)
-        return rf_fail(err, RFE_INVALID, "%s: not the place of a layout", real);
+        return rf_fail(err, RFE_INVALID, "%s: not the place of a layout", lies);
     RF_CLEANUP(rf_freep) char *copy = rf_xstrdup(path + 3);
     RF_CLEANUP(rf_freep) char *own = rf_xstrdup(name);
     ref.path = copy;
-    return add(l, &ref, &own, &real, where, err);
+    return add(l, &ref, repository, &own, &real, where, err);
 }
 
 int rf_locations_find_source(struct rf_locations *l, const char *source, uint32_t *where,

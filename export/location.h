@@ -9,7 +9,8 @@
 struct rf_location {
     struct rf_place *place;
     char *repo; /* at the place */
-    char *name; /* in bundles: "docker.io/library/alpine", "ocidir://NAME" */
+    char *
+        name; /* in bundles: "docker.io/library/alpine", "ocidir://NAME", "ocidir://NAME/repository" of a tree */
     char *real; /* "docker.io/library/alpine", "ocidir:///data/NAME" */
     char *path; /* of a layout, as it was opened; else NULL */
     bool registry;
@@ -36,6 +37,15 @@ char *rf_location_name(const struct rf_ref *ref);
 /* The number of where a reference is read from. Two layouts of one name get different ones: NAME, NAME-2. Not thread-safe. */
 RF_MUST_USE int rf_locations_find(struct rf_locations *l, const struct rf_ref *ref, uint32_t *where,
                                   struct rf_err *err);
+/*
+ * A tree of layouts that bundles call `name` ("ocidir://NAME"), remembered for rf_locations_find_source. A repository in it is called NAME/<repository>, so that
+ * it keeps its name whatever else is there.
+ */
+RF_MUST_USE int rf_locations_add_tree(struct rf_locations *l, const char *name,
+                                      const struct rf_ref *tree, struct rf_err *err);
+RF_MUST_USE int rf_locations_find_in_tree(struct rf_locations *l, const char *name,
+                                          const struct rf_ref *tree, const char *repository,
+                                          uint32_t *where, struct rf_err *err);
 /* Its number when it was found before, else RF_NO_ID. */
 uint32_t rf_locations_known(const struct rf_locations *s, const struct rf_ref *ref);
 /* The same for a source as it stands in a bundle; of a layout, its real path comes from the state. */

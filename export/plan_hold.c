@@ -143,16 +143,21 @@ void rf_hold_moved(struct rf_holding *h, const char *source, bool extras)
     }
 }
 
-/* The line comes from the registry, by an item with this prefix. What a site's paths make of names tells nothing of the prefix: then any line of the registry. */
+/*
+ * The line comes from the registry, or from the folder of a tree, by an item with this prefix. What a site's paths make of names tells nothing of the prefix:
+ * then any line of the registry.
+ */
 static bool is_of_registry(const struct rf_desired *d, const struct rf_image *im,
-                           const struct rf_export_item *it)
+                           const struct rf_export_item *it, const char *unlisted)
 {
     const char *source = rf_desired_str(d, im->source);
     const char *repository = rf_desired_str(d, im->repository);
-    size_t n = strlen(it->registry), m = strlen(it->repository);
-    return strncmp(source, it->registry, n) == 0 && source[n] == '/' &&
-           (m == 0 || (it->paths != NULL && !rf_path_map_is_empty(it->paths)) ||
-            (strncmp(repository, it->repository, m) == 0 && repository[m] == '/'));
+    size_t n = strlen(unlisted), m = strlen(it->repository);
+    /* a folder may have been a repository itself */
+    bool below = source[0] != '\0' && strncmp(source, unlisted, n) == 0 &&
+                 (source[n] == '/' || (it->source.path != NULL && strchr(":@", source[n]) != NULL));
+    return below && (m == 0 || (it->paths != NULL && !rf_path_map_is_empty(it->paths)) ||
+                     (strncmp(repository, it->repository, m) == 0 && repository[m] == '/'));
 }
 
 /* What the bases have of a registry that could not be listed: each of its repositories is a hole. */
@@ -164,8 +169,8 @@ void rf_hold_registry(struct rf_holding *h, const struct rf_export_item *it,
         for (size_t i = 0; i < d->n && !h->p->bases[b]->stock; i++) {
             struct rf_build_hole one = *hole;
             one.repository = rf_desired_str(d, d->images[i].repository);
-            if (!is_of_registry(d, &d->images[i], it) ||
-                seen_before(h, it->registry, one.repository, ""))
+            if (!is_of_registry(d, &d->images[i], it, hole->source) ||
+                seen_before(h, hole->source, one.repository, ""))
                 continue;
             rf_holes_add(holes, &one);
             rf_hold_repository(h, one.repository, true);

@@ -14,7 +14,7 @@
 struct rf_export_item {
     struct rf_ref source; /* registry, ocidir or ocifile; whole_repository: without tag */
     char *
-        registry; /* instead of source: all of its repositories; `repository` goes before their names then, and may be "" */
+        registry; /* all of its repositories; `repository` goes before their names then, and may be "". Instead of source, but for a tree of layouts: then `source` is where that lies, and this what bundles call it */
     const struct rf_path_map
         *paths;       /* with registry: what its repositories are called then; NULL: as they are */
     char *repository; /* far side */

@@ -7,7 +7,7 @@ from common import PARTIAL, images, main
 from regsync import FAILED, OK, Sync, lines_of, small
 
 
-class Routes(Sync):
+class Both(Sync):
     def setUp(self):
         super().setUp()
         self.straight, self.bundled = self.scripted("straight"), self.scripted("bundled")
@@ -33,6 +33,8 @@ class Routes(Sync):
         """The lines of a message without what is only the time."""
         return [{k: v for k, v in l.items() if k not in ("time",)} for l in log if l.get("msg") == message]
 
+
+class Routes(Both):
     def test_repositories_and_images(self):
         app, multi = small("app"), images.index([small("m-amd"), small("m-arm", "linux/arm64")])
         inner = images.index([small("n-riscv", "linux/riscv64"), small("n-arm", "linux/arm64")])

@@ -36,8 +36,9 @@ static void enter(struct rf_selection *s, size_t i, const struct rf_verdict *v)
 {
     struct rf_pick *p = &s->picks[i];
     const char *reason = v->reason != NULL ? v->reason : "";
-    if (v->kind == RF_VERDICT_YES && reason[0] != '\0')
-        p->verdict = rf_strings_add(&s->wanted.strings, rf_slice_str(reason));
+    if (v->kind == RF_VERDICT_YES)
+        p->verdict = rf_strings_add(&s->wanted.strings,
+                                    rf_slice_str(reason[0] != '\0' ? reason : "carry: yes"));
     if (v->kind == RF_VERDICT_UNREAD) {
         rf_pick_fail(s, i, v->code, reason);
     } else if (v->kind == RF_VERDICT_NO) {

@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "export/ahead.h"
 #include "export/carry.h"
 #include "export/extras.h"
 #include "manifests/config.h"
@@ -439,7 +440,10 @@ static void mark_holes(struct rf_closure *c)
 int rf_closure_build(struct rf_closure *c, struct rf_err *err)
 {
     rf_graph_init(&c->graph, fetch_node, c);
-    int rc = choose_platforms(c, err);
+    c->graph.ahead = rf_ahead_level;
+    int rc = rf_ahead_lines(c, err);
+    if (rc == 0)
+        rc = choose_platforms(c, err);
     if (rc == 0)
         rc = walk_all(c, err);
     if (rc == 0) {

@@ -14,6 +14,7 @@ void rf_export_result_release(struct rf_export_result *r)
     rf_plan_free(r->plan);
     free(r->path);
     rf_spaces_release(&r->spaces);
+    rf_requests_release(&r->requests);
     rf_export_state_told(r->told);
     rf_closep(&r->told);
     *r = (struct rf_export_result)RF_EXPORT_RESULT_INIT;
@@ -76,7 +77,8 @@ static int check_space(struct rf_export_state *state, const char *output,
 
 int rf_export_check_plan(const struct rf_export_result *r, struct rf_err *err)
 {
-    return rf_spaces_check(&r->spaces, err);
+    int rc = rf_spaces_check(&r->spaces, err);
+    return rc < 0 ? rc : rf_requests_check(&r->requests, err);
 }
 
 int rf_export_plan(const struct rf_export_request *req, const char *output,
@@ -87,6 +89,8 @@ int rf_export_plan(const struct rf_export_request *req, const char *output,
     if (rc < 0)
         return rc;
     rc = make_plan(req, state, out, err);
+    if (rc == 0)
+        rf_requests_planned(&out->requests, out->plan, req->client);
     if (rc < 0 || output == NULL || output[0] == '\0' || strcmp(output, "-") == 0)
         return rc;
     return rf_spaces_look(&out->spaces, state, output, out->plan, err);
@@ -152,8 +156,8 @@ static int create_repair(const struct rf_export_request *req, struct rf_export_s
                                            file_name(out->path), err);
 }
 
-int rf_export_create(const struct rf_export_request *req, const char *output,
-                     struct rf_export_result *out, struct rf_err *err)
+static int create(const struct rf_export_request *req, const char *output,
+                  struct rf_export_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
     int rc = rf_export_state_open(req->state_dir, req->site, 0, &state, err);
@@ -176,6 +180,15 @@ int rf_export_create(const struct rf_export_request *req, const char *output,
                                 file_name(out->path), err);
     return rc < 0 ? rc
                   : rf_export_state_finish_pending(state, &out->plan->bundle->id, &out->told, err);
+}
+
+int rf_export_create(const struct rf_export_request *req, const char *output,
+                     struct rf_export_result *out, struct rf_err *err)
+{
+    int rc = create(req, output, out, err);
+    if (rc == 0)
+        rf_requests_sent(&out->requests, req->client);
+    return rc;
 }
 
 int rf_export_again(const struct rf_export_request *req, const char *id, const char *output,

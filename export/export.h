@@ -3,6 +3,7 @@
 #ifndef RF_EXPORT_EXPORT_H
 #define RF_EXPORT_EXPORT_H
 
+#include "export/requests.h"
 #include "export/space.h"
 
 struct rf_export_result {
@@ -10,8 +11,9 @@ struct rf_export_result {
     char *path;    /* of the bundle; "-" when streamed; NULL for a plan alone */
     uint64_t size; /* of the bundle's file */
     bool resumed;
-    struct rf_spaces spaces; /* of a plan: what its bundle takes, and what is free */
-    int told;                /* of an rf_export_create that succeeded: see release */
+    struct rf_requests requests; /* of a plan: what create will send; of a run: what was sent */
+    struct rf_spaces spaces;     /* of a plan: what its bundle takes, and what is free */
+    int told;                    /* of an rf_export_create that succeeded: see release */
 };
 #define RF_EXPORT_RESULT_INIT \
     {                         \

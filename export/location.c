@@ -102,7 +102,9 @@ static char *unique_name(const struct rf_locations *s, char *first)
 static int add(struct rf_locations *s, const struct rf_ref *ref, const char *in_tree, char **name,
                char **real, uint32_t *where, struct rf_err *err)
 {
-    struct rf_location l = { .registry = ref->scheme == RF_SCHEME_REGISTRY };
+    struct rf_location l = { .registry = ref->scheme == RF_SCHEME_REGISTRY,
+                             .pulls = s->pulls,
+                             .pull_source = RF_NO_ID };
     const char *repo;
     int rc =
         rf_client_place(s->client, ref, in_tree != NULL ? RF_CLIENT_TREE : 0, &l.place, &repo, err);

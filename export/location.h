@@ -3,6 +3,7 @@
 #ifndef RF_EXPORT_LOCATION_H
 #define RF_EXPORT_LOCATION_H
 
+#include "export/pulls.h"
 #include "export/state.h"
 #include "regclient/client.h"
 
@@ -14,6 +15,9 @@ struct rf_location {
     char *real; /* "docker.io/library/alpine", "ocidir:///data/NAME" */
     char *path; /* of a layout, as it was opened; else NULL */
     bool registry;
+    struct rf_pulls *
+        pulls; /* that manifests are counted in; pull_source: as which of its registries, RF_NO_ID: not at all */
+    uint32_t pull_source;
     char **tags; /* all of its tags in order, once listed */
     size_t n_tags, cap_tags;
     bool listed;
@@ -22,6 +26,7 @@ struct rf_location {
 struct rf_locations {
     struct rf_client *client;
     struct rf_export_state *state;
+    struct rf_pulls *pulls; /* the user's, set before the first is found; NULL: nobody counts */
     struct rf_location *list;
     size_t n, cap;
     struct rf_strings reals; /* the number of each is its index in list */

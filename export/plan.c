@@ -48,6 +48,7 @@ void rf_plan_free(struct rf_plan *p)
     rf_plan_free_snapshot(p->snapshot);
     rf_bases_free(p->bases, p->n_bases);
     rf_rules_release(&p->rules);
+    rf_pulls_free(p->pulls);
     free(p);
 }
 
@@ -153,7 +154,9 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     p->state = state;
     p->as_of = req->as_of;
     p->rules.file = req->policy_file != NULL ? rf_xstrdup(req->policy_file) : NULL;
+    p->pulls = rf_pulls_new(req);
     rf_selection_init(&sel, req, state);
+    sel.locations.pulls = p->pulls;
     rf_closure_init(&closure, &sel, NULL, 0);
     int rc = rf_bases_load(req, state, &p->bases, &p->n_bases, err);
     if (rc < 0)

@@ -21,6 +21,7 @@ struct rf_plan {
     uint64_t fetch_bytes; /* from registries; what the cache has is not fetched again */
     struct rf_rules
         rules; /* what decided on each line of the bundle: its rule is a number in here; empty when resumed */
+    struct rf_pulls *pulls;   /* what was read of each registry; NULL: not counted */
     struct rf_repair *repair; /* of a repair bundle: what it answers (export/repair.h) */
     bool resumed;             /* taken from the state, not made anew */
     /* for retention, which is judged anew whenever images fall out of the plan; NULL: not judged */

@@ -127,6 +127,8 @@ static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
                 (unsigned long long)t.assumed, rf_text_size(t.assumed_bytes, c));
     if (r->path == NULL)
         rf_buf_addf(out, "to fetch  %s\n", rf_text_size(r->plan->fetch_bytes, e));
+    if (r->path == NULL)
+        rf_requests_text(&r->requests, out);
     for (size_t i = 0; i < r->spaces.n; i++)
         put_space(out, &r->spaces.list[i]);
 }

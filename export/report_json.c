@@ -137,12 +137,18 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
         ",\"carriedBlobs\":%llu,\"carriedBytes\":%llu,\"assumedBlobs\":%llu,\"assumedBytes\":%llu",
         (unsigned long long)t.carried, (unsigned long long)t.carried_bytes,
         (unsigned long long)t.assumed, (unsigned long long)t.assumed_bytes);
+    rf_buf_add_str(out, ",\"requests\":");
+    rf_requests_json(&r->requests, r->path == NULL, out);
     rf_buf_add_str(out, ",\"counts\":{");
     for (int s = RF_IMAGE_NEW; s <= RF_IMAGE_HELD; s++)
         rf_buf_addf(out, "%s\"%s\":%llu", s > 0 ? "," : "",
                     rf_image_status_name((enum rf_image_status)s),
                     (unsigned long long)t.by_status[s]);
     rf_buf_addf(out, ",\"holes\":%zu,\"refused\":%zu}", b->n_holes, b->n_refused);
+    if (r->plan->rules.file != NULL) {
+        rf_buf_add_str(out, ",\"policyFile\":");
+        rf_json_add_string(out, r->plan->rules.file);
+    }
     put_json_lines(r->plan, out);
     put_json_refused(b, out);
     put_json_retain(b, out);

@@ -56,9 +56,10 @@ struct rf_export_request {
     bool as_of_given;               /* by the user, so that it tells one request from another */
     unsigned parallel;              /* 0 = 4 */
     bool replan;
+    bool waits;                 /* for a registry's limit, as steps ask for; else that is refused */
     bool strict;                /* what cannot be had is a failure, not a hole */
     struct rf_verdicts *policy; /* its carry() decides what travels; NULL: everything does */
-    const char *policy_file; /* its name, for reports; NULL: there is none */
+    const char *policy_file;    /* its name, for reports; NULL: there is none */
     struct rf_client *client;
     void (*phase)(void *ctx, const char *what,
                   uint64_t total_bytes); /* a new phase of the run; or NULL */

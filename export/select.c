@@ -210,9 +210,16 @@ int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *a
     if (rf_blob_store_load(state->cache, digest, &body, &ignored) == 0)
         return rf_manifest_parse(rf_buf_slice(&body), &expect, out, err);
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = rf_place_get_manifest(at->place, at->repo, NULL, digest, &expect, &m, err);
+    int rc = rf_pulls_enter(at->pulls, at->pull_source, at->repo, digest, &ignored);
+    if (rc < 0) {
+        if (err != NULL)
+            *err = ignored;
+        return rc == -RFE_REFUSED ? rf_export_state_note(state, rc, &ignored) : rc;
+    }
+    rc = rf_place_get_manifest(at->place, at->repo, NULL, digest, &expect, &m, err);
     if (rc == 0)
         rc = rf_export_state_keep(state, digest, rf_buf_slice(&m->body), err);
+    rf_pulls_leave(at->pulls, at->pull_source, rc == 0);
     if (rc == 0)
         *out = RF_STEAL(m);
     return rc;
@@ -232,6 +239,8 @@ int rf_fetch_config(struct rf_export_state *state, const struct rf_location *at,
     rc = rf_place_get_blob(at->place, at->repo, digest, size, 0, NULL, sink, err);
     if (rc == 0)
         rc = rf_sink_commit(sink, err);
+    if (rc == 0)
+        rf_pulls_kept_config(at->pulls, at->pull_source);
     /* the sink fails for the disk, or because it got other bytes than it was to get */
     bool bytes = rc == -RFE_DIGEST_MISMATCH || rc == -RFE_SIZE_MISMATCH;
     return rc < 0 && sink->failed != 0 && !bytes ? rf_export_state_note(state, rc, err) : rc;

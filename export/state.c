@@ -278,6 +278,8 @@ int rf_export_state_check(struct rf_export_state *s, struct rf_err *err)
     pthread_mutex_unlock(&s->mutex);
     if (broken.code == 0)
         return 0;
+    if (broken.code == RFE_REFUSED) /* by a registry's limit: our side is fine */
+        return rf_fail(err, RFE_REFUSED, "%s", broken.msg);
     return rf_hint(err, rf_fail(err, broken.code, "state of site %s: %s", s->site, broken.msg),
                    "make room there, or give another --state");
 }

@@ -56,7 +56,7 @@ RF_MUST_USE int rf_export_state_load_bundle(const struct rf_export_state *s,
                                             const struct rf_digest *id, struct rf_bundle *b,
                                             struct rf_err *err);
 /*
- * A full disk on our side is nobody's hole: who plans writes to the state through these, any thread, and looks after each step whether it holds.
+ * A full disk on our side is nobody's hole, nor is a registry's limit (-RFE_REFUSED): who plans writes to the state through these, any thread, and looks after each step whether it holds.
  * rf_export_state_note keeps a failure of writing to the state (rc < 0) and returns rc; check returns the first one kept.
  */
 int rf_export_state_note(struct rf_export_state *s, int rc, const struct rf_err *err);

@@ -427,6 +427,9 @@ int rf_graph_walk(struct rf_graph *g, unsigned threads, struct rf_err *err)
             list_add(&level, (uint32_t)i);
     while (level.n > 0) {
         RF_CLEANUP(list_release) struct list next = { 0 };
+        int told = g->ahead != NULL ? g->ahead(g->ctx, g, level.ids, level.n, err) : 0;
+        if (told < 0)
+            return told;
         for (size_t at = 0; at < level.n; at += BATCH) {
             size_t n = level.n - at < BATCH ? level.n - at : BATCH;
             int rc = walk_batch(g, batch, level.ids + at, n, threads, &next, err);

@@ -54,6 +54,9 @@ struct rf_graph {
     struct rf_idmap by_digest;
     rf_graph_fetch fetch;
     void *ctx;
+    /* Told, in the walking thread, of each level's manifests before the first of them is read; or NULL. A failure ends the walk. ctx is `ctx`. */
+    int (*ahead)(void *ctx, const struct rf_graph *g, const uint32_t *nodes, size_t n,
+                 struct rf_err *err);
     bool keep_external; /* follow layers with urls as well */
 };
 /* The graph must not be moved after this. */

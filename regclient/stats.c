@@ -102,17 +102,21 @@ void rf_stats_text(const struct rf_stats *s, struct rf_buf *out)
                 rf_text_size(rf_stats_received(s), received), rf_text_size(rf_stats_sent(s), sent));
 }
 
-/* "manifest head" as a key: "manifestHead". */
-static void add_key(struct rf_buf *out, const char *text)
+const char *rf_request_text(enum rf_request_kind kind)
+{
+    return texts[kind];
+}
+
+void rf_request_key(enum rf_request_kind kind, struct rf_buf *out)
 {
     rf_buf_add_char(out, '"');
-    for (const char *p = text; *p != '\0'; p++) {
+    for (const char *p = texts[kind]; *p != '\0'; p++) {
         if (*p == ' ' && p[1] != '\0')
             rf_buf_add_char(out, (char)(*++p - 'a' + 'A'));
         else
             rf_buf_add_char(out, *p);
     }
-    rf_buf_add_str(out, "\":");
+    rf_buf_add_char(out, '"');
 }
 
 void rf_stats_json(const struct rf_stats *s, struct rf_buf *out)
@@ -124,8 +128,8 @@ void rf_stats_json(const struct rf_stats *s, struct rf_buf *out)
         if (n == 0)
             continue;
         rf_buf_add_str(out, lead);
-        add_key(out, texts[i]);
-        rf_buf_addf(out, "%llu", (unsigned long long)n);
+        rf_request_key((enum rf_request_kind)i, out);
+        rf_buf_addf(out, ":%llu", (unsigned long long)n);
         lead = ",";
     }
     rf_buf_addf(out, "},\"received\":%llu,\"sent\":%llu}", (unsigned long long)rf_stats_received(s),

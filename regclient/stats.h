@@ -36,6 +36,10 @@ enum rf_request_kind {
         RF_REQ_COUNT
 };
 
+const char *rf_request_text(enum rf_request_kind kind); /* "manifest head" */
+/* The same as a JSON key: "manifestHead" with its quotes. Appended. */
+void rf_request_key(enum rf_request_kind kind, struct rf_buf *out);
+
 struct rf_stats; /* counters: requests per kind, bytes received and sent */
 struct rf_stats *rf_stats_new(void);
 void rf_stats_free(struct rf_stats *s);

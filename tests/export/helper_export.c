@@ -217,6 +217,7 @@ int run_create(const struct run *r, const char *args, struct rf_export_result *o
 {
     struct asked a;
     asked_init(&a, r, args);
+    a.req.waits = true;
     *out = (struct rf_export_result)RF_EXPORT_RESULT_INIT;
     int rc = rf_export_create(&a.req, r->out != NULL ? r->out : "out", out, err);
     asked_release(&a);

@@ -281,6 +281,7 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
         rc = open_session(&s, env, o, argc, argv, o->again == NULL && o->request == NULL, err);
     if (rc == 0) {
         take_bundle(&s, env, o);
+        s.req.waits = true;
         rc = check_output(o, err);
     }
     if (rc == 0 && o->again != NULL)

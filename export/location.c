@@ -111,6 +111,8 @@ static int add(struct rf_locations *s, const struct rf_ref *ref, const char *in_
     if (rc < 0)
         return rc;
     l.repo = rf_xstrdup(in_tree != NULL ? in_tree : repo);
+    if (s->pulls != NULL)
+        l.pull_source = rf_pulls_source(s->pulls, l.place);
     l.path = in_tree != NULL ? rf_path_join(ref->path, in_tree) : rf_xstrdup(ref->path);
     uint32_t id = rf_strings_add(&s->names, rf_slice_str(*name));
     s->name_where = rf_grow(s->name_where, id, &s->cap_names, sizeof(*s->name_where));

@@ -263,6 +263,64 @@ class Refusals(Sync):
         self.assertEqual(len([l for l in lost.log if None in l]), 1, lost.text())
         self.assertNotIn("Failed parsing target", self.messages(lost))
 
+    def write(self, text, name="regsync.yml"):
+        path = self.work(name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def test_each_mistake_is_one_line_and_the_other_steps_go_on(self):
+        """Every key is in tests/data/policy/wrong_keys.table; here, what the program makes of it."""
+        good = small("mistakes")
+        a, b = self.two(seed=[("app", "1", good)])
+        closed = self.scripted("closed", "basic")
+        gone = "127.0.0.1:1"
+        before = "creds: [%s]\nsync:\n" % ", ".join("{registry: '%s', tls: disabled}" % h for h in (a.host, b.host, closed.host, gone))
+        step = "- {source: '%s/app:1', type: image, target: '%s/%s:1'%s}\n"
+        cases = ((", tags: 5", r":3:[0-9]+: sync\[0\]\.tags: a map is wanted"), (", platform: 'linux//x'", r":3:[0-9]+: sync\[0\]\.platform: "),
+                 (", interval: 5", r":3:[0-9]+: sync\[0\]\.interval: "), (", referrerSource: '{{'", r":3:[0-9]+: sync\[0\]\.referrerSource: template"))
+        for i, (more, said) in enumerate(cases):
+            config = self.write(before + step % (a.host, b.host, "bad%d" % i, more) + step % (a.host, b.host, "good%d" % i, ""))
+            done = self.sync(config, status=FAILED)
+            told = [l[None] for l in done.log if None in l]
+            self.assertEqual(len(told), 1, done.text())
+            self.assertRegex(told[0], "^" + re.escape(config) + said)
+            self.assertEqual(set(b.state()["tags"]), {"good%d" % k for k in range(i + 1)})
+            self.assertIn("sync[0]", self.sync(config, "--strict", command="check", status=FAILED).err)
+            self.assertRegex(self.program("regsync", "config", "-c", config, status=FAILED).err, said)
+        # What is wrong elsewhere than in the file.
+        before = before.replace("sync:", "defaults: {parallel: 4}\nsync:")  # who is not there is asked more than once
+        config = self.write(before + step % (closed.host, b.host, "x", "") + step % (gone, b.host, "x", "") + step % (a.host, gone, "x", "")
+                            + step % (a.host, b.host, "last", ""))
+        done = self.sync(config, status=FAILED)
+        told = [l[None] for l in done.log if None in l]
+        self.assertEqual(len(told), 3, done.text())
+        for i, line in enumerate(told):
+            self.assertRegex(line, r"^%s:%d:3: sync\[%d\]: .*%s" % (re.escape(config), i + 4, i, (closed.host, gone, gone)[i]))
+        self.assertIn("last", b.state()["tags"])
+
+    def test_what_will_be_missed_later_is_told_at_once(self):
+        a, b = self.two(seed=[("app", "1", small("later"))])
+        steps = [{"source": a.host + "/app:1", "target": b.host + "/one:1", "type": "image", "schedule": "daily"},
+                 {"source": a.host + "/app:1", "target": b.host + "/two:1", "type": "image", "backup": "old-{{ .Ref.Tag"}]
+        config = self.config(steps, (a, b))
+        for command in ("check", "once", "config"):
+            done = self.program("regsync", command, "-c", config)
+            warned = [l["error"] for l in lines_of(done.err) if l.get("level") == "WARN"]
+            self.assertEqual(len(warned), 2, done.text())
+            self.assertRegex(warned[0], r"^%s:1:[0-9]+: sync\[0\]\.schedule: .*5 fields" % re.escape(config))
+            self.assertRegex(warned[1], r"^%s:1:[0-9]+: sync\[1\]\.backup: template: .*unclosed action" % re.escape(config))
+            self.assertIn(".schedule: ", self.program("regsync", command, "--strict", "-c", config, status=FAILED).err)
+        self.assertEqual(set(b.state()["tags"]), {"one", "two"})
+        # In the defaults, once for all who take them; and with a backup that cannot be read nothing is overwritten.
+        config = self.config([dict(s, schedule="", backup="") for s in steps], (a, b), {"schedule": "daily", "backup": "{{"})
+        images.push(a.client, "app", "1", small("later still"))
+        before = b.state()["tags"]
+        done = self.sync(config, status=FAILED)
+        self.assertEqual(len(self.messages(done, "WARN")), 2)
+        self.assertEqual(len([l for l in done.log if None in l]), 2)
+        self.assertEqual(b.state()["tags"], before)
+
     def test_media_types_and_filters(self):
         chart = images.helm_chart("shop", "1.0.0")
         triples = [("app", t, small(t)) for t in ("1.0.0", "1.1.0", "1.2.0-rc1", "2.0.0", "edge")] + [("chart", "1", chart)]

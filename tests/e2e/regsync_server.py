@@ -125,6 +125,43 @@ class Serving(Sync):
         self.assertEqual(metric(text, "regsync_failed_reloads_total"), 1)
         self.assertEqual(s.stop(signal.SIGINT)[0], OK)
 
+    def test_steps_that_cannot_be_run(self):
+        """They are errors of the server, told once, and the others run; in a file that is read again they leave the old one in force."""
+        good = small("sv-good")
+        a, b = self.two(seed=[("app", "1", good)])
+        steps = [self.step(a, b, "app"), {**self.step(a, b, "app"), "target": b.host + "/late", "schedule": "daily"},
+                 {**self.step(a, b, "app"), "target": b.host + "/never", "interval": 5},
+                 {**self.step(a, b, "app"), "target": b.host + "/nowhere", "schedule": "CRON_TZ=No/Where 0 6 * * *"}]
+        config = self.config(steps, (a, b))
+        s = Running(self, config)
+        s.wait_line("Running task", 2)
+        wrong = [l["error"] for l in s.wait_line("Failed to schedule cron")]
+        self.assertRegex(wrong[0], r"^%s:1:[0-9]+: sync\[1\]\.schedule: .*5 fields" % re.escape(config))
+        self.assertRegex(wrong[1], r"^%s:1:[0-9]+: sync\[3\]\.schedule: .*No/Where" % re.escape(config))
+        self.assertEqual([l for l in lines_of(s.text()) if l.get("level") == "WARN"], [])
+        self.assertEqual(set(b.state()["tags"]), {"app", "late", "nowhere"})  # the first pass knows no schedules
+        self.config(steps[:3], (a, b))
+        s.process.send_signal(signal.SIGHUP)
+        told = s.wait_line("Failed to reload the configuration, the old one stays in force")[0]
+        self.assertIn("sync[2].interval", told["error"])
+        self.assertEqual(s.stop()[0], FAILED)
+        told = [l[None] for l in lines_of(s.text()) if None in l]
+        self.assertEqual([re.search(r"sync\[[0-9]\]\.[a-z]+", l).group(0) for l in told], ["sync[2].interval", "sync[1].schedule", "sync[3].schedule"])
+
+    def test_a_folder_of_layouts(self):
+        good, late = small("sv-tree"), small("sv-late")
+        images.write_tree(self.work.folder("disk"), [("team/app", "1", good)])
+        b = self.scripted("b")
+        s = Running(self, self.config([{"source": "ocidir://" + self.work("disk"), "target": b.host, "type": "registry", "interval": "1s"}], (b,)))
+        s.wait("the first pass", lambda: b.state()["tags"].get("team/app", {}).get("1") == good.digest)
+        images.write_layout(self.work.folder("disk/new"), [("1", late)])
+        s.wait("what came later", lambda: b.state()["tags"].get("new", {}).get("1") == late.digest)
+        os.rename(self.work("disk"), self.work("away"))
+        s.wait_line("Failed to list source repositories")
+        os.rename(self.work("away"), self.work("disk"))
+        self.assertEqual(s.stop()[0], FAILED)
+        self.assertEqual([l[None].split(": ")[-1] for l in lines_of(s.text()) if None in l], ["no such folder"])
+
     def test_pages(self):
         rule = {"about": "limits", "rules": [{"match": {"path": "/manifests/", "count": 0}, "action": {
             "type": "headers", "set": {"RateLimit-Limit": "200;w=21600", "RateLimit-Remaining": "150;w=21600"}}}]}

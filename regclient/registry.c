@@ -17,6 +17,7 @@ static void registry_free(struct rf_place *p)
     struct rf_registry *g = rf_registry_of(p);
     rf_registry_mirrors_release(g);
     rf_key_lock_release(&g->locks);
+    rf_strings_release(&g->layers);
     if (g->own_remote)
         rf_remote_free(g->remote);
     free(g->ns);
@@ -59,6 +60,7 @@ int rf_registry_open(struct rf_remote *remote, struct rf_place **out, struct rf_
     g->base.what = remote;
     g->remote = remote;
     rf_key_lock_init(&g->locks);
+    rf_strings_init(&g->layers);
     atomic_init(&g->whole_max, UINT64_MAX);
     *out = &g->base;
     return 0;

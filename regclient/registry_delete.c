@@ -127,17 +127,43 @@ static int put_bytes(struct rf_place *p, const char *repo, struct rf_slice bytes
     return rf_place_put_blob(p, repo, &digest, bytes.len, src, err);
 }
 
+/*
+ * All these images share their layer. It is written once: docker-registry writes its note of a blob anew at each upload, and does not find the blob while it does,
+ * so that the images of other tags that are deleted at the same time would be refused.
+ */
+static int put_layer(struct rf_place *p, const char *repo, bool again, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    int rc = 0;
+    rf_key_lock_take(&g->locks, "tags");
+    if (again || rf_strings_find(&g->layers, rf_slice_str(repo)) == RF_NO_ID)
+        rc = put_bytes(p, repo, rf_slice_str(layer_bytes), err);
+    if (rc == 0)
+        (void)rf_strings_add(&g->layers, rf_slice_str(repo));
+    rf_key_lock_give(&g->locks, "tags");
+    return rc;
+}
+
+/* A layer that was written may be gone again, after a garbage collection. */
+static int put_dummy(struct rf_place *p, const char *repo, const char *tag, struct dummy *d,
+                     struct rf_err *err)
+{
+    int rc = put_bytes(p, repo, rf_buf_slice(&d->config), err);
+    if (rc == 0)
+        rc = put_layer(p, repo, false, err);
+    if (rc < 0 || rf_place_put_manifest(p, repo, tag, d->manifest, 0, NULL) == 0)
+        return rc;
+    rc = put_layer(p, repo, true, err);
+    return rc < 0 ? rc : rf_place_put_manifest(p, repo, tag, d->manifest, 0, err);
+}
+
 static int move_and_delete(struct rf_place *p, const char *repo, const char *tag,
                            const struct rf_manifest *old, struct dummy *d, struct rf_err *err)
 {
     int rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
     if (rc < 0 && rc != -RFE_NOT_FOUND)
         return rc; /* no deleting here: nothing was changed */
-    rc = put_bytes(p, repo, rf_buf_slice(&d->config), err);
-    if (rc == 0)
-        rc = put_bytes(p, repo, rf_slice_str(layer_bytes), err);
-    if (rc == 0)
-        rc = rf_place_put_manifest(p, repo, tag, d->manifest, 0, err);
+    rc = put_dummy(p, repo, tag, d, err);
     if (rc < 0)
         return rc;
     rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
@@ -152,28 +178,40 @@ static int move_and_delete(struct rf_place *p, const char *repo, const char *tag
     return 0;
 }
 
+/* 1: it is only possible by digest, as far as the answer tells. */
+static int delete_directly(struct rf_registry *g, const char *repo, const char *tag,
+                           struct rf_err *err)
+{
+    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
+    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
+    rf_http_response_init(&resp);
+    if (atomic_load(&g->no_tag_deletes))
+        return 1;
+    int rc = rf_registry_manifest_url(g, repo, tag, NULL, &url, err);
+    if (rc < 0)
+        return rc;
+    rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, err);
+    return rc == -RFE_FAILED || rc == -RFE_NOT_FOUND ? 1 : rc;
+}
+
 int rf_registry_delete_tag(struct rf_place *p, const char *repo, const char *tag,
                            struct rf_err *err)
 {
     struct rf_registry *g = rf_registry_of(p);
-    RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
-    RF_CLEANUP(rf_http_response_release) struct rf_http_response resp;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *old = NULL;
     RF_CLEANUP(dummy_release) struct dummy dummy = { 0 };
     struct rf_err e = RF_ERR_INIT;
-    rf_http_response_init(&resp);
     rf_buf_init(&dummy.config, 0);
-    int rc = rf_registry_manifest_url(g, repo, tag, NULL, &url, err);
-    if (rc < 0)
-        return rc;
-    rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, &e);
-    bool by_digest_only = rc == -RFE_FAILED || rc == -RFE_NOT_FOUND;
+    int rc = delete_directly(g, repo, tag, &e);
+    bool by_digest_only = rc == 1;
     if (by_digest_only)
         rc = rf_registry_get_here(g, repo, tag, NULL, NULL, &old, &e);
     if (old != NULL && rc == 0)
         rc = make_dummy(tag, rf_media_is_docker(old->media_type), &dummy, &e);
     if (by_digest_only && rc == 0)
         rc = move_and_delete(p, repo, tag, old, &dummy, &e);
+    if (rc == 0 && by_digest_only)
+        atomic_store(&g->no_tag_deletes, true);
     if (rc == 0)
         return 0;
     if (err != NULL)

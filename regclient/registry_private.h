@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "base/idmap.h"
 #include "regclient/key_lock.h"
 #include "regclient/registry.h"
 
@@ -17,8 +18,11 @@
 struct rf_registry {
     struct rf_place base;
     struct rf_remote *remote;
-    struct rf_key_lock locks;       /* "upload REPO DIGEST", "referrers REPO DIGEST" */
-    atomic_bool no_referrers_api;   /* there is no such route */
+    struct rf_key_lock locks;     /* "upload REPO DIGEST", "referrers REPO DIGEST", "tags" */
+    atomic_bool no_referrers_api; /* there is no such route */
+    atomic_bool no_tag_deletes;   /* a tag could only be deleted by way of another image */
+    struct rf_strings
+        layers; /* repositories that have the layer of such images; guarded by "tags" */
     atomic_uint_fast64_t chunk_min; /* learned */
     atomic_uint_fast64_t
         whole_max; /* bodies of this size were refused as too large; UINT64_MAX = none */

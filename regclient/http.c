@@ -173,6 +173,7 @@ int rf_http_do(struct rf_http *h, const struct rf_http_request *req, struct rf_h
     rf_buf_release(&resp->body);
     rf_buf_init(&resp->body, req->body_max != 0 ? req->body_max : 64u << 10);
     resp->status = 0;
+    resp->closed_early = false;
     resp->peer = 0;
     resp->sunk = resp->received = resp->sent = 0;
     int rc = req->cleanup ? 0 : rf_cancel_check(err);

@@ -77,6 +77,7 @@ struct rf_http_response {
     struct rf_buf body;      /* error bodies and small answers */
     uint64_t sunk;           /* bytes that the sink took */
     uint64_t received, sent; /* body bytes */
+    bool closed_early;       /* the peer hung up in good order before all that it had announced */
 };
 void rf_http_response_init(struct rf_http_response *r);
 void rf_http_response_release(struct rf_http_response *r);

@@ -128,6 +128,7 @@ static void settle(struct rf_http_lane *lane, struct rf_http_exchange *x, CURLco
         RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
         rc = rf_wrap(&x->err, rc, "%s", url);
     } else if (code != CURLE_OK && !x->stopped && !answered) {
+        x->resp->closed_early = code == CURLE_PARTIAL_FILE;
         rc = rf_http_explain(x, code, &x->err);
     } else if (!x->headers_over) {
         /* The library takes headers that break off for an answer. */

@@ -243,6 +243,7 @@ struct pour {
     bool ranged;       /* this request asked for a part */
     bool whole;        /* no more parts are asked for: the registry answers with others */
     bool framed;       /* the answer says where it ends, so that a short one is no accident */
+    bool empty;        /* the answer announced the blob and was over without a byte of it */
     int odd, failed;   /* what is wrong with the answer; what the sink failed with */
     struct rf_err why; /* of either */
 };
@@ -335,6 +336,7 @@ static int fetch_once(struct rf_registry *g, const struct rf_url *url, const cha
     rf_http_response_init(&resp);
     p->ranged = p->pos > 0 && !p->whole;
     p->odd = 0;
+    p->empty = false;
     call.n_headers = p->ranged ? 1 : 0;
     call.sink = &p->base;
     call.accept = accept_answer;
@@ -342,6 +344,7 @@ static int fetch_once(struct rf_registry *g, const struct rf_url *url, const cha
     call.cut_body = true;
     call.once = true;
     int rc = rf_remote_call(g->remote, &call, &resp, err);
+    p->empty = rc == -RFE_UNREACHABLE && resp.closed_early && p->odd == 0 && p->pos == 0;
     if (p->failed < 0 || p->odd < 0) {
         if (err != NULL)
             *err = p->why;
@@ -354,11 +357,14 @@ static int fetch_once(struct rf_registry *g, const struct rf_url *url, const cha
     return rc;
 }
 
-/* A part shorter than asked for is allowed (RFC 9110, 15.3.7): go on behind it as long as there is progress. */
+/*
+ * A part shorter than asked for is allowed (RFC 9110, 15.3.7): go on behind it as long as there is progress. A registry that announces the blob and
+ * ends its answer before the first byte, twice, has lost it (reliability-security 3.0): as for a probe, that is "not found".
+ */
 static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char *scope,
                      struct pour *p, struct rf_err *err)
 {
-    unsigned tries = 0;
+    unsigned tries = 0, empty = 0;
     for (;;) {
         struct rf_err e = RF_ERR_INIT;
         uint64_t before = p->pos;
@@ -374,6 +380,9 @@ static int fetch_all(struct rf_registry *g, const struct rf_url *url, const char
         bool short_part =
             rc == -RFE_SIZE_MISMATCH && p->odd == 0 && p->failed == 0 && p->ranged && moved;
         tries = moved ? 1 : tries + 1;
+        empty = p->empty ? empty + 1 : 0;
+        if (empty >= EMPTY_ANSWERS_MAX)
+            return rf_fail(err, RFE_NOT_FOUND, "the registry announces it and cannot read it");
         if (p->failed < 0 || tries >= rf_registry_tries(g) ||
             (!rf_error_retryable(rc) && !short_part)) {
             if (err != NULL)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The destination changed meanwhile, a real registry with a cache of blobs as it is installed: what is gone is named, nothing is called a success that
 is none, and it can be repaired."""
+import json
 import os
 import shutil
 
@@ -72,6 +73,27 @@ class FarSide(Lineage):
         self.registry.restart()
         self.repair(two)
         self.apply(two, *self.there)
+        self.check(self.brought[0] + self.brought[1])
+
+    def test_a_policy_reads_what_was_collected(self):
+        """The script asks for a configuration that the registry announces and cannot give: missing ground like any other, to be asked for."""
+        one, two = self.state_bundle(1), self.state_bundle(2)
+        self.apply(one, *self.there)
+        app = self.brought[0][0][2]
+        config = app.blobs[0].digest
+        os.unlink(self.registry.blob_file(config))
+        policy = self.work("policy.yml")
+        with open(policy, "w", encoding="utf-8") as f:
+            f.write("policy:\n  script: function accept(image) return true end\n")
+        for action in ("plan", "apply"):
+            result = self.importer(action, "-c", policy, *self.there, two.path, status=GROUND)
+            self.assertIn(config, result.out)
+        path, _ = self.ask(two, "-c", policy, *self.there)
+        self.assertEqual({m["missing"] for m in read(path)["missing"]}, {config})
+        repair = self.answer(path)
+        self.registry.restart()
+        self.apply(repair, *self.there)
+        self.apply(two, "-c", policy, *self.there)
         self.check(self.brought[0] + self.brought[1])
 
     def test_complete_only_takes_what_is_whole(self):
@@ -158,10 +180,45 @@ class FarSide(Lineage):
         self.assertNotIn("foreign", result.out)
         self.assertNotIn("Overwriting", result.err)
         self.assertEqual(self.digest_of("app", listed), near.client.manifest("app", listed)[0])
-        refer(near, images.sbom(app, ("more",)))
-        refer(self.registry, images.signature(app, "of the far side"))
+        listed_here = self.digest_of("app", listed)
+        more, theirs = images.sbom(app, ("more",)), images.signature(app, "of the far side")
+        refer(near, more)
+        refer(self.registry, theirs)
+        before = self.digest_of("app", listed)
+        bundle = self.new_bundle(*sources)
+        plan = self.importer("plan", "--output", "json", *self.there, bundle.path).json()
+        self.assertEqual((plan["merged"], plan["foreign"]), ([{"image": "app:" + listed, "others": 1}], []))
+        self.assertEqual(self.digest_of("app", listed), before)
+        result = self.apply(bundle, *self.there)
+        self.assertIn("merged    tag app:%s keeps 1 referrers that others listed here, beside those of the bundle" % listed, result.out)
+        self.assertNotIn("Overwriting", result.err)
+        self.assertRegex(result.out, r"tags      %d set" % plan["tagsSet"])
+
+        def names():
+            return [e["digest"] for e in json.loads(self.registry.client.manifest("app", listed)[2])["manifests"]]
+
+        def near_names():
+            return {e["digest"] for e in json.loads(near.client.manifest("app", listed)[2])["manifests"]}
+
+        self.assertEqual(sorted(names()), sorted(near_names() | {theirs.digest}))
+        # The same once more writes nothing under it; what the connected side takes out goes, theirs stays.
+        merged = self.digest_of("app", listed)
         result = self.apply(self.new_bundle(*sources), *self.there)
-        self.assertIn("foreign   tag app:%s had" % listed, result.out)
+        self.assertEqual(self.digest_of("app", listed), merged)
+        self.assertIn("tags      0 set", result.out)
+        document = json.loads(near.client.manifest("app", listed)[2])
+        document["manifests"] = [e for e in document["manifests"] if e["digest"] != more.digest]
+        near.client.put_manifest("app", listed, images.to_json(document), images.OCI["index"])
+        self.apply(self.new_bundle(*sources), *self.there)
+        self.assertEqual(sorted(names()), sorted(near_names() | {theirs.digest}))
+        self.assertNotIn(more.digest, names())
+        self.rollback()
+        self.assertEqual(self.digest_of("app", listed), merged)
+        self.rollback(bundle.id)
+        self.assertEqual(self.digest_of("app", listed), merged)
+        self.rollback("none")
+        self.assertIsNone(self.digest_of("app", listed))
+        self.check([("app", None, theirs)])
 
     def test_tags_deleted_by_others(self):
         one = self.state_bundle(1)

@@ -55,6 +55,9 @@ static const struct {
       0 }, /* each time a bit more */
     { PROFILE(RULE(BLOB_GET ",\"count\":0", "\"type\":\"reset\",\"body_bytes\":0")), RF_TRIES_MAX,
       -RFE_UNREACHABLE },
+    { PROFILE(RULE(BLOB_GET ",\"count\":0", "\"type\":\"truncate\",\"body_bytes\":0")), 2,
+      -RFE_NOT_FOUND }, /* it lost the blob and does not know */
+    { PROFILE(RULE(BLOB_GET ",\"count\":1", "\"type\":\"truncate\",\"body_bytes\":0")), 2, 0 },
     { PROFILE(RULE(BLOB_GET ",\"count\":0", "\"type\":\"status\",\"status\":500")), RF_TRIES_MAX,
       -RFE_SERVER },
     { PROFILE(RULE(BLOB_GET ",\"count\":0", "\"type\":\"status\",\"status\":403")), 1,

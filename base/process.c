@@ -58,7 +58,7 @@ static int make_pipe(int *reader, int *writer, struct rf_err *err)
 }
 
 static int set_up_spawn(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int in,
-                        int out, bool group)
+                        int out, const struct rf_process_how *how)
 {
     int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
     sigset_t none, defaults;
@@ -69,7 +69,9 @@ static int set_up_spawn(posix_spawn_file_actions_t *actions, posix_spawnattr_t *
     int rc = posix_spawn_file_actions_adddup2(actions, in, STDIN_FILENO);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
-    if (rc == 0)
+    if (rc == 0 && how->tail)
+        rc = posix_spawn_file_actions_adddup2(actions, out, STDERR_FILENO);
+    else if (rc == 0)
         rc = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     /* Our threads block all signals, and we ignore two: the program shall have neither. */
     if (rc == 0)
@@ -79,7 +81,8 @@ static int set_up_spawn(posix_spawn_file_actions_t *actions, posix_spawnattr_t *
     if (rc == 0)
         rc = posix_spawnattr_setpgroup(attr, 0);
     if (rc == 0)
-        rc = posix_spawnattr_setflags(attr, (short)(group ? flags | POSIX_SPAWN_SETPGROUP : flags));
+        rc = posix_spawnattr_setflags(attr,
+                                      (short)(how->group ? flags | POSIX_SPAWN_SETPGROUP : flags));
     return rc;
 }
 
@@ -92,7 +95,7 @@ static int spawn(struct child *c, const char *const *argv, int in, int out)
         return rc;
     rc = posix_spawnattr_init(&attr);
     if (rc == 0) {
-        rc = set_up_spawn(&actions, &attr, in, out, c->how->group);
+        rc = set_up_spawn(&actions, &attr, in, out, c->how);
         if (rc == 0) {
             /* The interface lacks a const that it keeps. */
             union {
@@ -165,6 +168,16 @@ static int feed(struct child *c, struct rf_err *err)
     return 0;
 }
 
+/* Of what would be too much the first half goes. */
+static void make_room(struct rf_buf *out, size_t n)
+{
+    if (out->len + n <= out->max)
+        return;
+    size_t gone = out->len < out->max / 2 + n ? out->len : out->max / 2 + n;
+    memmove(out->ptr, out->ptr + gone, out->len - gone);
+    out->len -= gone;
+}
+
 /* Takes what is there; *dry when nothing is for now. */
 static int drain(struct child *c, struct rf_buf *out, bool *dry, struct rf_err *err)
 {
@@ -181,6 +194,8 @@ static int drain(struct child *c, struct rf_buf *out, bool *dry, struct rf_err *
         return rf_fail_errno(err, errno, "read from %s", c->name);
     if (n == 0)
         rf_closep(&c->from);
+    if (c->how->tail)
+        make_room(out, (size_t)n);
     rf_buf_add(out, chunk, (size_t)n);
     /* The answer may be a password. */
     rf_wipe(chunk, (size_t)n);

@@ -17,6 +17,8 @@ struct rf_process_how {
     unsigned timeout_ms;
     const char *const *env; /* "NAME=value", NULL at the end; NULL: this process's */
     bool group;             /* what it starts ends with it */
+    /* out, which has to hold 8 KiB or more, gets stderr as well; when it is full, what came first gives way, and nothing is too large. */
+    bool tail;
 };
 RF_MUST_USE int rf_process_run_with(const char *const *argv, const struct rf_process_how *how,
                                     struct rf_slice in, struct rf_buf *out, int *status,

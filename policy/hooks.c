@@ -7,10 +7,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "regclient/http.h"
 
 #define TIMEOUT_MS (300u * 1000u)
 #define OUTPUT_MAX (1u << 20)
+#define TOLD_MAX (16u << 10) /* what is kept of what a program says */
+#define LINE_MAX_SHOWN 200u
 #define ENV_MAX 24u
 
 struct rf_hook_runner {
@@ -90,27 +93,41 @@ static void make_env(const struct rf_hook_facts *f, char *env[ENV_MAX])
     env[n] = NULL;
 }
 
+/* A program that fails tells why at the end. */
+static int tell_failed(const char *name, int status, const struct rf_buf *told, struct rf_err *err)
+{
+    size_t end = told->len;
+    while (end > 0 && (unsigned char)told->ptr[end - 1] <= ' ')
+        end--;
+    size_t start = end;
+    while (start > 0 && told->ptr[start - 1] != '\n')
+        start--;
+    if (start == end)
+        return rf_fail(err, RFE_FAILED, "%s: exit status %d", name, status);
+    RF_CLEANUP(rf_freep)
+    char *line = rf_text_safe_dup(rf_slice_of(told->ptr + start, end - start), LINE_MAX_SHOWN);
+    return rf_fail(err, RFE_FAILED, "%s: exit status %d: %s", name, status, line);
+}
+
 static int run_command(const struct rf_hook *hook, const struct rf_hook_facts *facts,
                        struct rf_slice json, struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     char *env[ENV_MAX] = { NULL };
     int status = 0;
-    rf_buf_init(&out, OUTPUT_MAX);
+    rf_buf_init(&out, TOLD_MAX);
     RF_CLEANUP(rf_freep)
     const char **argv = rf_xcalloc(hook->params.n + 1, sizeof(*argv));
     for (size_t i = 0; i < hook->params.n; i++)
         argv[i] = hook->params.items[i];
     make_env(facts, env);
-    const struct rf_process_how how = { .timeout_ms = TIMEOUT_MS,
-                                        .env = (const char *const *)env,
-                                        .group = true };
+    const struct rf_process_how how = {
+        .timeout_ms = TIMEOUT_MS, .env = (const char *const *)env, .group = true, .tail = true
+    };
     int rc = rf_process_run_with(argv, &how, json, &out, &status, err);
     for (size_t i = 0; i < ENV_MAX; i++)
         free(env[i]);
-    if (rc == 0 && status != 0)
-        rc = rf_fail(err, RFE_FAILED, "%s: exit status %d", argv[0], status);
-    return rc;
+    return rc == 0 && status != 0 ? tell_failed(argv[0], status, &out, err) : rc;
 }
 
 /* ---- calls ---- */

@@ -247,6 +247,24 @@ static int run_one(void *ctx, size_t i, struct rf_err *err)
                : rf_fail(err, RFE_FAILED, "mixed up");
 }
 
+START_TEST(the_tail_of_all_that_is_said)
+{
+    const char *const argv[] = { "sh", "-c", "seq 100000; echo error >&2; seq 3; exit 2", NULL };
+    const struct rf_process_how how = { .timeout_ms = 30000, .tail = true };
+    struct rf_err err = RF_ERR_INIT;
+    RF_CLEANUP(rf_buf_release) struct rf_buf out;
+    int status = 0;
+    rf_buf_init(&out, 8192);
+    int rc = rf_process_run_with(argv, &how, rf_slice_str(NULL), &out, &status, &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    static const char end[] = "\n99999\n100000\nerror\n1\n2\n3\n";
+    ck_assert_int_eq(status, 2);
+    ck_assert_uint_gt(out.len, 4000);
+    ck_assert_uint_le(out.len, 8192);
+    ck_assert_str_eq(out.ptr + out.len - strlen(end), end);
+}
+END_TEST
+
 START_TEST(several_at_once)
 {
     struct rf_err err = RF_ERR_INIT;
@@ -279,6 +297,7 @@ Suite *rf_process_suite(void)
     tcase_add_test(tc, descriptors_and_signals_are_not_inherited);
     tcase_add_test(tc, a_program_that_does_not_read_raises_no_signal);
     tcase_add_test(tc, cancelling_ends_it);
+    tcase_add_test(tc, the_tail_of_all_that_is_said);
     tcase_add_test(tc, several_at_once);
     tcase_add_test(tc, a_lost_status_is_no_success);
     suite_add_tcase(s, tc);

@@ -104,7 +104,12 @@ START_TEST(failures)
 {
     struct rf_err err = RF_ERR_INIT;
     ck_assert_int_eq(run_shell("exit 3", &err), -RFE_FAILED);
-    ck_assert_ptr_nonnull(strstr(err.msg, "hook post: sh: exit status 3"));
+    ck_assert_str_eq(err.msg, "hook post: sh: exit status 3");
+    ck_assert_int_eq(run_shell("echo first; echo 'no \tscanner' >&2; echo; exit 4", &err),
+                     -RFE_FAILED);
+    ck_assert_str_eq(err.msg, "hook post: sh: exit status 4: no \\x09scanner");
+    ck_assert_int_eq(run_shell("echo why; kill -9 $$", &err), -RFE_FAILED);
+    ck_assert_str_eq(err.msg, "hook post: sh: exit status 137: why");
     RF_CLEANUP(rf_hook_runner_freep) struct rf_hook_runner *r = rf_hook_runner_new(NULL);
     const struct rf_hook_facts facts = { .hook = "pre", .step = &step };
     char odd[] = "shell", command[] = "command";
@@ -117,6 +122,17 @@ START_TEST(failures)
 }
 END_TEST
 
+START_TEST(a_command_may_say_much)
+{
+    struct rf_err err = RF_ERR_INIT;
+    int rc = run_shell("head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2", &err);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    rc = run_shell("head -c 3000000 /dev/zero; echo; echo at last; exit 1", &err);
+    ck_assert_int_eq(rc, -RFE_FAILED);
+    ck_assert_str_eq(err.msg, "hook post: sh: exit status 1: at last");
+}
+END_TEST
+
 Suite *rf_hooks_suite(void);
 Suite *rf_hooks_suite(void)
 {
@@ -126,6 +142,7 @@ Suite *rf_hooks_suite(void)
     tcase_add_test(t, a_command_gets_the_facts_and_no_secret);
     tcase_add_test(t, what_a_command_leaves_behind_is_ended);
     tcase_add_test(t, failures);
+    tcase_add_test(t, a_command_may_say_much);
     suite_add_tcase(s, t);
     return s;
 }

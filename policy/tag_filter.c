@@ -161,14 +161,27 @@ static bool matches(const struct rf_tag_filter *f, const pcre2_code *code, const
     return yes;
 }
 
-/* Counts the names that only upstream's reading of pattern i would match, and tells of them. */
-static void tell_loose(const struct rf_tag_filter *f, size_t i, const char *const *names, size_t n)
+/* Whether upstream's reading of pattern i would have taken, or left out, this name, and ours does not. */
+static bool differs(const struct rf_tag_filter *f, size_t i, const char *name, bool taken)
+{
+    const struct pattern *p = &f->list[i];
+    if (taken != (i >= f->n_allow) || !matches(f, p->loose, name) || matches(f, p->code, name))
+        return false;
+    for (size_t k = f->n_allow; i < f->n_allow && k < f->n; k++)
+        if (matches(f, f->list[k].code, name))
+            return false; /* it would not have come through */
+    return true;
+}
+
+/* Counts the names for which only upstream's reading of pattern i makes a difference, and tells of them. */
+static void tell_loose(const struct rf_tag_filter *f, size_t i, const char *const *names, size_t n,
+                       const bool *taken)
 {
     const struct pattern *p = &f->list[i];
     size_t more = 0;
     const char *example = NULL;
     for (size_t k = 0; p->loose != NULL && k < n; k++) {
-        if (matches(f, p->code, names[k]) || !matches(f, p->loose, names[k]))
+        if (!differs(f, i, names[k], taken[k]))
             continue;
         example = example != NULL ? example : names[k];
         more++;
@@ -184,14 +197,14 @@ static void tell_loose(const struct rf_tag_filter *f, size_t i, const char *cons
 int rf_tag_filter_pick(const struct rf_tag_filter *f, const char *const *names, size_t n,
                        bool *taken, struct rf_err *err)
 {
-    for (size_t i = 0; i < f->n; i++)
-        tell_loose(f, i, names, n);
     for (size_t i = 0; i < n; i++) {
         int rc = rf_tag_filter_match(f, names[i], err);
         if (rc < 0)
             return rc;
         taken[i] = rc > 0;
     }
+    for (size_t i = 0; i < f->n; i++)
+        tell_loose(f, i, names, n, taken);
     return 0;
 }
 

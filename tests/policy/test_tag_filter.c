@@ -2,7 +2,9 @@
 #include "policy/tag_filter.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -136,6 +138,50 @@ START_TEST(limits_of_patterns)
 }
 END_TEST
 
+static const struct {
+    const char *allow[MAX], *deny[MAX], *want; /* want: what is told, of the names below */
+} hints[] = {
+    { { "v1|a.*" }, { NULL }, "pattern=v1|a.* not-matched=3 example=v10\n" },
+    /* Others take one of them, and one would not have come through. */
+    { { "v1|a.*", "lat.*" }, { "v10" }, "pattern=v1|a.* not-matched=1 example=ba\n" },
+    { { "v1|a.*", ".*" }, { NULL }, NULL },
+    { { NULL }, { "v1|a.*" }, "pattern=v1|a.* not-matched=3 example=v10\n" },
+    { { "v.*" }, { "v1|a.*" }, "pattern=v1|a.* not-matched=1 example=v10\n" },
+    { { "ba" }, { "v1|x.*" }, NULL },
+    { { "(v1|a.*)" }, { NULL }, NULL },
+};
+
+/* Only what makes a difference for the names that there are. */
+START_TEST(patterns_that_upstream_reads_otherwise)
+{
+    static const char *const names[] = { "v1", "v10", "ba", "abc", "latest-a" };
+    struct rf_err err = RF_ERR_INIT;
+    bool taken[RF_ARRAY_LEN(names)];
+    char told[1000] = { 0 };
+    RF_CLEANUP(rf_tag_filter_freep)
+    struct rf_tag_filter *f = make(hints[_i].allow, hints[_i].deny);
+    FILE *log = tmpfile();
+    ck_assert_ptr_nonnull(log);
+    int before = dup(STDERR_FILENO);
+    ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
+    int rc = rf_tag_filter_pick(f, names, RF_ARRAY_LEN(names), taken, &err);
+    ck_assert_int_ge(dup2(before, STDERR_FILENO), 0);
+    (void)close(before);
+    ck_assert_msg(rc == 0, "%s", err.msg);
+    rewind(log);
+    size_t n = fread(told, 1, sizeof(told) - 1, log);
+    (void)fclose(log);
+    if (hints[_i].want == NULL) {
+        ck_assert_str_eq(told, "");
+        return;
+    }
+    size_t end = strlen(hints[_i].want);
+    ck_assert_uint_gt(n, end);
+    ck_assert_str_eq(told + n - end, hints[_i].want);
+    ck_assert_ptr_eq(strchr(told, '\n'), told + n - 1);
+}
+END_TEST
+
 /* Patterns that need exponential time end soon, with the pattern and the name in the message. */
 START_TEST(endless_patterns)
 {
@@ -214,6 +260,7 @@ Suite *rf_tag_filter_suite(void)
     Suite *s = suite_create("tag_filter");
     TCase *t = tcase_create("tag_filter");
     tcase_add_loop_test(t, row, 0, (int)RF_ARRAY_LEN(rows));
+    tcase_add_loop_test(t, patterns_that_upstream_reads_otherwise, 0, (int)RF_ARRAY_LEN(hints));
     tcase_add_test(t, wrong_patterns);
     tcase_add_test(t, limits_of_patterns);
     tcase_add_test(t, endless_patterns);

@@ -440,8 +440,10 @@ int rf_yaml_parse(const char *name, struct rf_slice text, struct rf_yaml **out, 
     }
     /* Said, not guessed: a file in another encoding is refused instead of read as something else. */
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.len > 0 ? text.ptr : ""),
-                                 text.len);
+    /* With a byte order mark libyaml would take the first line for indented. */
+    size_t mark = rf_slice_starts(text, "\xef\xbb\xbf") ? 3 : 0;
+    yaml_parser_set_input_string(
+        &b.parser, (const unsigned char *)(text.len > 0 ? text.ptr + mark : ""), text.len - mark);
     int rc = build(&b, err);
     builder_release(&b);
     if (rc < 0)

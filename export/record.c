@@ -84,6 +84,42 @@ static int check_site(const struct rf_export_state *s, const char *path, const c
                    site, s->site);
 }
 
+/* A receipt names all that its bundle wanted and nothing else. Where the document of the bundle is lost, there is nothing to compare with. */
+static int check_images(const struct rf_export_state *s, const char *path,
+                        const struct rf_receipt *r, struct rf_err *err)
+{
+    RF_CLEANUP(rf_bundle_release) struct rf_bundle b;
+    RF_CLEANUP(rf_buf_release) struct rf_buf name;
+    struct rf_err why = RF_ERR_INIT;
+    size_t wanted = 0;
+    rf_bundle_init(&b);
+    rf_buf_init(&name, 0);
+    if (rf_export_state_load_bundle(s, &r->bundle, &b, &why) < 0)
+        return 0;
+    for (size_t i = 0; i < b.desired.n; i++) {
+        const struct rf_image *im = &b.desired.images[i];
+        if (!rf_image_is_wanted(im))
+            continue;
+        wanted++;
+        const struct rf_receipt_image *told =
+            rf_receipt_find(r, rf_desired_str(&b.desired, im->repository),
+                            rf_desired_str(&b.desired, im->tag), &im->digest);
+        if (told != NULL && rf_digest_eq(&told->image.digest, &im->digest))
+            continue;
+        rf_image_name(&b.desired, im, &name);
+        return rf_fail(
+            err, RFE_REFUSED,
+            "%s: it does not say what became of %s, which its bundle has: it was changed on its way; bring the receipt once more",
+            path, name.ptr);
+    }
+    if (r->n == wanted)
+        return 0;
+    return rf_fail(
+        err, RFE_REFUSED,
+        "%s: it tells of %zu images, its bundle has %zu: it was changed on its way; bring the receipt once more",
+        path, r->n, wanted);
+}
+
 static int check_receipt(const struct rf_export_state *s, const char *path,
                          const struct rf_receipt *r, struct rf_err *err)
 {
@@ -94,14 +130,17 @@ static int check_receipt(const struct rf_export_state *s, const char *path,
         return rc;
     rf_digest_text(&r->bundle, text);
     if (rf_export_state_find(s, text, &record, NULL) < 0)
-        return rf_fail(err, RFE_REFUSED,
-                       "%s: it is for bundle %s, which the history of site %s does not know", path,
-                       text, s->site);
+        return rf_fail(
+            err, RFE_REFUSED,
+            "%s: it is for bundle %s, which the history of site %s does not know; check --site and --state",
+            path, text, s->site);
     if (strcmp(record->chain, r->chain) != 0 || record->sequence != r->sequence ||
         !rf_digest_eq(&record->snapshot, &r->snapshot) || rf_digest_is_set(&record->repairs))
-        return rf_fail(err, RFE_REFUSED,
-                       "%s: what it says of bundle %s is not what the history says", path, text);
-    return 0;
+        return rf_fail(
+            err, RFE_REFUSED,
+            "%s: what it says of bundle %s is not what the history says: it was changed on its way, or made elsewhere; bring the receipt once more",
+            path, text);
+    return check_images(s, path, r, err);
 }
 
 /* A receipt that is damaged where it is kept is replaced. */

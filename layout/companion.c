@@ -131,7 +131,8 @@ static int next_line(struct reader *r, struct rf_slice *line, struct rf_err *err
 {
     int rc = rf_lines_next(&r->lines, line, err);
     if (rc == 0 || (rc > 0 && r->lines.ended))
-        return rf_fail(err, RFE_INVALID, "it ends in the middle");
+        return rf_fail(err, RFE_INVALID,
+                       "it ends in the middle: it was cut off on its way; bring it once more");
     return rc < 0 ? rc : 0;
 }
 
@@ -270,6 +271,20 @@ static int read_value(struct reader *r, const struct rf_companion_member *m, str
     return m == r->members ? check_version(r, v, err) : read_one(r, m, v, err);
 }
 
+/* The first member says what a document is. */
+static int not_this(const struct reader *r, struct rf_slice name, struct rf_err *err)
+{
+    static const char *const uses[] = { "regexport create --request takes it",
+                                        "regexport create --base takes it",
+                                        "regexport record takes it" };
+    for (unsigned i = 0; i < RF_ARRAY_LEN(version_keys); i++)
+        if (rf_slice_is(name, version_keys[i]))
+            return rf_fail(err, RFE_INVALID, "it does not begin with %s: it is a%s %s; %s",
+                           r->members[0].key, i == RF_COMPANION_INVENTORY ? "n" : "", kind_names[i],
+                           uses[i]);
+    return rf_fail(err, RFE_INVALID, "it does not begin with %s", r->members[0].key);
+}
+
 static int read_member(struct reader *r, struct rf_slice line, bool *comma, struct rf_err *err)
 {
     const char *end = line.len > 1 ? memchr(line.ptr + 1, '"', line.len - 1) : NULL;
@@ -282,7 +297,7 @@ static int read_member(struct reader *r, struct rf_slice line, bool *comma, stru
     if (r->next < r->n && rf_slice_is(name, r->members[r->next].key))
         m = &r->members[r->next++];
     else if (r->next == 0)
-        return rf_fail(err, RFE_INVALID, "it does not begin with %s", r->members[0].key);
+        return not_this(r, name, err);
     else
         rc = pass_over(r, name, err);
     if (rc == 0)
@@ -294,8 +309,12 @@ static int read_document(struct reader *r, struct rf_err *err)
 {
     struct rf_slice line;
     int rc = next_line(r, &line, err);
-    if (rc == 0 && !rf_slice_is(line, "{"))
-        rc = rf_fail(err, RFE_INVALID, "it does not begin as one");
+    if (rc == 0 && rf_slice_is(line, "{\r"))
+        rc = rf_fail(
+            err, RFE_INVALID,
+            "its lines end in CR and LF: it was changed on its way; carry it as a file, byte for byte");
+    else if (rc == 0 && !rf_slice_is(line, "{"))
+        rc = rf_fail(err, RFE_INVALID, "it does not begin as one: that is another kind of file");
     for (bool comma = true; rc == 0;) {
         rc = next_line(r, &line, err);
         if (rc == 0 && rf_slice_is(line, "}")) {
@@ -330,6 +349,8 @@ int rf_companion_load(const char *path, enum rf_companion_kind kind,
     rf_strings_init(&r.unknown);
     if (size > RF_COMPANION_MAX)
         rc = rf_fail(&why, RFE_INVALID, "it has more than %u bytes", RF_COMPANION_MAX);
+    else if (size == 0)
+        rc = rf_fail(&why, RFE_INVALID, "it is empty");
     else
         rc = read_document(&r, &why);
     unsigned long long line = r.lines.number;
@@ -340,6 +361,8 @@ int rf_companion_load(const char *path, enum rf_companion_kind kind,
     /* a line over a limit, or a file that shrinks, is damage like any other */
     if (rc == -RFE_TOO_LARGE || rc == -RFE_SIZE_MISMATCH)
         rc = -RFE_INVALID;
+    if (line == 0)
+        return rf_fail(err, -rc, "%s %s: %s", kind_names[kind], path, why.msg);
     return rf_fail(err, -rc, "%s %s line %llu: %s", kind_names[kind], path, line, why.msg);
 }
 
@@ -363,6 +386,14 @@ int rf_companion_detect(const char *path, enum rf_companion_kind *out, struct rf
             return 0;
         }
     }
+    if (size == 0)
+        return rf_fail(err, RFE_INVALID,
+                       "%s: it is empty: neither a request nor an inventory nor a receipt", path);
+    if (head[0] == '{' && head[1] == '\r')
+        return rf_fail(
+            err, RFE_INVALID,
+            "%s: its lines end in CR and LF: it was changed on its way; carry it as a file, byte for byte",
+            path);
     return rf_fail(err, RFE_INVALID, "%s: neither a request nor an inventory nor a receipt", path);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "export/build.h"
 #include "tests/export/helper_export.h"
@@ -116,12 +117,55 @@ START_TEST(receipts_that_are_not_ours)
     expect_error(record("receipt", &err), RFE_REFUSED, err, "does not know");
     write_text("odd", "{}");
     expect_error(record("odd", &err), RFE_INVALID, err, "neither");
+    write_text("odd", "");
+    expect_error(record("odd", &err), RFE_INVALID, err, "it is empty");
+    write_text("odd", "{\r\n\"receiptVersion\":1,\r\n");
+    expect_error(record("odd", &err), RFE_INVALID, err, "CR and LF");
     ck_assert_int_eq(record("absent", &err), -RFE_NOT_FOUND);
     char *left = names_in("state/receipts");
     ck_assert_str_eq(left, "");
     free(left);
     free(foreign);
     free(unknown);
+}
+END_TEST
+
+/* Replaces a part of a file, which has to be there. */
+static void edit(const char *path, const char *part, const char *by)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    struct rf_err err = RF_ERR_INIT;
+    rf_buf_init(&text, 0);
+    expect_ok(rf_file_read(path, &text, &err), err);
+    char *at = strstr(text.ptr, part);
+    ck_assert_ptr_nonnull(at);
+    RF_CLEANUP(rf_freep)
+    char *edited = rf_xasprintf("%.*s%s%s", (int)(at - text.ptr), text.ptr, by, at + strlen(part));
+    write_text(path, edited);
+}
+
+/* It tells of every image of its bundle, and of no other. */
+START_TEST(receipts_that_were_changed)
+{
+    struct rf_err err = RF_ERR_INIT;
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    char *bundle = exported(&plain, "ocidir://app");
+    receipt_of(bundle, "2026-01-02T03:04:05Z", "2", "receipt");
+    edit("receipt", "\"tag\":\"2\"", "\"tag\":\"22\"");
+    expect_error(record("receipt", &err), RFE_REFUSED, err, "what became of app:2");
+    receipt_of(bundle, "2026-01-02T03:04:05Z", "-", "receipt");
+    edit(
+        "receipt", "\"result\":\"present\"}\n]",
+        "\"result\":\"present\"},\n{\"repository\":\"app\",\"tag\":\"3\",\"digest\":\"sha256:"
+        "6dec86dc4fa9ac0612d71caf4b43a682cfbe7a6c131594e00ff0b9456304f13c\",\"result\":\"present\"}\n]");
+    expect_error(record("receipt", &err), RFE_REFUSED, err, "tells of 3 images, its bundle has 2");
+    char *left = names_in("state/receipts");
+    ck_assert_str_eq(left, "");
+    receipt_of(bundle, "2026-01-02T03:04:05Z", "-", "receipt");
+    expect_ok(record("receipt", &err), err);
+    free(left);
+    free(bundle);
 }
 END_TEST
 
@@ -257,6 +301,7 @@ Suite *rf_record_suite(void)
     tcase_add_checked_fixture(t, work_setup, work_teardown);
     tcase_add_test(t, confirmed);
     tcase_add_test(t, receipts_that_are_not_ours);
+    tcase_add_test(t, receipts_that_were_changed);
     tcase_add_test(t, an_inventory_is_a_base);
     tcase_add_test(t, an_inventory_of_another_site);
     tcase_add_test(t, history_tells);

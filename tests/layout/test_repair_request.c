@@ -76,8 +76,13 @@ static const struct companion_edit edits[] = {
     { "version", "\"requestVersion\":1", "\"requestVersion\":2", "format 2", RFE_UNSUPPORTED },
     { "version no number", "\"requestVersion\":1", "\"requestVersion\":\"1\"", "not an integer",
       0 },
-    { "another document", "\"requestVersion\":1", "\"receiptVersion\":1", "does not begin with",
-      0 },
+    { "a receipt", "\"requestVersion\":1", "\"receiptVersion\":1",
+      "it is a receipt; regexport record", 0 },
+    { "an inventory", "\"requestVersion\":1", "\"inventoryVersion\":1", "it is an inventory", 0 },
+    { "another document", "\"requestVersion\":1", "\"otherVersion\":1", "does not begin with", 0 },
+    { "CR and LF", "{\n\"requestVersion\"", "{\r\n\"requestVersion\"", "CR and LF", 0 },
+    { "another kind of file", "{\n\"requestVersion\"", "[\n\"requestVersion\"",
+      "another kind of file", 0 },
     { "site", "\"site\":\"plant-7\"", "\"site\":\"Plant\"", "site", 0 },
     { "chain", "\"chain\":\"db", "\"chain\":\"DB", "chain", 0 },
     { "bundle", "\"bundle\":\"sha256:", "\"bundle\":\"sha1:", "bundle", 0 },
@@ -139,7 +144,7 @@ START_TEST(what_is_not_there)
     struct rf_err err = RF_ERR_INIT;
     ck_assert_int_eq(load("absent", &err), -RFE_NOT_FOUND);
     write_text("empty", "");
-    expect_error(load("empty", &err), RFE_INVALID, err, "request empty line");
+    expect_error(load("empty", &err), RFE_INVALID, err, "request empty: it is empty");
 }
 END_TEST
 

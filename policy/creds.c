@@ -176,6 +176,7 @@ static void text_release(struct rf_creds_text *t)
     free(t->registry);
     free(t->api);
     free(t->scheme);
+    free(t->where);
 }
 
 static void entry_release(struct entry *e)
@@ -188,7 +189,7 @@ static void entry_release(struct entry *e)
 static int read_entry(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
                       const char *path, struct rf_creds *c, struct rf_err *err)
 {
-    RF_CLEANUP(entry_release) struct entry e = { .text = { NULL, NULL, NULL, false } };
+    RF_CLEANUP(entry_release) struct entry e = { .text = { 0 } };
     rf_host_init(&e.host);
     int rc = rf_yaml_read_map(r, node, path, fields, RF_ARRAY_LEN(fields), &e, err);
     if (rc == 0)
@@ -196,10 +197,12 @@ static int read_entry(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     if (rc < 0)
         return rc;
     check_scheme(&e);
+    e.text.where =
+        rf_xasprintf("%s:%u:%u: %s", rf_yaml_name(r->doc), node->line, node->column, path);
     c->list[c->n] = e.host;
     c->texts[c->n++] = e.text;
     rf_host_init(&e.host);
-    e.text = (struct rf_creds_text){ NULL, NULL, NULL, false };
+    e.text = (struct rf_creds_text){ 0 };
     return 0;
 }
 
@@ -247,7 +250,7 @@ int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts, struct rf_e
     for (size_t i = 0; i < c->n; i++) {
         int rc = rf_hosts_merge(hosts, &c->list[i], err);
         if (rc < 0)
-            return rf_wrap(err, rc, "creds of %s", c->list[i].name);
+            return rf_wrap(err, rc, "%s", c->texts[i].where);
     }
     return 0;
 }

@@ -11,6 +11,7 @@ struct rf_creds_text {
     char *registry;     /* as written, templates expanded */
     char *api, *scheme; /* old, without meaning but for scheme: http */
     bool scheme_tls;    /* it is the scheme that says whether TLS is used */
+    char *where;        /* for messages: "FILE:LINE:COLUMN: creds[2]" */
 };
 struct rf_creds {
     struct rf_host *list;
@@ -20,7 +21,7 @@ struct rf_creds {
 void rf_creds_release(struct rf_creds *c); /* wipes the secrets */
 /* A setter for a field of this type (`creds` of a table). Templates in texts are expanded. */
 rf_yaml_setter rf_creds_set;
-/* Merges them all, in order. */
+/* Merges them all, in order. A failure names the place in the file. */
 RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts,
                                struct rf_err *err);
 

@@ -98,6 +98,20 @@ START_TEST(creds_reach_the_hosts)
 }
 END_TEST
 
+START_TEST(creds_that_cannot_be_used_are_told_with_their_place)
+{
+    RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *c = NULL;
+    RF_CLEANUP(rf_hosts_freep) struct rf_hosts *hosts = rf_hosts_new();
+    struct rf_err err = RF_ERR_INIT;
+    static const char text[] =
+        "creds:\n- registry: a.example\n- {registry: r.example, regcert: no}\n";
+    ck_assert_int_eq(rf_policy_config_parse("p.yml", rf_slice_str(text), 0, &c, NULL), 0);
+    ck_assert_int_eq(rf_creds_merge(&c->creds, hosts, &err), -RFE_CONFIG);
+    ck_assert_msg(strstr(err.msg, "p.yml:3:3: creds[1]: ") == err.msg, "%s", err.msg);
+    ck_assert_ptr_nonnull(strstr(err.msg, "regcert: not in PEM form"));
+}
+END_TEST
+
 START_TEST(defaults_of_the_full_file)
 {
     RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *c = load_full(RF_POLICY_STRICT);
@@ -269,6 +283,7 @@ Suite *rf_config_suite(void)
     tcase_add_loop_test(t, refused_case, 0, (int)refused.n);
     tcase_add_test(t, creds_of_the_full_file);
     tcase_add_test(t, creds_reach_the_hosts);
+    tcase_add_test(t, creds_that_cannot_be_used_are_told_with_their_place);
     tcase_add_test(t, defaults_of_the_full_file);
     tcase_add_test(t, first_step_of_the_full_file);
     tcase_add_test(t, other_steps_of_the_full_file);

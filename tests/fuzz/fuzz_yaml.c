@@ -4,13 +4,16 @@
  * configuration printed, which must read as the same again.
  */
 #include "policy/config_print.h"
+#include "policy/config_site.h"
 #include "policy/object/object_step.h"
 #include "policy/schedule.h"
+#include "policy/sections_print.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "manifests/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -79,6 +82,46 @@ static void print_config(const struct rf_policy_config *c)
     RF_CHECK(strstr(first.ptr, "{{") != NULL || strcmp(first.ptr, second.ptr) == 0);
 }
 
+static void use_paths(const struct rf_path_map *m)
+{
+    static const char *const names[] = { "library/alpine", "team/web/front/end", "x" };
+    for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
+        RF_CLEANUP(rf_freep) char *far = NULL;
+        int rc = rf_path_map_apply(m, names[i], &far, NULL);
+        RF_CHECK(rc == 0 ? rf_repository_valid(rf_slice_str(far))
+                         : far == NULL && (rc == -RFE_INVALID || rc == -RFE_CONFIG));
+    }
+}
+
+static char *print_sections(const struct rf_policy_config *c)
+{
+    struct rf_buf out;
+    rf_buf_init(&out, 0);
+    rf_policy_sections_print(c, &out);
+    return rf_buf_take(&out, NULL);
+}
+
+/* Our own sections read again as the same, for the whole file and for its first site; what is printed of that needs no site any more. */
+static void use_sections(struct rf_policy_config *c)
+{
+    for (int taken = 0; taken < 2; taken++) {
+        RF_CLEANUP(rf_freep) char *first = print_sections(c);
+        RF_CLEANUP(rf_freep) char *second = NULL;
+        RF_CLEANUP(rf_policy_config_freep) struct rf_policy_config *again = NULL;
+        RF_CHECK(rf_policy_config_parse("f", rf_slice_str(first), RF_POLICY_STRICT, &again, NULL) ==
+                 0);
+        RF_CHECK(taken == 0 || c->sites.n == 0 ||
+                 rf_policy_config_take_site(again, c->sites.list[0].name, NULL, NULL) == 0);
+        second = print_sections(again);
+        RF_CHECK(strcmp(first, second) == 0);
+        if (taken == 0 && c->sites.n > 0) {
+            use_paths(&c->sites.list[0].paths);
+            if (rf_policy_config_take_site(c, c->sites.list[0].name, NULL, NULL) < 0)
+                return; /* too many rules together */
+        }
+    }
+}
+
 static void read_config(struct rf_slice text, unsigned flags)
 {
     struct rf_err err = RF_ERR_INIT;
@@ -94,6 +137,8 @@ static void read_config(struct rf_slice text, unsigned flags)
     }
     if (rc == 0 && c->n_steps < 100)
         print_config(c);
+    if (rc == 0 && (flags & RF_POLICY_STRICT) != 0 && c->sites.n < 100)
+        use_sections(c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

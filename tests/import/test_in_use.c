@@ -28,6 +28,25 @@ static const struct {
     { "", 0, "", false },
     { "sha256:12", 1, "sha256:12", false },
     { "no image is in use here", 0, "", false },
+    { "registry.plant\\/team\\/app:1", 1, "team/app:1", false },
+    { "{\\\"image\\\":\\\"team/app:1\\\"}", 1, "team/app:1", false },
+    { "team\\u002fapp:1\\u0022lib:2", 2, "team/app:1 lib:2", false },
+    { "  # team/app:1\nlib:2 # and tool:3\n", 2, "lib:2 tool:3", false },
+    { "# team/app:1 " DIGEST, 0, "", false },
+    { "\xef\xbb\xbfteam/app:1\r\n", 1, "team/app:1", false },
+    { "REPOSITORY   TAG   IMAGE ID\nteam/app   1   0123456789ab\nlib   2   <none>", 3,
+      "team/app:1 lib:2", false },
+    { "IMAGE TAG\nteam/app", 1, "team/app:latest", false },
+    { "340d6132c83c", 1, "", true },
+    { "340d6132c83c70278344d127a37371ea04ba76e36b14c203ace233f97e264951", 1, "", true },
+    { "sha256:340d6132c83c", 1, "", true },
+    { "340d6132c83", 0, "", false },
+    { "340d6132c83d", 1, "", false },
+    { "1700000000000000", 0, "", false },
+    { "connect to localhost:8080 or 10.0.0.1:6443 refused", 0, "localhost:8080", false },
+    { "\\", 0, "", false },
+    { "team/app:1\\", 1, "team/app:1", false },
+    { "team/app:1\\u00", 1, "team/app:1", false },
 };
 
 START_TEST(row)
@@ -81,12 +100,39 @@ START_TEST(files)
     ck_assert_int_eq(rf_file_write(path, rf_slice_str("nothing\n"), 0600, &err), 0);
     ck_assert_int_eq(rf_in_use_load(&u, path, &err), -RFE_USAGE);
     ck_assert_ptr_nonnull(strstr(err.msg, path));
+    ck_assert_int_eq(rf_file_write(path,
+                                   rf_slice_of("\xff\xfe"
+                                               "a\0:\0001\0",
+                                               8),
+                                   0600, &err),
+                     0);
+    ck_assert_int_eq(rf_in_use_load(&u, path, &err), -RFE_INVALID);
     ck_assert_int_eq(rf_file_write(path, rf_slice_str("team/app:1\n"), 0600, &err), 0);
     ck_assert_int_eq(rf_in_use_load(&u, path, &err), 0);
     ck_assert(rf_in_use_has_name(&u, "team/app", "team/app", "1"));
     rf_in_use_release(&u);
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
+/* Words without end, of a single kind, and with every byte. */
+START_TEST(hostile)
+{
+    struct rf_in_use u;
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 1u << 20);
+    rf_in_use_init(&u);
+    for (int i = 0; i < 100000; i++)
+        rf_buf_add_str(&text, i % 2 == 0 ? "a" : "/");
+    rf_buf_add_str(&text, " team/app:1 ");
+    for (int i = 0; i < 256; i++)
+        rf_buf_add_char(&text, (char)i);
+    rf_buf_add_str(&text, " team/app:2");
+    ck_assert_uint_eq(rf_in_use_add(&u, rf_buf_slice(&text)), 2);
+    ck_assert(rf_in_use_has_name(&u, "team/app", "team/app", "1"));
+    ck_assert(rf_in_use_has_name(&u, "team/app", "team/app", "2"));
+    rf_in_use_release(&u);
 }
 END_TEST
 
@@ -98,6 +144,7 @@ Suite *rf_in_use_suite(void)
     tcase_add_loop_test(t, row, 0, (int)RF_ARRAY_LEN(rows));
     tcase_add_test(t, names_of_a_site);
     tcase_add_test(t, files);
+    tcase_add_test(t, hostile);
     suite_add_tcase(s, t);
     return s;
 }

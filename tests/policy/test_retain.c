@@ -34,7 +34,15 @@ static void add_pair(const json_t **to, char *text)
     *to = object;
 }
 
-/* w; U; L:name=value; A:name=value; S:letter; O:text. Commas between them. */
+static const char *with_blanks(char *text)
+{
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '+')
+            *p = ' ';
+    return text;
+}
+
+/* w; U; L:name=value; A:name=value; S:letter; F:tag+tag; O:text. Commas between them. */
 static void add_marks(struct rf_retain_fact *f, char *text)
 {
     char *save = NULL;
@@ -49,6 +57,8 @@ static void add_marks(struct rf_retain_fact *f, char *text)
             add_pair(&f->annotations, m + 2);
         else if (*m == 'S')
             digest_of_letter(m[2], &f->subject);
+        else if (*m == 'F')
+            f->former = with_blanks(m + 2);
         else
             f->other = m + 2;
     }
@@ -157,8 +167,46 @@ START_TEST(caps)
     ck_assert_int_eq(rf_retain_check_max(10, true, 11, 100, "the file", &err), -RFE_REFUSED);
     ck_assert_int_eq(rf_retain_check_max(10, true, 1, 9, "the file", &err), -RFE_REFUSED);
     ck_assert_int_eq(rf_retain_check_max(3, false, 3, 3, "the file", &err), 0);
+    ck_assert_int_eq(
+        rf_retain_check_max(10, true, UINT64_MAX / 10 - 1, UINT64_MAX, "the file", &err), 0);
+    ck_assert_int_eq(
+        rf_retain_check_max(10, true, UINT64_MAX / 10 + 1, UINT64_MAX, "the file", &err),
+        -RFE_REFUSED);
     ck_assert_int_eq(rf_retain_check_max(0, false, 1, 3, "the file", &err), -RFE_REFUSED);
     ck_assert_ptr_nonnull(strstr(err.msg, "1 of 3 images"));
+}
+END_TEST
+
+/* As many as a site may have, all created at the same time, each with a referrer, and one reached only by way of the other. */
+START_TEST(many)
+{
+    enum { N = 20000 };
+    RF_CLEANUP(rf_policy_config_freep)
+    struct rf_policy_config *c =
+        parse("retain: {rules: [{keepNewest: 5, tags: [t7]}]}", RF_POLICY_STRICT);
+    RF_CLEANUP(rf_freep) struct rf_retain_fact *facts = rf_xcalloc(2 * N, sizeof(*facts));
+    RF_CLEANUP(rf_freep) struct rf_retain_verdict *out = rf_xcalloc(2 * N, sizeof(*out));
+    char(*tags)[16] = rf_xcalloc(N, sizeof(*tags));
+    struct rf_err err = RF_ERR_INIT;
+    for (uint32_t i = 0; i < N; i++) {
+        (void)snprintf(tags[i], sizeof(tags[i]), "t%u", i);
+        facts[i] = (struct rf_retain_fact){ .repository = "app", .tag = tags[i] };
+        facts[i].has_created = true;
+        rf_digest_of(RF_DIGEST_SHA256, rf_slice_of(&i, sizeof(i)), &facts[i].digest);
+        facts[N + i] =
+            (struct rf_retain_fact){ .repository = "app", .tag = "", .subject = facts[i].digest };
+        rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(tags[i]), &facts[N + i].digest);
+    }
+    ck_assert_int_eq(rf_retain_judge(&c->retain, facts, 2 * N, AS_OF, out, &err), 0);
+    size_t kept = 0;
+    for (size_t i = 0; i < N; i++) {
+        kept += out[i].keep;
+        ck_assert_int_eq(out[N + i].keep, out[i].keep);
+    }
+    ck_assert_uint_eq(kept, 6); /* t0, t1, t10, t100, t1000; t7 */
+    ck_assert(out[7].keep && out[1000].keep);
+    rf_retain_verdicts_free(out, 2 * N);
+    free(tags);
 }
 END_TEST
 
@@ -187,6 +235,7 @@ Suite *rf_retain_suite(void)
     tcase_add_loop_test(t, golden, 0, (int)cases.n);
     tcase_add_test(t, limits);
     tcase_add_test(t, caps);
+    tcase_add_test(t, many);
     tcase_add_test(t, absent);
     suite_add_tcase(s, t);
     return s;

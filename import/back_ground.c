@@ -8,6 +8,12 @@
 /* So many bundles that were applied here are asked which children of an index they brought, the last ones. */
 #define BUNDLES_MAX 64u
 
+/* It is to have this image in the end. Where it has it already, it may have lost what it needs. */
+static bool ends_at_image(const struct rf_back_tag *t)
+{
+    return t->fate == RF_BACK_MOVE || (t->fate == RF_BACK_RIGHT && rf_digest_is_set(&t->was));
+}
+
 static void lacks(struct rf_back_tag *t, const char *reason)
 {
     t->fate = RF_BACK_LACKING;
@@ -42,7 +48,9 @@ static bool add_line(const struct rf_rollback *b, const struct rf_back_tag *t,
 static void add_lines(const struct rf_rollback *b, bool *known, struct rf_desired *out)
 {
     const struct rf_way_back *w = &b->way;
-    size_t looked = 0, left = rf_rollback_count(b, RF_BACK_MOVE);
+    size_t looked = 0, left = 0;
+    for (size_t k = 0; k < w->n_tags; k++)
+        left += ends_at_image(&w->tags[k]);
     for (size_t i = b->state->n; i > 0 && left > 0 && looked < BUNDLES_MAX; i--) {
         struct rf_bundle doc;
         if (strcmp(b->state->records[i - 1].to, b->req->to_name) != 0)
@@ -50,7 +58,7 @@ static void add_lines(const struct rf_rollback *b, bool *known, struct rf_desire
         rf_bundle_init(&doc);
         if (rf_import_state_load_bundle(b->state, &b->state->records[i - 1].id, &doc, NULL) == 0) {
             for (size_t k = 0; k < w->n_tags; k++) {
-                if (known[k] || w->tags[k].fate != RF_BACK_MOVE)
+                if (known[k] || !ends_at_image(&w->tags[k]))
                     continue;
                 known[k] = add_line(b, &w->tags[k], &doc, out);
                 left -= known[k];
@@ -154,7 +162,7 @@ int rf_rollback_check_ground(struct rf_rollback *b, struct rf_err *err)
     rf_bundle_init(&doc);
     add_lines(b, known, &doc.desired);
     for (size_t i = 0; rc == 0 && i < w->n_tags; i++)
-        if (!known[i] && w->tags[i].fate == RF_BACK_MOVE)
+        if (!known[i] && ends_at_image(&w->tags[i]))
             rc = add_unknown(b, &w->tags[i], &doc.desired, err);
     if (rc == 0)
         rc = look(b, &doc, err);

@@ -261,6 +261,24 @@ static int write_back(struct rf_rollback *b, struct rf_err *err)
     return rc;
 }
 
+/* A site that is named has to be the one that the bundles were for. Without their documents nobody can tell. */
+static int check_site(const struct rf_rollback *b, struct rf_err *err)
+{
+    for (size_t i = b->way.n_bundles; b->req->site != NULL && i-- > 0;) {
+        RF_CLEANUP(rf_bundle_release) struct rf_bundle doc;
+        rf_bundle_init(&doc);
+        if (rf_import_state_load_bundle(b->state, &b->way.bundles[i].map.bundle, &doc, NULL) < 0)
+            continue;
+        if (strcmp(doc.site, b->req->site) == 0)
+            return 0;
+        return rf_fail(
+            err, RFE_USAGE,
+            "%s: what is remembered there is of site %s, not of %s; check --site and --state",
+            b->req->state_dir, doc.site, b->req->site);
+    }
+    return 0;
+}
+
 int rf_rollback(const struct rf_import_request *req, const struct rf_rollback_options *options,
                 struct rf_rollback *b, struct rf_err *err)
 {
@@ -268,6 +286,8 @@ int rf_rollback(const struct rf_import_request *req, const struct rf_rollback_op
     int rc = rf_import_state_open(req->state_dir, &b->state, err);
     if (rc == 0)
         rc = rf_way_back_find(b->state, req->to_name, options->id, &b->way, err);
+    if (rc == 0)
+        rc = check_site(b, err);
     if (rc == 0)
         rc = look(b, options, err);
     if (rc < 0)

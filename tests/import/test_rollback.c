@@ -11,7 +11,7 @@
 Suite *rf_rollback_suite(void);
 
 struct back {
-    const char *id, *prefix;
+    const char *id, *prefix, *site;
     bool plan, also_moved, complete;
     unsigned parallel;
 };
@@ -26,6 +26,7 @@ static int back_to(const struct back *how, struct rf_buf *said, struct rf_err *e
         how = &usual;
     struct how import = { .complete = how->complete,
                           .prefix = how->prefix,
+                          .site = how->site,
                           .parallel = how->parallel };
     struct rf_rollback_options o = { how->id, how->plan, how->also_moved };
     request_of(&req, &far, &import);
@@ -271,6 +272,24 @@ START_TEST(old_images_must_be_whole)
 }
 END_TEST
 
+/* A tag that is where it is to be says nothing of what it needs. */
+START_TEST(what_is_right_already_must_be_whole)
+{
+    struct back part = { .complete = true };
+    back_well(NULL);
+    if (_i == 0)
+        lose_blob("app", "one");
+    else
+        forget("import-state/bundles"), lose_blob("app", "one");
+    watched_clear(&far);
+    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tags would go back to",
+               "lacking   app:1: has ");
+    back_fails(&part, RFE_PARTIAL, "1 whose old image is not whole", "is missing");
+    ck_assert_uint_eq(far.n_writes, 0);
+    expect_first();
+}
+END_TEST
+
 START_TEST(without_the_documents_it_is_checked_as_well)
 {
     forget("import-state/bundles");
@@ -466,6 +485,18 @@ START_TEST(a_damaged_map_is_told)
 }
 END_TEST
 
+START_TEST(another_site)
+{
+    struct back other = { .site = "elsewhere" }, ours = { .site = "plant-7" };
+    watched_clear(&far);
+    back_fails(&other, RFE_USAGE, "of site plant-7, not of elsewhere", NULL);
+    ck_assert_uint_eq(far.n_writes, 0);
+    expect_next();
+    back_well(&ours);
+    expect_first();
+}
+END_TEST
+
 START_TEST(nothing_is_known)
 {
     struct rf_import_request req;
@@ -540,6 +571,7 @@ Suite *rf_rollback_suite(void)
     tcase_add_test(t, what_somebody_moved_is_left);
     tcase_add_test(t, what_is_gone_is_left);
     tcase_add_loop_test(t, old_images_must_be_whole, 0, 2);
+    tcase_add_loop_test(t, what_is_right_already_must_be_whole, 0, 2);
     tcase_add_test(t, without_the_documents_it_is_checked_as_well);
     tcase_add_loop_test(t, sparse_indexes_go_back, 0, 2);
     tcase_add_loop_test(t, tags_that_cannot_be_deleted_are_told, 0, 3);
@@ -549,6 +581,7 @@ Suite *rf_rollback_suite(void)
     tcase_add_test(t, an_interrupted_apply_goes_back);
     tcase_add_test(t, a_lost_map_is_told);
     tcase_add_loop_test(t, a_damaged_map_is_told, 0, (int)RF_ARRAY_LEN(damaged));
+    tcase_add_test(t, another_site);
     tcase_add_test(t, nothing_is_known);
     tcase_add_test(t, below_a_prefix);
     tcase_add_test(t, foreign_tags_come_back);

@@ -235,9 +235,9 @@ class Mapping(Case):
     def test_a_registry_that_cannot_be_listed(self):
         """All that came from it stands, under the names of the site."""
         self.carry("plant")
-        self.near.stop()
+        shut = self.scripted("shut", {"rules": [{"match": {"path": "_catalog", "count": 0}, "action": {"type": "status", "status": 404}}]})
         with open(self.config, encoding="utf-8") as f:
-            text = f.read()
+            text = f.read().replace("'%s', tls" % self.near.host, "'%s', hostname: '%s', tls" % (self.near.host, shut.host))
         other = "- {source: 'ocidir://%s', type: image, target: 'any.example/other:1'}\n" % os.path.join(self.seed([("other", "1", images.image([layer("other")]))]), "other:1")
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(text.replace("sync:\n", "sync:\n" + other).replace("target: 'any.example'}", "target: 'any.example/team'}"))

@@ -22,6 +22,7 @@ struct docs {
     const struct rf_manifest *missing, *cancels;
     const struct rf_manifest *chosen_of; /* of it, only entry 1 is followed */
     const struct rf_manifest *instead;   /* given for everything */
+    size_t levels[8], n_levels, wanted;  /* told ahead; more than `wanted` in one are refused */
 };
 
 static const struct rf_manifest *keep(struct docs *d, struct rf_manifest *m)
@@ -212,6 +213,41 @@ START_TEST(cancelling_ends_the_walk)
     d.cancels = NULL;
     walk(&g);
     ck_assert_uint_eq(closure(&g, root).n, 4);
+    rf_graph_release(&g);
+    docs_release(&d);
+}
+END_TEST
+
+static int tell_ahead(void *ctx, const struct rf_graph *g, const uint32_t *nodes, size_t n,
+                      struct rf_err *err)
+{
+    struct docs *d = ctx;
+    for (size_t i = 0; i < n; i++)
+        ck_assert(rf_node_is_manifest(&g->nodes[nodes[i]]));
+    d->levels[d->n_levels++] = n;
+    return n > d->wanted ? rf_fail(err, RFE_REFUSED, "too many") : 0;
+}
+
+START_TEST(levels_are_told_ahead)
+{
+    struct docs d = { .lock = PTHREAD_MUTEX_INITIALIZER, .wanted = 1 };
+    struct rf_graph g;
+    struct rf_err err = RF_ERR_INIT;
+    const struct rf_manifest *children[] = { keep(&d, make_image("cfg1", layers_ab, "")),
+                                             keep(&d, make_image("cfg2", layers_ab, "")), NULL };
+    const struct rf_manifest *ix = keep(&d, make_index(children, ""));
+    rf_graph_init(&g, fetch, &d);
+    g.ahead = tell_ahead;
+    uint32_t root = add_root(&g, ix);
+    expect_error(rf_graph_walk(&g, 2, &err), RFE_REFUSED, err, "too many");
+    ck_assert_uint_eq(d.fetches, 1); /* the index; nothing of the level that was refused */
+    d.wanted = 2;
+    d.n_levels = 0;
+    walk(&g); /* goes on where it stood */
+    ck_assert_uint_eq(d.fetches, 3);
+    ck_assert_uint_eq(d.n_levels, 1);
+    ck_assert_uint_eq(d.levels[0], 2);
+    ck_assert_uint_eq(closure(&g, root).n, 7);
     rf_graph_release(&g);
     docs_release(&d);
 }
@@ -555,6 +591,7 @@ Suite *rf_graph_suite(void)
     tcase_add_test(c, a_callback_ends_the_closure);
     tcase_add_test(c, a_missing_manifest_marks_its_roots_only);
     tcase_add_test(c, cancelling_ends_the_walk);
+    tcase_add_test(c, levels_are_told_ahead);
     tcase_add_test(c, only_chosen_entries_are_followed);
     tcase_add_test(c, the_strongest_name_of_a_node_counts);
     tcase_add_test(c, two_sizes_for_one_digest_are_refused);

@@ -81,6 +81,30 @@ START_TEST(row)
 }
 END_TEST
 
+START_TEST(which_set_takes_a_name)
+{
+    static const struct {
+        const char *rules, *name;
+        int want;
+    } cases[] = {
+        { "", "anything", 0 },
+        { "allow a.*", "ab", 0 },
+        { "allow a.*", "b", -RFE_NOT_FOUND },
+        { "semver >=2, allow a.*, deny x", "2.0", 0 },
+        { "semver >=2, allow a.*, deny x", "ab", 1 },
+        { "semver >=2, allow a.*, deny x", "b", 2 },
+        { "semver >=2, allow a.*, deny x", "x", -RFE_NOT_FOUND },
+        { ", allow a.*, allow b.*", "b", 1 }, /* without `tags` the sets alone count */
+    };
+    for (size_t i = 0; i < RF_ARRAY_LEN(cases); i++) {
+        RF_CLEANUP(rf_name_filter_freep) struct rf_name_filter *f = make(cases[i].rules);
+        int got = rf_name_filter_which(f, cases[i].name, NULL);
+        ck_assert_msg(got == cases[i].want, "%s of %s: %d", cases[i].name, cases[i].rules, got);
+        ck_assert_int_eq(rf_name_filter_match(f, cases[i].name, NULL), cases[i].want >= 0);
+    }
+}
+END_TEST
+
 START_TEST(failure_keeps_all_names)
 {
     RF_CLEANUP(rf_name_filter_freep) struct rf_name_filter *f = make("allow b, allow (a+)+$");
@@ -138,6 +162,7 @@ Suite *rf_name_rules_suite(void)
     table = test_table_load("policy/name_rules.table");
     tcase_add_test(t, table_is_there);
     tcase_add_loop_test(t, row, 0, (int)table.n);
+    tcase_add_test(t, which_set_takes_a_name);
     tcase_add_test(t, failure_keeps_all_names);
     tcase_add_test(t, wrong_rules);
     suite_add_tcase(s, t);

@@ -266,11 +266,13 @@ int rf_in_use_load(struct rf_in_use *u, const char *path, struct rf_err *err)
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
     rf_buf_init(&text, RF_IN_USE_FILE_MAX);
     int rc = read_all(path, &text, err);
+    if (rc == -RFE_NOT_FOUND)
+        return rf_fail(err, RFE_USAGE, "--in-use %s: no such file", path);
     if (rc < 0)
         return rf_wrap(err, rc, "--in-use %s", path);
     if (text.len >= 2 &&
         (memcmp(text.ptr, "\xff\xfe", 2) == 0 || memcmp(text.ptr, "\xfe\xff", 2) == 0))
-        return rf_fail(err, RFE_INVALID, "--in-use %s: it is UTF-16; save it as UTF-8", path);
+        return rf_fail(err, RFE_USAGE, "--in-use %s: it is UTF-16; save it as UTF-8", path);
     if (rf_in_use_add(u, rf_buf_slice(&text)) == 0)
         return rf_fail(err, RFE_USAGE,
                        "--in-use %s: it names no image; a list of digests or references is wanted",

@@ -22,7 +22,7 @@ struct rf_in_use {
 void rf_in_use_init(struct rf_in_use *u);
 void rf_in_use_release(struct rf_in_use *u);
 /*
- * "-" is stdin. -RFE_USAGE when it has no digest, reference or id at all: then it is hardly the right file; -RFE_INVALID when it is UTF-16;
+ * "-" is stdin. -RFE_USAGE when it has no digest, reference or id at all: then it is hardly the right file; also when it is not there, or is UTF-16.
  * -RFE_TOO_LARGE.
  */
 RF_MUST_USE int rf_in_use_load(struct rf_in_use *u, const char *path, struct rf_err *err);

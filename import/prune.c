@@ -81,6 +81,9 @@ static int load_bundle(struct rf_pruning *p, struct rf_err *err)
         out->in_use_names = rf_in_use_count(p->req->in_use);
     }
     out->registry = !rf_prune_is_local(p);
+    out->has_own_file = own != NULL;
+    out->own_rules = own != NULL && own->read ? own->n_rules : 0;
+    out->has_own = own != NULL && own->read;
     out->known = p->bundle->retain.known;
     out->grace_s = p->bundle->retain.grace_s;
     if (own != NULL && own->read && own->has_grace && rf_retain_grace_s(own) > out->grace_s)
@@ -124,10 +127,11 @@ static int check_caps(struct rf_pruning *p, struct rf_err *err)
     if (rc == 0 && own != NULL && own->read && own->has_max)
         rc = rf_retain_check_max(own->max_delete, own->max_is_percent, out->let_go, r->known,
                                  "this side's file", err);
+    out->capped = rc < 0;
     if (rc == 0 && p->req->confirmed && p->req->confirm != out->let_go)
         rc = rf_fail(
             err, RFE_REFUSED,
-            "--confirm-delete %llu: it would be %llu images; nothing was deleted; look at the plan (regimport prune --plan)",
+            "--confirm-delete %llu: the plan has %llu; nothing was deleted; look at it first (--plan)",
             (unsigned long long)p->req->confirm, (unsigned long long)out->let_go);
     if (rc == 0 && out->needs_confirmation && !p->req->plan)
         rc = rf_fail(

@@ -61,7 +61,10 @@ struct rf_prune_manifest {
 };
 struct rf_prune_result {
     bool has_rules, registry;
-    bool started, applied; /* something was written; all was done */
+    bool has_own_file, has_own; /* this side gave a file; it has a section retain */
+    bool started, applied;      /* something was written; all was done */
+    bool capped;                /* more would go than maxDelete allows */
+    size_t own_rules;
     struct rf_digest bundle;
     uint64_t grace_s, known;
     struct rf_prune_item *items;

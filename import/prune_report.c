@@ -90,6 +90,14 @@ static void put_space(const struct rf_prune_result *r, struct rf_buf *out)
         rf_buf_add_str(out, "space     freed at once; how much, the run tells\n");
 }
 
+static void put_own(const struct rf_prune_result *r, struct rf_buf *out)
+{
+    if (r->has_own)
+        rf_buf_addf(out, "own rules %zu; what they do not let go stays\n", r->own_rules);
+    else if (r->has_own_file)
+        rf_buf_add_str(out, "own rules none in this side's file, so that it has no say\n");
+}
+
 static void put_totals(const struct rf_prune_result *r, bool done, struct rf_buf *out)
 {
     char grace[24];
@@ -119,10 +127,11 @@ void rf_prune_report_text(const struct rf_prune_result *r, bool plan, struct rf_
         rf_buf_add_str(out, "pruned    nothing: the bundle has no retention rules\n");
         return;
     }
+    put_own(r, out);
     put_totals(r, done, out);
     if (r->started && !r->applied)
         rf_buf_add_str(out, "stopped   not all was done; the same command again finishes\n");
-    if (r->needs_confirmation)
+    if (r->needs_confirmation && !r->capped)
         rf_buf_addf(
             out,
             "confirm   %s has no selected image any more, as when a section was emptied or misspelt; if it is meant, --confirm-delete %llu\n",

@@ -316,6 +316,7 @@ class Prune(Case):
         refused = self.program("regimport", "rollback", first, "--state", self.work("import-state"), *self.to, status=GROUND)
         self.assertIn("lacks what 1 tags would go back to", refused.err)
         self.assertIn("--allow-older", refused.err)
+        self.assertEqual(self.program("regctl", "image", "digest", *self.to[:-2], self.to[-1] + "/app:latest").out.strip(), three, "nothing is half done")
         self.assertTrue(there(three))
 
     def test_what_a_tag_left(self):
@@ -373,8 +374,8 @@ class Prune(Case):
         asked = text(status=REFUSED)
         self.assertIn("confirm   lib", asked.out)
         self.assert_one_line(asked, "emptied or misspelt; nothing was deleted; if it is meant, --confirm-delete 1")
-        self.assert_one_line(text("--confirm-delete", "2", status=REFUSED), "it would be 1 images; nothing was deleted; look at the plan")
-        self.assert_one_line(text("--plan", "--confirm-delete", "2", status=REFUSED), "--confirm-delete 2: it would be 1 images")
+        self.assert_one_line(text("--confirm-delete", "2", status=REFUSED), "the plan has 1; nothing was deleted; look at it first")
+        self.assert_one_line(text("--plan", "--confirm-delete", "2", status=REFUSED), "--confirm-delete 2: the plan has 1")
         self.assert_one_line(text("--confirm-delete", "all", status=USAGE), "--confirm-delete all: not a number of images")
         self.assertNotIn("confirm ", text("--plan", "--confirm-delete", "1").out)
         done = text("--confirm-delete", "1").out
@@ -389,6 +390,24 @@ class Prune(Case):
         plan = self.prune("--plan", status=REFUSED)
         self.assertIn("4 of 5 images would be let go, the bundle allows 3 (maxDelete)", json.loads(plan.out)["refused"])
         self.assert_one_line(plan, "maxDelete")
+        # the number does not open the cap, so it is not asked for
+        self.bundle([("lib", "1")], KEEP_NONE.replace("rules", "maxDelete: 3\n  rules"))
+        text = self.program("regimport", "prune", "--state", self.work("import-state"), *self.to, "--confirm-delete", "5", status=REFUSED)
+        self.assertNotIn("confirm ", text.out)
+        self.assertEqual(self.tags("app"), ["1", "2", "3", "4", "5"])
+
+    def test_a_section_that_is_no_section(self):
+        """Misspelt it is refused, emptied it has no say and that is told, without rules it keeps all."""
+        self.two([("app", "1"), ("app", "2")], [("app", "2")])
+        state, before = ["--state", self.work("import-state"), *self.to], tree_of(self.far)
+        def text(own, status=DONE):
+            return self.program("regimport", "prune", "--plan", *state, "-c", self.config(own, "own.yml"), status=status)
+        self.assert_one_line(text("retian:\n  rules: []\n", USAGE), r'own.yml:2:1: unknown key "retian"; did you mean "retain"')
+        self.assert_one_line(text("retain:\n  rule: []\n", USAGE), r'own.yml:3:3: unknown key "rule" in retain; did you mean "rules"')
+        self.assertIn("own rules none in this side's file", text("retain:\n").out)
+        self.assertIn("images    0 would be let go, 1 kept", text("retain: {rules: []}\n").out)
+        self.assertIn("own rules 1; what they do not let go stays", text(KEEP_NONE).out)
+        self.assertEqual(tree_of(self.far), before)
 
     def test_lists_that_are_none(self):
         self.two([("app", "1"), ("app", "2")], [("app", "2")])
@@ -399,10 +418,10 @@ class Prune(Case):
                                   ("utf16", "app:1\n".encode("utf-16"), "it is UTF-16")):
             with open(self.work(name), "wb") as f:
                 f.write(data)
-            self.assert_one_line(self.prune("--in-use", self.work(name), status=(FAILED, USAGE)), "--in-use .*%s: %s" % (name, words))
+            self.assert_one_line(self.prune("--in-use", self.work(name), status=USAGE), "--in-use .*%s: %s" % (name, words))
         os.mkdir(self.work("folder"))
         self.assert_one_line(self.prune("--in-use", self.work("folder"), status=FAILED), "--in-use .*folder: .*[Ii]s a directory")
-        self.assert_one_line(self.prune("--in-use", self.work("nowhere"), status=(FAILED, USAGE)), "--in-use .*nowhere: .*")
+        self.assert_one_line(self.prune("--in-use", self.work("nowhere"), status=USAGE), "--in-use .*nowhere: no such file")
         self.assertEqual(tree_of(self.far), before)
         # an older bundle's rules, or a state of another site
         self.assert_one_line(self.prune(state="other-state", status=USAGE), "no bundle is remembered as applied to ocidir://")

@@ -106,7 +106,7 @@ START_TEST(files)
                                                8),
                                    0600, &err),
                      0);
-    ck_assert_int_eq(rf_in_use_load(&u, path, &err), -RFE_INVALID);
+    ck_assert_int_eq(rf_in_use_load(&u, path, &err), -RFE_USAGE);
     ck_assert_int_eq(rf_file_write(path, rf_slice_str("team/app:1\n"), 0600, &err), 0);
     ck_assert_int_eq(rf_in_use_load(&u, path, &err), 0);
     ck_assert(rf_in_use_has_name(&u, "team/app", "team/app", "1"));

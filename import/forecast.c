@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "import/apply.h"
+#include "import/lists.h"
 #include "import/tags.h"
 #include "regclient/registry.h"
 
@@ -178,23 +179,32 @@ static bool has_tag_here(const struct rf_import_run *r, size_t line)
 }
 
 /* Of one that moves: put, and got by digest and by tag. What the bundle does not carry is got first. */
+static void note_tag(struct rf_import_run *r, size_t line)
+{
+    const struct rf_image *im = &r->doc->desired.images[line];
+    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
+    bool carried = b != NULL && b->travel == RF_TRAVEL_CARRIED;
+    bool list = rf_list_is_line(r->doc, im);
+    uint64_t pulls = 1, others = 0;
+    if (list) /* looked at before manifests are written; a list that may have to be merged is read */
+        others = 1;
+    if (list && !carried && rf_digest_is_set(&r->tag_had[line]) &&
+        !rf_digest_eq(&r->tag_had[line], &im->digest))
+        pulls++;
+    if (!rf_digest_eq(&r->tag_had[line], &r->tag_gets[line])) {
+        pulls += carried ? 2u : 3u;
+        others += PUT_REQUESTS;
+    }
+    r->forecast.asked++;
+    r->forecast.pulls += pulls;
+    r->forecast.counts.requests += pulls + others;
+}
+
 static void note_tags(struct rf_import_run *r)
 {
-    struct rf_import_forecast *f = &r->forecast;
-    for (size_t i = 0; i < r->doc->desired.n; i++) {
-        const struct rf_image *im = &r->doc->desired.images[i];
-        if (!has_tag_here(r, i))
-            continue;
-        uint64_t pulls = 1, puts = 0;
-        f->asked++;
-        if (!rf_digest_eq(&r->tag_had[i], &im->digest)) {
-            const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
-            pulls += b == NULL || b->travel != RF_TRAVEL_CARRIED ? 3u : 2u;
-            puts = PUT_REQUESTS;
-        }
-        f->pulls += pulls;
-        f->counts.requests += pulls + puts;
-    }
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        if (has_tag_here(r, i))
+            note_tag(r, i);
 }
 
 bool rf_forecast_is_near(const struct rf_import_run *r, uint64_t earlier)
@@ -203,7 +213,7 @@ bool rf_forecast_is_near(const struct rf_import_run *r, uint64_t earlier)
     for (size_t i = 0; i < count_manifests(r); i++)
         n += 3u * (uint64_t)r->doc->blobs[i].n_repos;
     for (size_t i = 0; i < r->doc->desired.n; i++)
-        n += has_tag_here(r, i) ? 4u : 0u;
+        n += has_tag_here(r, i) ? 5u : 0u;
     return r->rate.set && n > r->rate.remain;
 }
 

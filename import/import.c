@@ -9,6 +9,7 @@
 #include "import/ask.h"
 #include "import/forecast.h"
 #include "import/ground.h"
+#include "import/lists.h"
 #include "import/receipt.h"
 #include "import/tags.h"
 #include "regclient/registry.h"
@@ -356,7 +357,9 @@ static int write_all(struct rf_import_result *out, struct rf_import_state *state
                      struct rf_err *err)
 {
     const struct rf_import_request *req = out->run.req;
-    int rc = rf_apply_hold(&out->run, err);
+    int rc = rf_lists_look(&out->run, err);
+    if (rc == 0)
+        rc = rf_apply_hold(&out->run, err);
     if (rc == 0) {
         tell_phase(req, "writing blobs", rf_bundle_carried_bytes(out->run.doc));
         rc = rf_apply_blobs(&out->run, err);

@@ -124,6 +124,17 @@ static void put_foreign(const struct rf_import_run *r, bool plan, struct rf_buf 
     }
 }
 
+static void put_merged(const struct rf_import_run *r, bool plan, struct rf_buf *out)
+{
+    const struct rf_desired *d = &r->doc->desired;
+    for (size_t i = 0; i < r->n_merged; i++) {
+        rf_buf_add_str(out, "merged    tag ");
+        rf_image_name(d, &d->images[r->merged[i].image], out);
+        rf_buf_addf(out, " %s %zu referrers that others listed here, beside those of the bundle\n",
+                    plan ? "would keep" : "keeps", r->merged[i].others);
+    }
+}
+
 static void put_head(const struct rf_import_result *res, struct rf_buf *out)
 {
     const struct rf_import_run *r = &res->run;
@@ -189,6 +200,7 @@ void rf_import_report_text(const struct rf_import_result *res, struct rf_buf *ou
     put_not_carried(r, out);
     put_refused(r, out);
     put_foreign(r, res->stage == RF_IMPORT_PLANNED, out);
+    put_merged(r, res->stage == RF_IMPORT_PLANNED, out);
     put_head(res, out);
     if (res->stage == RF_IMPORT_VERIFIED && r->n_missing == 0)
         rf_buf_add_str(out, "verified  every byte\n");
@@ -227,6 +239,12 @@ static void put_json_lists(const struct rf_import_result *res, struct rf_buf *ou
         rf_buf_add_str(out, i > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
         rf_image_name(d, &d->images[r->foreign[i].image], out);
         rf_buf_addf(out, "\",\"digest\":\"%s\"}", rf_digest_text(&r->foreign[i].was, text));
+    }
+    rf_buf_add_str(out, "],\"merged\":[");
+    for (size_t i = 0; i < r->n_merged; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n{\"image\":\"" : "\n{\"image\":\"");
+        rf_image_name(d, &d->images[r->merged[i].image], out);
+        rf_buf_addf(out, "\",\"others\":%zu}", r->merged[i].others);
     }
     rf_buf_add_str(out, "],\"refused\":[");
     for (size_t i = 0, n = 0; i < d->n; i++) {

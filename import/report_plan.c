@@ -13,7 +13,7 @@ bool rf_import_report_moves_tag(const struct rf_import_run *r, size_t image)
     return r->tag_had != NULL && !rf_bundle_is_repair(r->doc) && rf_image_is_wanted(im) &&
            r->refused[image] == NULL && !r->lacking[image] &&
            rf_desired_str(&r->doc->desired, im->tag)[0] != '\0' &&
-           !rf_digest_eq(&r->tag_had[image], &im->digest);
+           !rf_digest_eq(&r->tag_had[image], &r->tag_gets[image]);
 }
 
 /* The rule of the connected side that lets a removed image go, or NULL. */

@@ -41,6 +41,9 @@ void rf_run_release(struct rf_import_run *r)
     free(r->idle);
     free(r->foreign);
     free(r->tag_had);
+    free(r->tag_gets);
+    free(r->list_had);
+    free(r->merged);
     rf_rooms_release(&r->forecast.rooms);
     rf_content_release(&r->content);
     rf_bundle_file_free(r->file);

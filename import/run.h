@@ -22,6 +22,12 @@ struct rf_foreign {
     struct rf_digest was;
 };
 
+/* A list of referrers in which others listed some as well: they stay. */
+struct rf_merged {
+    uint32_t image; /* in desired.images */
+    size_t others;
+};
+
 struct rf_import_counts {
     uint64_t blobs_uploaded, blobs_mounted, blobs_there, bytes_uploaded, bytes_mounted;
     uint64_t manifests_put, manifests_there, tags_set, tags_right;
@@ -66,7 +72,12 @@ struct rf_import_run {
     struct rf_import_counts counts;
     struct rf_import_forecast forecast;
     struct rf_import_rate rate;
-    struct rf_digest *tag_had; /* per image: what its tag had before; NULL: not asked yet */
+    struct rf_digest *tag_had;  /* per image: what its tag had before; NULL: not asked yet */
+    struct rf_digest *tag_gets; /* with tag_had: what it gets */
+    struct rf_digest *
+        list_had; /* per image: what the tag of a list of referrers had before the run; NULL: not looked */
+    struct rf_merged *merged;
+    size_t n_merged;
     pthread_mutex_t lock; /* guards counts, forecast, content.edges, failed, refused, missing */
     size_t held;          /* so many of doc->repositories are held at the destination */
     bool repeated;        /* this bundle was applied here before */

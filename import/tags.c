@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/lists.h"
 #include "import/tag_map.h"
 
 struct tag_jobs {
@@ -12,18 +13,32 @@ struct tag_jobs {
     struct rf_old_tag *old; /* per image line with a tag */
     uint32_t *images;
     char **repos;
-    bool *ours; /* a list of referrers that this run itself may have made */
+    struct rf_digest *
+        now; /* what the tag has; for a list of referrers, `was` of the old one is from before this run */
+    struct rf_manifest **merged; /* what it gets instead of what the line says, or NULL */
+    size_t *others;              /* entries of that list that others made */
+    bool *ours;                  /* a list of referrers that this run itself may have made */
     size_t n;
 };
 
 static void tag_jobs_release(struct tag_jobs *t)
 {
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < t->n; i++) {
         free(t->repos[i]);
+        rf_manifest_free(t->merged[i]);
+    }
     free(t->repos);
+    free(t->now);
+    free(t->merged);
+    free(t->others);
     free(t->ours);
     free(t->old);
     free(t->images);
+}
+
+static const struct rf_image *image_of(const struct tag_jobs *t, size_t k)
+{
+    return &t->r->doc->desired.images[t->images[k]];
 }
 
 static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
@@ -34,6 +49,9 @@ static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
     t->old = rf_xcalloc(d->n + 1, sizeof(*t->old));
     t->images = rf_xcalloc(d->n + 1, sizeof(*t->images));
     t->repos = rf_xcalloc(d->n + 1, sizeof(*t->repos));
+    t->now = rf_xcalloc(d->n + 1, sizeof(*t->now));
+    t->merged = rf_xcalloc(d->n + 1, sizeof(struct rf_manifest *));
+    t->others = rf_xcalloc(d->n + 1, sizeof(*t->others));
     t->ours = rf_xcalloc(d->n + 1, sizeof(*t->ours));
     for (size_t i = 0; i < n; i++) {
         const struct rf_image *im = &d->images[i];
@@ -47,24 +65,30 @@ static void collect_tags(struct rf_import_run *r, struct tag_jobs *t)
     }
 }
 
-/*
- * Where a registry has no referrers API, each referrer that was put is listed under a tag of its subject. Such a list holds nothing of anybody else
- * when the bundle brought all that it names.
- */
-static bool is_list_of_ours(const struct rf_bundle *doc, const struct rf_image *im,
-                            const struct rf_manifest *m)
+static int tag_manifest(struct rf_import_run *r, const struct rf_image *im, const char *repo,
+                        struct rf_manifest **out, struct rf_err *err)
 {
-    static const char prefix[] = "sha256-";
-    const char *tag = rf_desired_str(&doc->desired, im->tag),
-               *repository = rf_desired_str(&doc->desired, im->repository);
-    if (strncmp(tag, prefix, sizeof(prefix) - 1) != 0 || strlen(tag) != sizeof(prefix) - 1 + 64 ||
-        m->kind != RF_KIND_INDEX)
-        return false;
-    for (size_t i = 0; i < m->n_entries; i++)
-        if (rf_bundle_find(doc, &m->entries[i].digest) == NULL &&
-            rf_desired_find(&doc->desired, repository, "", &m->entries[i].digest) == NULL)
-            return false;
-    return true;
+    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
+    if (b != NULL && (b->travel == RF_TRAVEL_CARRIED || r->found[b - r->doc->blobs] != RF_NO_ID))
+        return rf_run_manifest(r, (uint32_t)(b - r->doc->blobs), out, err);
+    return rf_place_get_manifest(r->req->to, repo, NULL, &im->digest, NULL, out, err);
+}
+
+/* A list of referrers: those that others listed under the tag stay. What the line says cannot be read: then that is told when the tag is set. */
+static int merge_list(struct tag_jobs *t, size_t k, const struct rf_manifest *now,
+                      struct rf_err *err)
+{
+    struct rf_import_run *r = t->r;
+    const struct rf_image *im = image_of(t, k);
+    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *wanted = NULL;
+    struct rf_err unused = RF_ERR_INIT;
+    if (!rf_list_is_line(r->doc, im) || rf_digest_eq(&now->digest, &im->digest) ||
+        tag_manifest(r, im, t->repos[k], &wanted, &unused) < 0)
+        return 0;
+    int rc = rf_list_merge(r->doc, im, now, wanted, &t->merged[k], &t->others[k], err);
+    if (rc == 0 && t->merged[k] != NULL)
+        t->old[k].becomes = t->merged[k]->digest;
+    return rc;
 }
 
 /* The tag is read, not only asked for: a registry may tell of what it cannot give any more, and a tag that cannot be read is set again. */
@@ -77,46 +101,40 @@ static int old_tag_job(void *ctx, size_t k, struct rf_err *err)
     struct rf_err why = RF_ERR_INIT;
     int rc = rf_place_get_manifest(to, t->repos[k], t->old[k].tag, NULL, NULL, &m, &why);
     if (rc == 0) {
-        t->old[k].was = m->digest;
-        t->ours[k] = is_list_of_ours(t->r->doc, &t->r->doc->desired.images[t->images[k]], m);
-        return 0;
+        t->now[k] = m->digest;
+        t->ours[k] = rf_list_is_ours(t->r->doc, image_of(t, k), m);
+        return merge_list(t, k, m, err);
     }
     /* what is no image to us can be what the tag was all the same */
     if (rc != -RFE_NOT_FOUND && !rf_run_ends(rc))
         rc = rf_place_resolve(to, t->repos[k], t->old[k].tag, NULL, &desc, &why);
     if (rc == 0)
-        t->old[k].was = desc.digest;
+        t->now[k] = desc.digest;
     /* some registries answer 401 or 403 for a repository that is not there yet; writing will tell */
     return rc == 0 || rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0
                                                                 : rf_fail(err, -rc, "%s", why.msg);
-}
-
-static int tag_manifest(struct rf_import_run *r, const struct rf_image *im, const char *repo,
-                        struct rf_manifest **out, struct rf_err *err)
-{
-    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
-    if (b != NULL && b->travel == RF_TRAVEL_CARRIED)
-        return rf_run_manifest(r, (uint32_t)(b - r->doc->blobs), out, err);
-    return rf_place_get_manifest(r->req->to, repo, NULL, &im->digest, NULL, out, err);
 }
 
 static int set_tag_job(void *ctx, size_t k, struct rf_err *err)
 {
     struct tag_jobs *t = ctx;
     struct rf_import_run *r = t->r;
-    const struct rf_image *im = &r->doc->desired.images[t->images[k]];
+    const struct rf_image *im = image_of(t, k);
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     struct rf_err why = RF_ERR_INIT;
-    if (rf_digest_eq(&t->old[k].was, &im->digest)) {
-        rf_run_count(r, &r->counts.tags_right, 1);
-        return 0;
-    }
-    int rc = tag_manifest(r, im, t->repos[k], &m, &why);
-    if (rc == 0)
-        rc = rf_place_put_manifest(r->req->to, t->repos[k], t->old[k].tag, m, RF_PUT_READ_BACK,
-                                   &why);
+    bool set = !rf_digest_eq(&t->old[k].was, &t->old[k].becomes);
+    bool put = !rf_digest_eq(&t->now[k], &t->old[k].becomes);
+    /* with a list of both sides under the tag, the carried one has none: a layout keeps it if index.json lists it */
+    bool list =
+        t->merged[k] != NULL && rf_image_travels(im) && (r->req->to->flags & RF_PLACE_LOCAL) != 0;
+    int rc = put || list ? tag_manifest(r, im, t->repos[k], &m, &why) : 0;
+    if (rc == 0 && list)
+        rc = rf_place_put_manifest(r->req->to, t->repos[k], NULL, m, RF_PUT_READ_BACK, &why);
+    if (rc == 0 && put)
+        rc = rf_place_put_manifest(r->req->to, t->repos[k], t->old[k].tag,
+                                   t->merged[k] != NULL ? t->merged[k] : m, RF_PUT_READ_BACK, &why);
     if (rc == 0) {
-        rf_run_count(r, &r->counts.tags_set, 1);
+        rf_run_count(r, set ? &r->counts.tags_set : &r->counts.tags_right, 1);
         return 0;
     }
     rf_wrap(&why, rc, "%s:%s", t->repos[k], t->old[k].tag);
@@ -148,8 +166,16 @@ static int save_old_tags(const struct tag_jobs *t, struct rf_import_state *state
 /* So many bundles that were applied here are looked through, the last ones. */
 #define BUNDLES_MAX 64u
 
+/* The list was as a bundle brought it: what it has beside the new one is what the connected side took out. */
+static void unmerge(struct tag_jobs *t, size_t k)
+{
+    rf_manifest_freep(&t->merged[k]);
+    t->others[k] = 0;
+    t->old[k].becomes = t->r->doc->desired.images[t->images[k]].digest;
+}
+
 /* Marks what a bundle that was applied here brought under the same name. Returns how many are left that none did. */
-static size_t explain(const struct tag_jobs *t, bool *known, const struct rf_bundle *b)
+static size_t explain(struct tag_jobs *t, bool *known, const struct rf_bundle *b)
 {
     const struct rf_desired *d = &t->r->doc->desired;
     size_t left = 0;
@@ -160,6 +186,8 @@ static size_t explain(const struct tag_jobs *t, bool *known, const struct rf_bun
         const struct rf_image *then =
             rf_desired_find(&b->desired, rf_desired_str(d, im->repository), t->old[k].tag, NULL);
         known[k] = then != NULL && rf_digest_eq(&then->digest, &t->old[k].was);
+        if (known[k] && t->merged[k] != NULL && rf_digest_eq(&t->now[k], &t->old[k].was))
+            unmerge(t, k);
         left += !known[k];
     }
     return left;
@@ -179,7 +207,7 @@ static void explain_unfinished(const struct tag_jobs *t, bool *known,
                        rf_digest_eq(&m.tags[i].becomes, &t->old[k].was);
 }
 
-static void explain_all(const struct tag_jobs *t, bool *known, size_t left,
+static void explain_all(struct tag_jobs *t, bool *known, size_t left,
                         const struct rf_import_state *state)
 {
     size_t looked = 0;
@@ -198,7 +226,7 @@ static void explain_all(const struct tag_jobs *t, bool *known, size_t left,
 }
 
 /* A tag that is to move away from what no bundle brought: somebody else set it, and wants to know. */
-static void find_foreign(const struct tag_jobs *t, const struct rf_import_state *state)
+static void find_foreign(struct tag_jobs *t, const struct rf_import_state *state)
 {
     struct rf_import_run *r = t->r;
     RF_CLEANUP(rf_freep) bool *known = rf_xcalloc(t->n + 1, sizeof(*known));
@@ -214,7 +242,7 @@ static void find_foreign(const struct tag_jobs *t, const struct rf_import_state 
     r->n_foreign = 0;
     r->foreign = rf_xcalloc(t->n + 1, sizeof(*r->foreign));
     for (size_t k = 0; k < t->n; k++)
-        if (!known[k])
+        if (!known[k] && t->merged[k] == NULL)
             r->foreign[r->n_foreign++] = (struct rf_foreign){ t->images[k], t->old[k].was };
 }
 
@@ -242,11 +270,24 @@ static int look(struct tag_jobs *t, const struct rf_import_state *state, struct 
     int rc = rf_parallel(r->req->parallel, t->n, old_tag_job, t, err);
     if (rc < 0)
         return rc;
-    free(r->tag_had);
-    r->tag_had = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->tag_had));
-    for (size_t k = 0; k < t->n; k++)
-        r->tag_had[t->images[k]] = t->old[k].was;
+    for (size_t k = 0; k < t->n; k++) {
+        bool list = r->list_had != NULL && rf_list_is_line(r->doc, image_of(t, k));
+        t->old[k].was = list ? r->list_had[t->images[k]] : t->now[k];
+    }
     find_foreign(t, state);
+    free(r->tag_had);
+    free(r->tag_gets);
+    free(r->merged);
+    r->tag_had = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->tag_had));
+    r->tag_gets = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->tag_gets));
+    r->merged = rf_xcalloc(t->n + 1, sizeof(*r->merged));
+    r->n_merged = 0;
+    for (size_t k = 0; k < t->n; k++) {
+        r->tag_had[t->images[k]] = t->old[k].was;
+        r->tag_gets[t->images[k]] = t->old[k].becomes;
+        if (t->others[k] > 0)
+            r->merged[r->n_merged++] = (struct rf_merged){ t->images[k], t->others[k] };
+    }
     return 0;
 }
 

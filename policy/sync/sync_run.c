@@ -229,14 +229,29 @@ struct all {
 };
 
 /* A step that fails does not end the others: env.stop does, when that is wanted. */
-static int run_one(void *ctx, size_t i, struct rf_err *err)
+static int run_one(const struct all *a, size_t i, struct rf_err *err)
 {
-    const struct all *a = ctx;
     struct rf_err e = RF_ERR_INIT;
     int rc = rf_sync_one(a->s, i, a->mode, &a->out->steps[i], &e);
     if (rc == -RFE_FAILED || rc == 0)
         return 0;
     *err = e;
+    return rc;
+}
+
+static int run_readable(void *ctx, size_t i, struct rf_err *err)
+{
+    const struct all *a = ctx;
+    return a->s->steps[i]->unread ? 0 : run_one(a, i, err);
+}
+
+/* These are told of before anything is done: with abort_on_error, instead. */
+static int tell_unread(const struct all *a, struct rf_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->s->n; i++)
+        if (a->s->steps[i]->unread)
+            rc = run_one(a, i, err);
     return rc;
 }
 
@@ -249,7 +264,9 @@ int rf_sync_all(struct rf_sync *s, enum rf_sync_mode mode, struct rf_sync_report
     out->n_steps = s->n;
     for (size_t i = 0; i < s->n; i++)
         out->steps[i].step = s->steps[i];
-    int rc = rf_parallel(threads, s->n, run_one, &a, err);
+    int rc = tell_unread(&a, err);
+    if (rc == 0)
+        rc = rf_parallel(threads, s->n, run_readable, &a, err);
     for (size_t i = 0; rc == 0 && i < s->n; i++)
         if (rf_sync_step_failed(&out->steps[i]))
             return rf_fail(err, RFE_FAILED, "%s", out->steps[i].errors[0]);

@@ -146,6 +146,31 @@ START_TEST(nothing_is_begun_after_a_failure)
 }
 END_TEST
 
+/* What cannot be read is told of first; without the flag it keeps nothing from being done. */
+START_TEST(steps_that_cannot_be_read)
+{
+    const struct rf_sync_setup setup = { .abort_on_error = _i == 1, .keep_images = true };
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    test_registry_image(b.registry, "a/app", "1", 1, 900, NULL);
+    open_bench(&b,
+               "sync:\n"
+               "- {source: HOST/a/app:1, target: HOST/b/app:1, type: image}\n"
+               "- {source: HOST/a/app:1, target: HOST/c/app:1, type: image, tags: 5}\n",
+               &setup);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), -RFE_FAILED);
+    ck_assert_uint_eq(r.steps[0].outcomes[RF_SYNC_COPIED], _i == 1 ? 0 : 1);
+    ck_assert_uint_eq(r.steps[1].outcomes[RF_SYNC_FAILED], 1);
+    rf_sync_report_errors(&r, &text);
+    ck_assert_int_eq(strncmp(text.ptr, "test.yml:3:", 11), 0);
+    ck_assert_ptr_nonnull(strstr(text.ptr, ": sync[1].tags: a map is wanted\n"));
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
 /* ---- rate limits ---- */
 
 #define SLOW_PROFILE                                                                  \
@@ -260,6 +285,7 @@ Suite *rf_sync_run_suite(void)
     tcase_add_test(t, copied_once_then_unchanged);
     tcase_add_test(t, failures_are_joined);
     tcase_add_test(t, nothing_is_begun_after_a_failure);
+    tcase_add_loop_test(t, steps_that_cannot_be_read, 0, 2);
     tcase_add_test(t, who_waits_for_a_limit_holds_nobody_up);
     tcase_add_test(t, a_limit_that_is_met_is_no_matter);
     tcase_add_test(t, every_step_belongs_to_one_share);

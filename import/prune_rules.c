@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "import/keep.h"
+#include "layout/receipt.h"
 #include "policy/retain_facts.h"
 
 /* ---- what bundles brought ---- */
@@ -59,28 +60,52 @@ static void add_line(struct brought *b, const char *repository, const char *tag,
         rf_buf_addf(&b->tags[id], "%s%s", b->tags[id].len > 0 ? " " : "", tag);
 }
 
-static void add_bundle(struct brought *b, const struct rf_desired *d)
+/* What was refused then, or lacked its ground, is not there by this bundle: somebody else may have put it there since. */
+static bool came(const struct rf_receipt *r, const char *repository, const char *tag,
+                 const struct rf_digest *d)
+{
+    const struct rf_receipt_image *im = rf_receipt_find(r, repository, tag, d);
+    return im == NULL || im->by == RF_NO_ID;
+}
+
+static void add_bundle(struct brought *b, const struct rf_desired *d, const struct rf_receipt *r)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf key;
     rf_buf_init(&key, 1024);
     for (size_t i = 0; i < d->n; i++) {
         const struct rf_image *im = &d->images[i];
-        if (rf_image_is_wanted(im))
-            add_line(b, rf_desired_str(d, im->repository), rf_desired_str(d, im->tag), &im->digest,
-                     &key);
+        const char *repository = rf_desired_str(d, im->repository),
+                   *tag = rf_desired_str(d, im->tag);
+        if (rf_image_is_wanted(im) && came(r, repository, tag, &im->digest))
+            add_line(b, repository, tag, &im->digest, &key);
     }
+}
+
+/* Without a receipt all of it counts as brought. */
+static void load_receipt(const struct rf_pruning *p, const struct rf_import_record *record,
+                         struct rf_receipt *out)
+{
+    RF_CLEANUP(rf_freep)
+    char *path = rf_import_state_receipt_path(p->state, &record->id, p->req->base->to_name);
+    if (!record->partial || rf_receipt_load(out, path, NULL) == 0)
+        return;
+    rf_receipt_release(out);
+    rf_receipt_init(out);
 }
 
 static void load_brought(const struct rf_pruning *p, struct brought *b)
 {
     for (size_t i = 0; i < p->state->n; i++) {
         const struct rf_import_record *r = &p->state->records[i];
+        RF_CLEANUP(rf_receipt_release) struct rf_receipt receipt;
         struct rf_bundle doc;
+        rf_receipt_init(&receipt);
         if (strcmp(r->to, p->req->base->to_name) != 0 || rf_digest_eq(&r->id, &p->bundle->id))
             continue;
         rf_bundle_init(&doc);
         if (rf_import_state_load_bundle(p->state, &r->id, &doc, NULL) == 0) {
-            add_bundle(b, &doc.desired);
+            load_receipt(p, r, &receipt);
+            add_bundle(b, &doc.desired, &receipt);
             b->any = true;
         }
         rf_bundle_release(&doc);

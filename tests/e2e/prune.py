@@ -212,6 +212,18 @@ class Prune(Case):
         self.assertEqual(self.fates(result), {"app:2": "kept"})
         self.assertEqual(self.tags("app"), ["1", "2"])
 
+    def test_what_was_refused_is_somebody_elses(self):
+        """This side's policy refused an image; later somebody put it there all the same."""
+        strict = self.config("policy:\n  script: |\n    function accept(image)\n      return image.tag ~= '2', 'not 2'\n    end\n", "own.yml")
+        config = self.config(KEEP_NONE)
+        def refs(*tags):
+            return ["ocidir://%s:%s=app:%s" % (os.path.join(self.root, "app"), t, t) for t in tags]
+        self.importer("apply", *self.to, "-c", strict, self.new_bundle("-c", config, *refs("1", "2", "3")).path, status=PARTIAL)
+        self.program("regctl", "image", "copy", "ocidir://%s:2" % os.path.join(self.root, "app"), "ocidir://%s:2" % os.path.join(self.far, "app"))
+        self.apply(self.new_bundle("-c", config, *refs("1")), *self.to)
+        self.assertEqual(self.fates(self.prune()), {"app:2": "kept", "app:3": "letGo"})
+        self.assertEqual(self.tags("app"), ["1", "2"])
+
     def test_a_hole_is_not_given_up(self):
         self.bundle([("app", "1"), ("app", "2"), ("lib", "1")])
         config = self.config(KEEP_NONE)
@@ -326,6 +338,21 @@ class Prune(Case):
         far = self.docker_registry("registry")
         self.to = ["--host", far.host_flag(), "--to", far.host + "/plant"]
         self.check_what_a_tag_left(lambda digest: far.client.manifest("plant/app", digest) is not None)
+
+    def test_the_plan_behind_a_bundle_that_moves_a_tag(self):
+        one, two = self.digest("app", "1"), self.digest("app", "2")
+        self.move(1)
+        self.move(2)
+        root = self.seed([("app", "latest", self.images["app", "3"])], "third")
+        bundle = self.new_bundle("-c", self.config(KEEP_NONE), "ocidir://%s/app:latest=app:latest" % root)
+        plan = self.importer("plan", *self.to, "--prune", bundle.path).out
+        done = self.importer("apply", *self.to, "--prune", bundle.path).out
+        for digest, would, did in ((one, "would go", "let go"), (two, "kept", "kept"), (self.digest("app", "5"), "would go", "let go")):
+            self.assertRegex(plan, r"%s +app(:stable )?@?%s" % (would, digest))
+            self.assertRegex(done, r"%s +app(:stable )?@?%s" % (did, digest))
+        self.assertIn("images    2 would be let go, 1 kept", plan)
+        self.assertIn("images    2 let go, 1 kept", done)
+        self.assertEqual((self.tags("app"), self.has_blob("app", one), self.has_blob("app", two)), (["latest"], False, True))
 
     def test_what_a_tag_left_waits_for_its_time(self):
         """And in a layout no collection takes it before, nor what a rollback needs."""

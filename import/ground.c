@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "import/standing.h"
+#include "regclient/registry.h"
 
 /* ---- what the new and changed images build on ---- */
 
@@ -374,6 +375,26 @@ static size_t count_wanted(const struct rf_import_run *r)
     return n;
 }
 
+int rf_ground_is_registry(const struct rf_import_request *req, struct rf_err *err)
+{
+    struct rf_err why = RF_ERR_INIT;
+    if (rf_registry_remote(req->to) == NULL || rf_registry_ping(req->to, &why) != -RFE_NOT_FOUND)
+        return 0;
+    return rf_fail(
+        err, RFE_PROTOCOL,
+        "%s does not answer as a registry, so what it has cannot be told: %s; check --to, and what stands in front of the registry",
+        req->to_name, why.msg);
+}
+
+/* No image stands there; those that the bundle brings say nothing. */
+static bool found_nothing(const struct rf_import_run *r, size_t images)
+{
+    size_t brought = 0;
+    for (size_t i = 0; i < r->doc->desired.n; i++)
+        brought += rf_image_travels(&r->doc->desired.images[i]);
+    return images + brought >= count_wanted(r);
+}
+
 int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = check_assumed(r, err);
@@ -384,6 +405,8 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
     size_t images = 0;
     for (size_t i = 0; i < r->n_missing; i++)
         images += i == 0 || r->missing[i].image != r->missing[i - 1].image;
+    if (found_nothing(r, images) && (rc = rf_ground_is_registry(r->req, err)) < 0)
+        return rc;
     if (r->req->complete_only && !rf_bundle_is_repair(r->doc) && images < count_wanted(r)) {
         for (size_t i = 0; i < r->n_missing; i++)
             r->lacking[r->missing[i].image] = true;

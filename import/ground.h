@@ -11,6 +11,11 @@
  * req->complete_only these images are marked in run->lacking instead, unless none is left.
  */
 RF_MUST_USE int rf_ground_check(struct rf_import_run *r, struct rf_err *err);
+/*
+ * For who found nothing at all at the destination: an empty registry answers at /v2/, and a server that merely stands where one should be does not, such as
+ * a proxy whose registry is down. -RFE_PROTOCOL then; 0 for layouts and whenever it cannot be told.
+ */
+RF_MUST_USE int rf_ground_is_registry(const struct rf_import_request *req, struct rf_err *err);
 /* Write permission for every repository that is to be written, asked without writing. */
 RF_MUST_USE int rf_ground_can_write(struct rf_import_run *r, struct rf_err *err);
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "import/ground.h"
 #include "layout/graph.h"
 #include "manifests/reference.h"
 
@@ -416,6 +417,8 @@ static int take(struct stock *s, const struct rf_bundle *last, struct rf_err *er
     for (size_t i = 0; i < s->n; i++)
         for (size_t k = 0; k < s->groups[i].n; k++)
             add_job(s, i, k);
+    if (rc == 0 && s->n_jobs == 0)
+        rc = rf_ground_is_registry(s->req, err);
     tell_phase(s, "reading manifests");
     if (rc == 0)
         rc = rf_parallel(threads, s->n_jobs, resolve_job, s, err);

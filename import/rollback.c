@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "import/ground.h"
 #include "import/run.h"
 #include "regclient/manifest_delete.h"
 
@@ -110,12 +111,22 @@ static int check_ground(struct rf_rollback *b, struct rf_err *err)
         b->req->to_name, lacking);
 }
 
+static bool has_any_tag(const struct rf_rollback *b)
+{
+    bool any = b->way.n_tags == 0;
+    for (size_t i = 0; i < b->way.n_tags && !any; i++)
+        any = rf_digest_is_set(&b->way.tags[i].now);
+    return any;
+}
+
 static int look(struct rf_rollback *b, const struct rf_rollback_options *options,
                 struct rf_err *err)
 {
     struct jobs jobs = { .b = b, .options = options };
     tell_phase(b, "looking at tags");
     int rc = rf_parallel(b->req->parallel, b->way.n_tags, look_job, &jobs, err);
+    if (rc == 0 && !has_any_tag(b))
+        rc = rf_ground_is_registry(b->req, err);
     b->looked = rc == 0;
     return rc < 0 ? rc : check_ground(b, err);
 }

@@ -112,7 +112,9 @@ static int probe_range(struct rf_registry *g, const struct rf_url *url, const ch
         struct rf_err e = RF_ERR_INIT;
         int rc = rf_remote_call(g->remote, &call, &resp, &e);
         bool announced = resp.status == 200 || resp.status == 206;
-        if (rc == 0)
+        if (rc == 0 && resp.status == 401 && e.http_status == 401)
+            rc = -e.code;
+        else if (rc == 0)
             rc = judge_probe(&call, &resp, size, &e);
         if (rc == 0 && announced && resp.body.len == 0)
             rc = rf_fail(&e, RFE_UNREACHABLE, "the registry announces it and sends nothing");

@@ -361,7 +361,8 @@ int rf_remote_call(struct rf_remote *r, const struct rf_request *call,
     if (resp->status != 0)
         rf_remote_count_call(r, call->kind);
     rf_wipe_freep(&a.sent);
-    if (rc < 0 && err != NULL)
+    /* who takes any status may want to know why nobody was let in */
+    if (err != NULL && (rc < 0 || (resp->status == 401 && e.http_status == 401)))
         *err = e;
     return rc;
 }

@@ -64,7 +64,7 @@ struct rf_request {
     bool (*accept)(void *ctx, int status, const struct rf_headers *headers);
     void *accept_ctx;
     bool once; /* not repeated on failures: the caller knows how to go on (uploads, blob bodies) */
-    bool any_status; /* statuses that are not 2xx are an answer as well, not a failure */
+    bool any_status; /* a status that is not 2xx is an answer too; of a 401 *err says why */
     bool cleanup; /* ends what we left at the server: goes out even when cancelled, one short try */
 };
 /*

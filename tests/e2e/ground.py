@@ -1,10 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Missing ground: an incremental bundle whose base is not whole at the destination is refused before anything is written."""
+import http.server
 import os
 import re
+import threading
 
-from common import Case, DONE, GROUND, check_all, images, main, references, tagged
+from common import Case, DONE, FAILED, GROUND, check_all, images, main, references, tagged
+
+
+class NoRegistry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(404)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
 
 
 class MissingGround(Case):
@@ -79,6 +91,35 @@ class MissingGround(Case):
         result = self.apply(more, "--host", far.host_flag(), "--to", far.host, status=range(1, 9))
         self.assertNotEqual(result.status, GROUND)
         self.assertEqual(far.write_requests(), [])
+
+    def test_a_server_that_is_no_registry(self):
+        """A proxy whose registry is down answers 404 to everything: that is neither an empty destination nor one from which a bundle was taken back."""
+        full, more, _, _ = self.two_bundles()
+        far = self.docker_registry("far")
+        to = ["--host", far.host_flag(), "--to", far.host]
+        self.apply(full, *to)
+        far.stop()
+        proxy = http.server.ThreadingHTTPServer(("127.0.0.1", far.port), NoRegistry)
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        self.addCleanup(proxy.server_close)
+        self.addCleanup(proxy.shutdown)
+        written = self.work("request.json")
+        for args in (["plan", more.path], ["apply", more.path], ["request", "-o", written, more.path]):
+            result = self.importer(*args, *to, status=FAILED)
+            self.assertIn("does not answer as a registry", result.err)
+        for args in (["inventory", "-o", written], ["rollback", "--plan"], ["rollback"]):
+            result = self.program("regimport", args[0], "--state", self.work("import-state"), *args[1:], *to, status=FAILED)
+            self.assertIn("does not answer as a registry", result.err)
+        self.assertFalse(os.path.exists(written))
+        with open(self.work("import-state", "applied.json"), encoding="utf-8") as f:
+            self.assertNotRegex(f.read(), r'"takenBack":"')
+
+    def test_a_login_is_wanted(self):
+        """The message says how to give one."""
+        _, more, _, _ = self.two_bundles()
+        far = self.docker_registry("far", htpasswd=("user", "pass"))
+        result = self.apply(more, "--host", far.host_flag(login=False), "--to", far.host, status=FAILED)
+        self.assertIn("give a login with", result.err)
 
 
 if __name__ == "__main__":

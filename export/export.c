@@ -119,8 +119,7 @@ static int get_plan(const struct rf_export_request *req, struct rf_export_state 
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_freep) char *path = rf_partial_final_path(output, out->plan->bundle);
-    return rf_export_state_set_pending(state, key, out->plan->bundle, out->plan->snapshot, path,
-                                       err);
+    return rf_plan_set_pending(out->plan, state, key, path, err);
 }
 
 static int create_stream(const struct rf_export_request *req, struct rf_export_state *state,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pending plan of a state (export/state.h): pending/{request,bundle.json,snapshot}. */
+/* The pending plan of a state (export/state.h): pending/{request,bundle.json,snapshot}; rules: export/rules_file.h. */
 #include "export/state.h"
 
 #include "base/file.h"
@@ -201,6 +201,8 @@ int rf_export_state_clear_pending(struct rf_export_state *s, struct rf_err *err)
         rc = remove_pending(s, "request", err);
     if (rc == 0)
         rc = remove_pending(s, "bundle.json", err);
+    if (rc == 0)
+        rc = remove_pending(s, "rules", err);
     return rc < 0 ? rc : remove_pending(s, "snapshot", err);
 }
 
@@ -219,6 +221,8 @@ int rf_export_state_finish_pending(struct rf_export_state *s, const struct rf_di
         rc = remove_pending(s, "bundle.json", err);
     if (rc == 0)
         rc = remove_pending(s, "snapshot", err);
+    if (rc == 0)
+        rc = remove_pending(s, "rules", err);
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_freep) char *path = rf_export_state_pending_path(s, "request");

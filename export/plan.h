@@ -43,6 +43,9 @@ RF_MUST_USE int rf_plan_make(const struct rf_export_request *req, struct rf_expo
 /* The pending plan of this request: 1, or 0 when there is none. */
 RF_MUST_USE int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *state,
                                const char *key, struct rf_plan **out, struct rf_err *err);
+/* Makes this plan the pending one of the request, whose bundle is to have that path; what decided on its lines stands beside it. */
+RF_MUST_USE int rf_plan_set_pending(const struct rf_plan *p, struct rf_export_state *state,
+                                    const char *key, const char *path, struct rf_err *err);
 /* The plan of a recorded bundle, to write it anew. -RFE_NOT_FOUND with the next step when its record is lost. */
 RF_MUST_USE int rf_plan_again(struct rf_export_state *state, const struct rf_digest *id,
                               struct rf_plan **out, struct rf_err *err);

@@ -2,9 +2,11 @@
 /* Plans that were made before: what tells one request from another, the pending one, those of the history (export/plan.h). */
 #include "export/plan.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "export/bases.h"
 #include "export/repair.h"
+#include "export/rules_file.h"
 
 static void key_item(struct rf_buf *out, const struct rf_export_item *it)
 {
@@ -80,8 +82,10 @@ static void take_statuses(struct rf_plan *p)
         struct rf_image *im = &to->images[i];
         const struct rf_image *line = rf_desired_find(from, rf_desired_str(to, im->repository),
                                                       rf_desired_str(to, im->tag), &im->digest);
-        if (line != NULL)
+        if (line != NULL) {
             im->status = line->status;
+            im->rule = line->rule;
+        }
     }
 }
 
@@ -104,6 +108,25 @@ static int find_bases_again(struct rf_plan *p, const struct rf_export_request *r
                : rf_fail(err, RFE_INVALID, "the bases are others now");
 }
 
+int rf_plan_set_pending(const struct rf_plan *p, struct rf_export_state *state, const char *key,
+                        const char *path, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *rules = rf_export_state_pending_path(state, "rules");
+    int rc = rf_export_state_set_pending(state, key, p->bundle, p->snapshot, path, err);
+    return rc < 0 ? rc : rf_rules_store(&p->rules, p->bundle, rules, err);
+}
+
+/* A run that was killed before they were written goes on without them. */
+static void load_rules(struct rf_plan *p, const struct rf_export_state *state)
+{
+    RF_CLEANUP(rf_freep) char *path = rf_export_state_pending_path(state, "rules");
+    struct rf_err why = RF_ERR_INIT;
+    int rc = rf_rules_load(&p->rules, p->bundle, path, &why);
+    if (rc < 0 && rc != -RFE_NOT_FOUND)
+        rf_log(RF_LOG_INFO, "What decided on the images of the recorded plan is not known", "error",
+               why.msg, NULL);
+}
+
 int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *state,
                    const char *key, struct rf_plan **out, struct rf_err *err)
 {
@@ -121,6 +144,7 @@ int rf_plan_resume(const struct rf_export_request *req, struct rf_export_state *
         return 0; /* the history went on without it */
     if (strcmp(p->bundle->site, req->site) != 0 || find_bases_again(p, req, state, &why) < 0)
         return 0;
+    load_rules(p, state);
     take_statuses(p);
     p->resumed = true;
     p->req = req;

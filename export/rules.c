@@ -42,7 +42,7 @@ static const char *text_of(const struct rf_rules *r, uint32_t id)
 uint32_t rf_rules_add(struct rf_rules *r, const struct rf_rule *rule)
 {
     struct rf_rule_entry e = { .line = rule->line };
-    e.by = text_id(r, rule->by); /* in this order: new texts may move what came out of the table */
+    e.by = text_id(r, rule->by);
     e.how = text_id(r, rule->how);
     e.of_repository = text_id(r, rule->of_repository);
     e.of_name = text_id(r, rule->of_name);

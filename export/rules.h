@@ -11,7 +11,7 @@
 
 #include "base/idmap.h"
 
-/* NULL, 0: not said. Texts are the caller's, or out of rf_rules_get the table's until the next rf_rules_add. */
+/* NULL, 0: not said. Texts are the caller's; out of rf_rules_get the table's, until its release. */
 struct rf_rule {
     const char *by;  /* "sync[1]", "command line", "request" */
     uint32_t line;   /* where that stands in the policy file */
@@ -29,7 +29,7 @@ struct rf_rules {
 };
 void rf_rules_init(struct rf_rules *r);
 void rf_rules_release(struct rf_rules *r);
-/* The number of the rule. Of one that came out of the table only the texts behind those that stay may be others. */
+/* The number of the rule. */
 uint32_t rf_rules_add(struct rf_rules *r, const struct rf_rule *rule);
 /* False for 0 and numbers that were never given. */
 bool rf_rules_get(const struct rf_rules *r, uint32_t number, struct rf_rule *out);

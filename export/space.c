@@ -83,7 +83,8 @@ static uint64_t state_bytes(const struct rf_plan *plan)
     const struct rf_snapshot *s = plan->snapshot;
     uint64_t snapshot = (uint64_t)s->desired.n * LINE_BYTES + (uint64_t)s->n_blobs * BLOB_BYTES +
                         (uint64_t)s->n_items * ITEM_BYTES;
-    return 2 * (plan->bundle->json_size + snapshot) + STATE_SPARE;
+    uint64_t rules = (uint64_t)plan->rules.n * LINE_BYTES;
+    return 2 * (plan->bundle->json_size + snapshot) + rules + STATE_SPARE;
 }
 
 static int add_output(struct rf_spaces *s, struct rf_export_state *state, const char *output,

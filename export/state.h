@@ -2,7 +2,7 @@
 /*
  * Export's memory of one site: a hint, never a fact. Losing it costs bytes, never correctness.
  *
- *     lock  history.json  bundles/<id>.json  snapshots/<snapshot>  cache/blobs/...   pending/{request,bundle.json,snapshot}
+ *     lock  history.json  bundles/<id>.json  snapshots/<snapshot>  cache/blobs/...   pending/{request,bundle.json,snapshot,rules}
  *     receipts/<bundle>.json  inventories/<snapshot>.json                             what came back: export/record.h
  *
  * A pending plan is one whose run has not told its end: killed right behind its last step, the same command must not write a second bundle.

@@ -376,8 +376,7 @@ static int lay_out_again(struct writer *w, const char *key, struct rf_err *err)
     rf_bundle_release(old);
     free(old);
     if (rc == 0 && pending)
-        rc = rf_export_state_set_pending(w->state, key, w->plan->bundle, w->plan->snapshot, path,
-                                         err);
+        rc = rf_plan_set_pending(w->plan, w->state, key, path, err);
     return rc < 0 ? rc : find_sources(w, err);
 }
 

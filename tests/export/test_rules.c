@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "export/rules.h"
+#include "export/rules_file.h"
 #include "tests/export/helper_export.h"
 
 Suite *rf_rules_suite(void);
@@ -244,6 +244,95 @@ START_TEST(rules_outlive_a_failure_while_writing)
 }
 END_TEST
 
+/* ---- of plans that are taken up again ---- */
+
+/* Interrupts the export of app:1 to app:3 while it writes. */
+static void interrupt(const char *args)
+{
+    const struct run broken = { .stop_at = 1 };
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    ck_assert_int_eq(run_create(&broken, args, &r, &err), -RFE_CANCELLED);
+    ck_assert(!r.resumed);
+    rf_export_result_release(&r);
+}
+
+static void expect_resumed(const char *args, const char *want)
+{
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    expect_ok(run_create(&plain, args, &r, &err), err);
+    ck_assert(r.resumed);
+    char *got = rules_of(r.plan);
+    ck_assert_str_eq(got, want);
+    free(got);
+    rf_export_result_release(&r);
+    char *left = names_in("state/pending");
+    ck_assert_str_eq(left, "request "); /* which knows whether its end was told */
+    free(left);
+}
+
+START_TEST(rules_of_a_run_that_goes_on)
+{
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    interrupt("ocidir://app:1 ocidir://app:2");
+    expect_resumed("ocidir://app:1 ocidir://app:2",
+                   "new app:1: command line, named\nnew app:2: command line, named\n");
+}
+END_TEST
+
+/* Whatever stands in the file: the run goes on, and does not say what it does not know. */
+static const char *const damaged[] = {
+    "",
+    "rules",
+    "[]\n",
+    "{\"bundle\":\"sha256:00\",\"rules\":0}\n[0,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n[0,1]\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n[0,3]\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n[1,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n[0,-1]\n",
+    "{\"bundle\":\"ID\",\"rules\":0}\n{}\n",
+    "{\"bundle\":\"ID\",\"rules\":2}\n{\"line\":1}\n[1,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":2}\n{\"line\":1}\n{\"line\":1}\n[1,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":1}\n{\"line\":4294967296}\n[1,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":1}\n{\"line\":1,\"by\":7}\n[1,2]\n",
+    "{\"bundle\":\"ID\",\"rules\":18446744073709551615}\n",
+};
+
+START_TEST(damaged_rules)
+{
+    struct rf_bundle b;
+    struct rf_rules rules;
+    struct rf_err err = RF_ERR_INIT;
+    char id[RF_DIGEST_TEXT];
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    interrupt("ocidir://app:1 ocidir://app:2");
+    rf_bundle_init(&b);
+    rf_rules_init(&rules);
+    expect_ok(rf_export_load_bundle("state/pending/bundle.json", &b, &err), err);
+    expect_ok(rf_rules_load(&rules, &b, "state/pending/rules", &err), err);
+    ck_assert_uint_eq(rules.n, 1);
+    rf_rules_release(&rules);
+    rf_rules_init(&rules);
+    const char *hit = strstr(damaged[_i], "ID");
+    char *text = hit == NULL ? rf_xstrdup(damaged[_i])
+                             : rf_xasprintf("%.*s%s%s", (int)(hit - damaged[_i]), damaged[_i],
+                                            rf_digest_text(&b.id, id), hit + 2);
+    write_text("state/pending/rules", text);
+    uint32_t before = b.desired.images[0].rule;
+    ck_assert_int_lt(rf_rules_load(&rules, &b, "state/pending/rules", &err), 0);
+    ck_assert_uint_eq(rules.n, 0);
+    ck_assert_uint_eq(b.desired.images[0].rule, before);
+    expect_resumed("ocidir://app:1 ocidir://app:2", "new app:1: \nnew app:2: \n");
+    free(text);
+    rf_rules_release(&rules);
+    rf_bundle_release(&b);
+}
+END_TEST
+
 /* The bundle of a plan has the same bytes, whoever asks and by which rule. */
 START_TEST(no_bundle_says_any_of_it)
 {
@@ -279,6 +368,8 @@ Suite *rf_rules_suite(void)
     tcase_add_test(t, referrers_leave_with_their_image);
     tcase_add_test(t, what_stands_for_a_hole);
     tcase_add_test(t, rules_outlive_a_failure_while_writing);
+    tcase_add_test(t, rules_of_a_run_that_goes_on);
+    tcase_add_loop_test(t, damaged_rules, 0, (int)RF_ARRAY_LEN(damaged));
     tcase_add_test(t, no_bundle_says_any_of_it);
     suite_add_tcase(s, t);
     return s;

@@ -54,10 +54,12 @@ struct rf_old_tag {
     const char *repository, *tag; /* borrowed; of the destination */
     struct rf_digest was;         /* not set: there was none */
     struct rf_digest becomes;
+    bool foreign; /* no bundle brought what it was; of those that are to be saved */
 };
 /*
  * Saves the map for a later roll-back, durably, before the first tag moves; also when none moves. Entries that an interrupted run of this bundle saved for
- * this place, or an earlier one while the bundle is the last that was applied there, stay as they are. Part of import/tag_map.h.
+ * this place, or an earlier one while the bundle is the last that was applied there, stay as they are, but for tags that somebody else moved since: what
+ * they were then is nowhere else. Part of import/tag_map.h.
  */
 RF_MUST_USE int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle *b,
                                           const char *to, const struct rf_old_tag *tags, size_t n,

@@ -193,13 +193,20 @@ int rf_tag_map_store(const struct rf_import_state *s, const struct rf_tag_map *m
 
 /* ---- before tags move ---- */
 
-/* Entries that are there already keep what was; `becomes` is the same for one bundle. */
+/*
+ * Entries that are there already keep what was; `becomes` is the same for one bundle. Only where somebody else moved the tag since, that is what goes back:
+ * this run overwrites it, and nothing else remembers it.
+ */
 static void add_new(struct rf_tag_map *m, const struct rf_old_tag *list, size_t n)
 {
     size_t had = m->n;
     for (size_t i = 0; i < n; i++) {
         struct rf_old_tag t = list[i];
-        if (had > 0 && bsearch(&t, m->tags, had, sizeof(*m->tags), compare_tags) != NULL)
+        struct rf_old_tag *there =
+            had > 0 ? bsearch(&t, m->tags, had, sizeof(*m->tags), compare_tags) : NULL;
+        if (there != NULL && t.foreign)
+            there->was = t.was;
+        if (there != NULL)
             continue;
         bool split = split_name(rf_xasprintf("%s:%s", list[i].repository, list[i].tag), &t);
         RF_CHECK(split);

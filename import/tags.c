@@ -241,9 +241,11 @@ static void find_foreign(struct tag_jobs *t, const struct rf_import_state *state
     free(r->foreign);
     r->n_foreign = 0;
     r->foreign = rf_xcalloc(t->n + 1, sizeof(*r->foreign));
-    for (size_t k = 0; k < t->n; k++)
-        if (!known[k] && t->merged[k] == NULL)
+    for (size_t k = 0; k < t->n; k++) {
+        t->old[k].foreign = !known[k] && t->merged[k] == NULL;
+        if (t->old[k].foreign)
             r->foreign[r->n_foreign++] = (struct rf_foreign){ t->images[k], t->old[k].was };
+    }
 }
 
 static void warn_of_foreign(const struct rf_import_run *r)

@@ -160,6 +160,12 @@ START_TEST(the_last_bundle_once_more)
     save(s, &b, "2", "old two");
     expect_was("1", "old", false);
     expect_was("2", "old two", false);
+    /* when the run knows that no bundle brought it, nothing else remembers it */
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_old_tag t = { "app", "1", digest_of("somebody's"), digest_of("becomes"), true };
+    expect_ok(rf_import_state_save_tags(s, &b, "r.plant", &t, 1, &err), err);
+    expect_was("1", "somebody's", false);
+    expect_was("2", "old two", false);
     rf_import_state_free(s);
     rf_bundle_release(&b);
 }

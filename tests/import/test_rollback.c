@@ -555,6 +555,19 @@ START_TEST(foreign_tags_come_back)
 }
 END_TEST
 
+/* What somebody set between two runs of the last bundle is what goes back: the second run overwrote it. */
+START_TEST(foreign_tags_come_back_after_a_second_run)
+{
+    move_tag("app", "1", &scene.first[1]);
+    applied_well(&far, scene.next, NULL);
+    expect_next();
+    applied_well(&far, scene.next, NULL); /* nothing to set: nothing changes in the map */
+    back_well(NULL);
+    expect_tag("app", "1", &scene.first[1]);
+    expect_no_tag("new/app", "3");
+}
+END_TEST
+
 Suite *rf_rollback_suite(void)
 {
     Suite *s = suite_create("rollback");
@@ -585,5 +598,6 @@ Suite *rf_rollback_suite(void)
     tcase_add_test(t, nothing_is_known);
     tcase_add_test(t, below_a_prefix);
     tcase_add_test(t, foreign_tags_come_back);
+    tcase_add_test(t, foreign_tags_come_back_after_a_second_run);
     return s;
 }

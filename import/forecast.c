@@ -246,7 +246,7 @@ int rf_forecast_memory(struct rf_import_run *r, const struct rf_import_state *st
                           2 * lines + rf_room_of(r->doc->json_size) +
                               rf_room_of((state->n + 1) * (uint64_t)LINE_BYTES * 2),
                           err);
-    if (rc == 0 && r->req->receipt != NULL)
+    if (rc == 0 && r->req->receipt != NULL && strcmp(r->req->receipt, "-") != 0)
         rc = rf_rooms_add(rooms, r->req->receipt, lines, err);
     return rc;
 }

@@ -45,8 +45,9 @@ static void put_images(const struct rf_import_result *res, struct rf_buf *out)
             n += r->doc->desired.images[i].status == RF_IMAGE_UNCHANGED && r->refused[i] == NULL &&
                  !r->lacking[i];
     }
-    if (res->stage == RF_IMPORT_PLANNED && n > 0)
-        rf_buf_addf(out, "unchanged %zu images, there with all they need (--all lists them)\n", n);
+    if (res->stage == RF_IMPORT_PLANNED && n > 0 && !rf_bundle_is_repair(r->doc))
+        rf_buf_addf(out, "unchanged %zu images, there with %s (--all lists them)\n", n,
+                    r->req->check == RF_CHECK_MANIFESTS ? "their manifests" : "all they need");
 }
 
 static void put_holes(const struct rf_import_run *r, struct rf_buf *out)

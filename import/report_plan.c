@@ -77,7 +77,7 @@ static struct verdict verdict_of(const struct rf_import_result *res, size_t imag
                                  r->refused[image] };
     if (lacks || r->lacking[image])
         return (struct verdict){ "lacking", "destination", "what it builds on is missing" };
-    if (res->stage < RF_IMPORT_PLANNED)
+    if (res->stage < RF_IMPORT_PLANNED || rf_bundle_is_repair(r->doc))
         return (struct verdict){ NULL, NULL, NULL };
     if (im->status == RF_IMAGE_HELD)
         return (struct verdict){ "held", "near", "it could not be fetched" };

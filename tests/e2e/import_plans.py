@@ -261,6 +261,8 @@ class ImportPlans(Case):
         self.assertIn("unchanged 2 images, there with all they need (--all lists them)", text)
         self.assertNotIn("unchanged app", text)
         self.assertRegex(text, r"removed   app:2 .*: not selected there any more; it stays here\n")
+        text = self.importer("plan", "--check", "manifests", *to, bundle.path).out
+        self.assertIn("unchanged 2 images, there with their manifests (--all lists them)", text)
         text = self.importer("plan", "--all", *to, bundle.path).out
         self.assertEqual(text.count("unchanged app:"), 2)
         self.assertNotIn("--all", text)
@@ -282,6 +284,24 @@ class ImportPlans(Case):
         lacking = {(i["repository"], i["tag"]) for i in told["images"] if i.get("verdict") == "lacking"}
         self.assertTrue(lacking)
         self.assertEqual({"%s:%s" % k for k in lacking if k[1]}, {m["image"] for m in told["missing"] if "@" not in m["image"]})
+
+    def test_a_repair_bundle(self):
+        """It brings bytes for another bundle, and says nothing of images."""
+        full, more = self.two_bundles()
+        far = self.scripted("far")
+        to = ["--host", far.host_flag(), "--to", far.host]
+        request = self.work("request.json")
+        self.importer("request", *to, "-o", request, more.path)
+        source = [a for a in full.result.argv if a.startswith("reg=")]
+        repair = self.new_bundle("--request", request, "--host", *source)
+        plan = self.importer("plan", "--output", "json", *to, repair.path).json()
+        applied = self.importer("apply", "--output", "json", *to, repair.path).json()
+        self.assertEqual({n: plan[n] for n in NUMBERS}, {n: applied[n] for n in NUMBERS})
+        self.assertEqual((plan["requests"], plan["tagsSet"]), (applied["requests"], 0))
+        self.assertGreater(plan["blobsSent"], 0)
+        self.assertEqual([i for i in plan["images"] if "verdict" in i], [])
+        self.assertNotIn("unchanged", self.importer("plan", *to, repair.path).out.replace(" unchanged, ", ""))
+        self.plan_and_apply(more, *to)
 
     # --- pruning ---
 

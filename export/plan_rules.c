@@ -71,20 +71,19 @@ static void describe(struct rf_buf *out, const struct rf_selection *s, size_t i)
 {
     const struct rf_pick *pick = &s->picks[i];
     const struct rf_export_item *it = &s->req->items[pick->item];
+    const struct rf_step *step = it->step;
     const char *tag = rf_desired_str(&s->wanted, pick->source_tag);
+    const char *plain = NULL;
     if (pick->extra)
-        rf_buf_add_str(out, tag[0] == '\0' ? "referrer" : "digest tag");
+        plain = tag[0] == '\0' ? "referrer" : "digest tag";
     else if (!it->whole_repository)
-        rf_buf_add_str(out, "named");
-    else if (it->step == NULL)
-        rf_buf_add_str(out, "every tag");
-    if (out->len > 0)
-        return;
-    if (it->registry != NULL)
-        add_rules(out, "repos", &it->step->repos);
-    add_tag_rules(out, it->step, tag);
+        plain = "named";
+    if (plain == NULL && step != NULL && it->registry != NULL)
+        add_rules(out, "repos", &step->repos);
+    if (plain == NULL && step != NULL)
+        add_tag_rules(out, step, tag);
     if (out->len == 0)
-        rf_buf_add_str(out, "every tag");
+        rf_buf_add_str(out, plain != NULL ? plain : "every tag");
 }
 
 /* What line i is called: its tag, or else its digest. */
@@ -201,8 +200,10 @@ static const struct rf_export_item *item_of_registry(const struct rf_selection *
 {
     for (size_t i = 0; i < s->req->n_items; i++) {
         const char *registry = s->req->items[i].registry;
-        size_t n = registry != NULL ? strlen(registry) : 0;
-        if (n > 0 && strncmp(source, registry, n) == 0 && source[n] == '/')
+        if (registry == NULL)
+            continue;
+        size_t n = strlen(registry);
+        if (strncmp(source, registry, n) == 0 && source[n] == '/')
             return &s->req->items[i];
     }
     return NULL;
@@ -219,12 +220,12 @@ static uint32_t rule_of_leaving(const struct leaving *l, const struct rf_image *
     uint32_t item = where != RF_NO_ID ? l->item_of[where] : RF_NO_ID;
     struct rf_digest of;
     struct rf_rule rule = { .how = "no step wants it any more" };
-    const struct rf_export_item *it = item != RF_NO_ID ? &l->s->req->items[item] : NULL;
+    const struct rf_export_item *it = NULL;
     char by[32];
     if (far[0] == '\0' || rf_digest_tag_parse(far, &of)) {
         rule.how = "it goes with no image that is wanted, and is not named itself";
-        it = NULL;
-    } else if (it != NULL) {
+    } else if (item != RF_NO_ID) {
+        it = &l->s->req->items[item];
         rule.how = why_tag_left(&locations->list[where], it, tag);
     } else if ((it = item_of_registry(l->s, source)) != NULL) {
         rule.how = "its repository is gone at its source, or not taken any more";

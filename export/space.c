@@ -118,7 +118,7 @@ static int add_output(struct rf_spaces *s, struct rf_export_state *state, const 
 int rf_spaces_look(struct rf_spaces *s, struct rf_export_state *state, const char *output,
                    const struct rf_plan *plan, struct rf_err *err)
 {
-    struct place out, kept;
+    struct place out = { 0 }, kept = { 0 };
     uint64_t remembered = state_bytes(plan);
     rf_spaces_release(s);
     int rc = find_place(output, &out, err);

@@ -75,7 +75,8 @@ int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state 
         RF_CLEANUP(rf_freep) char *path = place_of(r);
         rc = rf_companion_save(path, rf_buf_slice(&text), err);
         if (rc < 0)
-            rf_wrap(err, rc, "the bundle is applied, but its receipt");
+            rf_hint(err, rf_wrap(err, rc, "the bundle is applied, but its receipt"),
+                    "the same command with another --receipt writes it; nothing is sent again");
     }
     return rc;
 }

@@ -39,6 +39,8 @@ class Returns(Lineage):
         with open(self.work("lie.json"), "w") as f:
             f.write(text.replace(bundles[0].doc["snapshot"], bundles[1].doc["snapshot"]))
         self.export(self.work("lie.json"), action="record", status=REFUSED)
+        nowhere = self.apply(third, *self.to(), "--receipt", self.work("file") + "/no/receipt.json", status=FAILED)
+        self.assertIn("no such folder; the same command with another --receipt", nowhere.err)
         folder = self.work.folder("receipts")
         self.apply(third, *self.to(), "--receipt", folder)
         self.assertEqual(os.listdir(folder), [os.path.basename(third.path).replace("-1of1.tar", ".receipt.json")])

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/duration.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -213,47 +214,146 @@ static void write_line(const struct rf_buf *line)
     }
 }
 
-static void add_pair(struct rf_buf *b, bool json, const char *key, const char *value)
+/* A list of values, or, with names, a map of lists. */
+static void add_entries_text(struct rf_buf *b, const struct rf_log_field *f)
+{
+    bool map = f->kind == RF_LOG_MAP;
+    rf_buf_add_str(b, map ? "map[" : "[");
+    for (size_t i = 0; i < f->n; i++) {
+        const struct rf_log_entry *e = &f->value.entries[i];
+        bool same = i > 0 && (!map || strcmp(e[-1].name, e->name) == 0);
+        if (map && !same)
+            rf_buf_addf(b, "%s%s:[", i > 0 ? "] " : "", e->name);
+        else if (same)
+            rf_buf_add_char(b, ' ');
+        rf_buf_add_str(b, e->value);
+    }
+    rf_buf_add_str(b, map && f->n > 0 ? "]]" : "]");
+}
+
+static void add_entries_json(struct rf_buf *b, const struct rf_log_field *f)
+{
+    bool map = f->kind == RF_LOG_MAP;
+    rf_buf_add_char(b, map ? '{' : '[');
+    for (size_t i = 0; i < f->n; i++) {
+        const struct rf_log_entry *e = &f->value.entries[i];
+        bool same = i > 0 && (!map || strcmp(e[-1].name, e->name) == 0);
+        if (map && !same) {
+            rf_buf_add_str(b, i > 0 ? "]," : "");
+            add_json(b, e->name);
+            rf_buf_add_str(b, ":[");
+        } else if (same) {
+            rf_buf_add_char(b, ',');
+        }
+        add_json(b, e->value);
+    }
+    rf_buf_add_str(b, !map ? "]" : f->n > 0 ? "]}" : "}");
+}
+
+/* What is the same in both forms: false, when it is not. */
+static bool add_bare(struct rf_buf *b, const struct rf_log_field *f)
+{
+    if (f->kind == RF_LOG_INT)
+        rf_buf_addf(b, "%lld", (long long)f->value.number);
+    else if (f->kind == RF_LOG_UINT)
+        rf_buf_addf(b, "%llu", (unsigned long long)f->value.count);
+    else if (f->kind == RF_LOG_BOOL)
+        rf_buf_add_str(b, f->value.flag ? "true" : "false");
+    else
+        return false;
+    return true;
+}
+
+static void add_value_text(struct rf_buf *b, const struct rf_log_field *f)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, 0);
+    if (f->kind == RF_LOG_TEXT) {
+        add_text(b, f->value.text);
+    } else if (f->kind == RF_LOG_DURATION) {
+        rf_duration_format(b, f->value.number);
+    } else if (!add_bare(b, f)) {
+        add_entries_text(&text, f);
+        add_text(b, text.ptr);
+    }
+}
+
+static void add_value_json(struct rf_buf *b, const struct rf_log_field *f)
+{
+    if (f->kind == RF_LOG_TEXT)
+        add_json(b, f->value.text);
+    else if (f->kind == RF_LOG_DURATION)
+        rf_buf_addf(b, "%lld", (long long)f->value.number);
+    else if (!add_bare(b, f))
+        add_entries_json(b, f);
+}
+
+static void add_field(struct rf_buf *b, bool json, const struct rf_log_field *f)
 {
     if (json) {
         rf_buf_add_char(b, ',');
-        add_json(b, key);
+        add_json(b, f->key);
         rf_buf_add_char(b, ':');
-        add_json(b, value);
+        add_value_json(b, f);
     } else {
         rf_buf_add_char(b, ' ');
-        add_text(b, key);
+        add_text(b, f->key);
         rf_buf_add_char(b, '=');
-        add_text(b, value);
+        add_value_text(b, f);
     }
+}
+
+static bool begin_line(struct rf_buf *b, int level, const char *msg)
+{
+    bool json = atomic_load(&as_json);
+    rf_buf_init(b, LINE_MAX_BYTES);
+    rf_buf_add_str(b, json ? "{\"time\":\"" : "time=");
+    add_time(b, json);
+    rf_buf_add_str(b, json ? "\",\"level\":\"" : " level=");
+    add_level(b, level);
+    if (json)
+        rf_buf_add_char(b, '"');
+    struct rf_log_field f = rf_log_text("msg", msg);
+    add_field(b, json, &f);
+    return json;
+}
+
+static void end_line(struct rf_buf *b, bool json)
+{
+    rf_buf_add_str(b, json ? "}\n" : "\n");
+    (void)pthread_mutex_lock(&lock);
+    if (before_line != NULL)
+        before_line(hook_arg);
+    write_line(b);
+    if (after_line != NULL)
+        after_line(hook_arg);
+    (void)pthread_mutex_unlock(&lock);
 }
 
 void rf_log(int level, const char *msg, ...)
 {
     if (!rf_log_enabled(level))
         return;
-    bool json = atomic_load(&as_json);
     RF_CLEANUP(rf_buf_release) struct rf_buf b;
-    rf_buf_init(&b, LINE_MAX_BYTES);
-    rf_buf_add_str(&b, json ? "{\"time\":\"" : "time=");
-    add_time(&b, json);
-    rf_buf_add_str(&b, json ? "\",\"level\":\"" : " level=");
-    add_level(&b, level);
-    if (json)
-        rf_buf_add_char(&b, '"');
-    add_pair(&b, json, "msg", msg);
+    bool json = begin_line(&b, level, msg);
     va_list ap;
     va_start(ap, msg);
     const char *key;
-    while ((key = va_arg(ap, const char *)) != NULL)
-        add_pair(&b, json, key, va_arg(ap, const char *));
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        struct rf_log_field f = rf_log_text(key, va_arg(ap, const char *));
+        add_field(&b, json, &f);
+    }
     va_end(ap);
-    rf_buf_add_str(&b, json ? "}\n" : "\n");
-    (void)pthread_mutex_lock(&lock);
-    if (before_line != NULL)
-        before_line(hook_arg);
-    write_line(&b);
-    if (after_line != NULL)
-        after_line(hook_arg);
-    (void)pthread_mutex_unlock(&lock);
+    end_line(&b, json);
+}
+
+void rf_log_fields(int level, const char *msg, const struct rf_log_field *fields, size_t n)
+{
+    if (!rf_log_enabled(level))
+        return;
+    RF_CLEANUP(rf_buf_release) struct rf_buf b;
+    bool json = begin_line(&b, level, msg);
+    for (size_t i = 0; i < n; i++)
+        add_field(&b, json, &fields[i]);
+    end_line(&b, json);
 }

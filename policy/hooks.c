@@ -156,12 +156,13 @@ static int run_webhook(struct rf_hook_runner *r, const struct rf_hook *hook, str
         return rc;
     const struct rf_http_request req = { .method = RF_POST,
                                          .url = &url,
+                                         .private_path = true,
                                          .headers = headers,
                                          .n_headers = 1,
                                          .body = json,
                                          .body_max = OUTPUT_MAX,
                                          .cut_body = true };
-    RF_CLEANUP(rf_freep) char *shown = rf_url_safe(&url);
+    RF_CLEANUP(rf_freep) char *shown = rf_http_shown_url(&req);
     rc = rf_http_do(http, &req, &resp, err);
     if (rc == 0 && (resp.status < 200 || resp.status > 299))
         rc = rf_fail(err, RFE_FAILED, "status %d", resp.status);

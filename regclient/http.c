@@ -102,6 +102,17 @@ const char *rf_http_method_name(enum rf_http_method m)
     return names[m];
 }
 
+char *rf_http_shown_url(const struct rf_http_request *req)
+{
+    if (!req->private_path)
+        return rf_url_safe(req->url);
+    struct rf_url origin = *req->url;
+    char path[] = "/...";
+    origin.path = path;
+    origin.query = NULL;
+    return rf_url_safe(&origin);
+}
+
 void rf_http_response_init(struct rf_http_response *r)
 {
     *r = (struct rf_http_response){ 0 };
@@ -186,6 +197,7 @@ int rf_http_do(struct rf_http *h, const struct rf_http_request *req, struct rf_h
     x->resp = resp;
     x->lane = lane;
     rc = rf_http_lane_run(lane, x);
+    rf_http_trace(x);
     if (rc < 0 && err != NULL)
         *err = x->err;
     free(x);

@@ -36,6 +36,7 @@ struct rf_http_request {
                                         link-local, unspecified and multicast addresses are refused when connecting */
     unsigned
         allow_addr; /* foreign: these classes are allowed after all, since the configured registry is of them */
+    bool private_path; /* whoever knows the path may call it: messages name the host alone */
     bool
         cleanup; /* runs even after the program was told to stop, at most 3 s: ends what we left at a server */
     const char *const *headers; /* "Name: value" */
@@ -88,6 +89,8 @@ void rf_http_response_release(struct rf_http_response *r);
  */
 RF_MUST_USE int rf_http_do(struct rf_http *h, const struct rf_http_request *req,
                            struct rf_http_response *resp, struct rf_err *err);
+/* The request's URL for messages and logs; the caller frees. */
+char *rf_http_shown_url(const struct rf_http_request *req);
 /* Any thread, also out of a callback: sources and sinks that said -RFE_AGAIN are asked again. */
 void rf_http_kick(struct rf_http *h);
 /* enum rf_addr_class bits of an address; IPv4 inside of IPv6 counts as IPv4. */

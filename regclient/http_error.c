@@ -89,7 +89,7 @@ static int explain_connect(struct rf_http_exchange *x, const char *url, struct r
 
 int rf_http_explain(struct rf_http_exchange *x, CURLcode code, struct rf_err *err)
 {
-    RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
+    RF_CLEANUP(rf_freep) char *url = rf_http_shown_url(x->req);
     if (x->curl_text[0] == '\0')
         (void)snprintf(x->curl_text, sizeof(x->curl_text), "%s", curl_easy_strerror(code));
     switch ((int)code) {

@@ -125,14 +125,14 @@ static void settle(struct rf_http_lane *lane, struct rf_http_exchange *x, CURLco
     bool answered = x->headers_over && x->resp->status >= 400 &&
                     (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
     if (rc < 0) {
-        RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
+        RF_CLEANUP(rf_freep) char *url = rf_http_shown_url(x->req);
         rc = rf_wrap(&x->err, rc, "%s", url);
     } else if (code != CURLE_OK && !x->stopped && !answered) {
         x->resp->closed_early = code == CURLE_PARTIAL_FILE;
         rc = rf_http_explain(x, code, &x->err);
     } else if (!x->headers_over) {
         /* The library takes headers that break off for an answer. */
-        RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
+        RF_CLEANUP(rf_freep) char *url = rf_http_shown_url(x->req);
         rc = rf_fail(&x->err, RFE_UNREACHABLE, "%s: the answer breaks off in its headers", url);
     }
     finish(lane, x, rc);
@@ -188,7 +188,7 @@ static void check_progress(struct rf_http_lane *lane)
         next = x->next;
         if (!stands_still(x, now))
             continue;
-        RF_CLEANUP(rf_freep) char *url = rf_url_safe(x->req->url);
+        RF_CLEANUP(rf_freep) char *url = rf_http_shown_url(x->req);
         finish(lane, x,
                rf_fail(&x->err, RFE_UNREACHABLE, "%s: nothing moved for %llu s", url,
                        (unsigned long long)(now - x->mark_ms) / 1000));

@@ -65,6 +65,7 @@ struct rf_http_exchange {
     size_t header_lines;
     uint64_t body_pos;            /* of the request's body */
     uint64_t mark_ms, mark_bytes; /* the last time that enough had moved */
+    char status_text[64];         /* "404 Not Found", as the server put it */
     char curl_text[CURL_ERROR_SIZE];
 };
 
@@ -99,5 +100,7 @@ void rf_http_lane_wake(struct rf_http_lane *lane);
 RF_MUST_USE int rf_http_prepare(struct rf_http_exchange *x, struct rf_err *err);
 /* http_error.c: what a CURLcode means; returns -code. */
 int rf_http_explain(struct rf_http_exchange *x, CURLcode code, struct rf_err *err);
+/* http_trace.c: the record of an exchange that is over; at debug level only of those that failed. Costs nothing when it is not wanted. */
+void rf_http_trace(const struct rf_http_exchange *x);
 
 #endif

@@ -31,6 +31,14 @@ static int status_of(struct rf_slice line)
     return (int)n;
 }
 
+static void note_status_text(struct rf_http_exchange *x, struct rf_slice line)
+{
+    const char *space = memchr(line.ptr, ' ', line.len);
+    const char *from = space != NULL ? space + 1 : line.ptr + line.len;
+    (void)rf_text_safe_fixed(x->status_text, sizeof(x->status_text),
+                             rf_slice_of(from, (size_t)(line.ptr + line.len - from)));
+}
+
 /* We ask for no encoding; what comes encoded all the same could not be counted or hashed as what it stands for. */
 static int check_encoding(const struct rf_http_exchange *x, struct rf_err *err)
 {
@@ -82,6 +90,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
     if (rf_slice_starts(text, "HTTP/")) {
         rf_headers_clear(&x->resp->headers);
         x->resp->status = status_of(text);
+        note_status_text(x, text);
     } else if (text.len == 0) {
         rc = end_of_headers(x);
     } else {

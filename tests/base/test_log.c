@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
@@ -281,6 +282,89 @@ START_TEST(endless_values_are_cut)
 }
 END_TEST
 
+/* ---- values with a type ---- */
+
+static const struct rf_log_entry headers[] = { { "Accept", "application/json" },
+                                               { "Accept", "text/plain" },
+                                               { "Link", "a \"b\"\033" } };
+
+static void log_typed(void)
+{
+    rf_log_with(RF_LOG_WARN, "typed", rf_log_text("source", "a b"), rf_log_text("none", NULL),
+                rf_log_int("remain", -7), rf_log_int("least", INT64_MIN),
+                rf_log_uint("most", UINT64_MAX), rf_log_bool("yes", true), rf_log_bool("no", false),
+                rf_log_duration("sleep", INT64_C(300000000000)), rf_log_duration("short", 1500),
+                rf_log_list("list", headers, 3), rf_log_list("empty", NULL, 0),
+                rf_log_map("map", headers, 3), rf_log_map("nothing", NULL, 0));
+}
+
+/* The lines of tests/data/log are what programs print, without the time. */
+START_TEST(typed_values_golden)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf want;
+    RF_CLEANUP(rf_freep)
+    char *path =
+        rf_xasprintf("%s/log/typed-values.%s", getenv("RF_TEST_DATA"), _i == 0 ? "text" : "json");
+    rf_buf_init(&want, 0);
+    ck_assert_int_eq(rf_file_read(path, &want, NULL), 0);
+    rf_log_set_json(_i == 1);
+    stderr_begin();
+    log_typed();
+    RF_CLEANUP(rf_freep) char *all = stderr_end();
+    const char *rest = strstr(all, _i == 0 ? "level=" : "\"level\":");
+    ck_assert_ptr_nonnull(rest);
+    ck_assert_str_eq(rest, want.ptr);
+}
+END_TEST
+
+START_TEST(typed_values_are_json)
+{
+    rf_log_set_json(true);
+    stderr_begin();
+    log_typed();
+    RF_CLEANUP(rf_freep) char *all = stderr_end();
+    json_t *line = json_loads(all, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    ck_assert_msg(line != NULL, "%s", all);
+    ck_assert(json_is_number(json_object_get(line, "most")));
+    ck_assert(json_is_true(json_object_get(line, "yes")));
+    ck_assert(json_is_false(json_object_get(line, "no")));
+    ck_assert_double_eq(json_number_value(json_object_get(line, "sleep")), 3e11);
+    const json_t *map = json_object_get(line, "map");
+    ck_assert_uint_eq(json_array_size(json_object_get(map, "Accept")), 2);
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(map, "Link"), 0)),
+                     "a \"b\"\033");
+    json_decref(line);
+}
+END_TEST
+
+/* Whoever turns a text into a number must not change what people and scripts read. */
+START_TEST(typed_text_is_as_of_strings)
+{
+    stderr_begin();
+    rf_log(RF_LOG_WARN, "m", "n", "7", "yes", "true", "sleep", "5m0s", "us", "2\302\265s", "list",
+           "[a b]", NULL);
+    RF_CLEANUP(rf_freep) char *strings = stderr_end();
+    static const struct rf_log_entry list[] = { { NULL, "a" }, { NULL, "b" } };
+    stderr_begin();
+    rf_log_with(RF_LOG_WARN, "m", rf_log_uint("n", 7), rf_log_bool("yes", true),
+                rf_log_duration("sleep", INT64_C(300000000000)), rf_log_duration("us", 2000),
+                rf_log_list("list", list, 2));
+    RF_CLEANUP(rf_freep) char *typed = stderr_end();
+    ck_assert_ptr_nonnull(strstr(strings, " level="));
+    ck_assert_ptr_nonnull(strstr(typed, " level="));
+    ck_assert_str_eq(strstr(typed, " level="), strstr(strings, " level="));
+}
+END_TEST
+
+START_TEST(typed_lines_keep_to_the_level)
+{
+    stderr_begin();
+    rf_log_with(RF_LOG_INFO, "m", rf_log_int("n", 7));
+    RF_CLEANUP(rf_freep) char *all = stderr_end();
+    ck_assert_str_eq(all, "");
+}
+END_TEST
+
 Suite *rf_log_suite(void)
 {
     Suite *s = suite_create("log");
@@ -294,6 +378,10 @@ Suite *rf_log_suite(void)
     tcase_add_test(tc, hooks_stand_around_the_line);
     tcase_add_test(tc, lines_of_threads_stay_whole);
     tcase_add_test(tc, endless_values_are_cut);
+    tcase_add_loop_test(tc, typed_values_golden, 0, 2);
+    tcase_add_test(tc, typed_values_are_json);
+    tcase_add_test(tc, typed_text_is_as_of_strings);
+    tcase_add_test(tc, typed_lines_keep_to_the_level);
     suite_add_tcase(s, tc);
     return s;
 }

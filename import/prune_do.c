@@ -13,14 +13,6 @@
 
 #include <stdlib.h>
 
-/* Changes of one layout that wait for each other are written together. */
-#define LOCAL_THREADS 64u
-
-static unsigned write_threads(const struct rf_pruning *p)
-{
-    return rf_prune_is_local(p) ? LOCAL_THREADS : p->threads;
-}
-
 static bool goes_now(const struct rf_prune_manifest *m)
 {
     return m->due && m->kept == NULL && m->doc != RF_NO_ID;
@@ -41,14 +33,6 @@ static int is_unmoved(struct rf_place *to, const char *repo, const struct rf_pru
     return rc < 0 ? rc : 1;
 }
 
-/* A layout would lose the image with its tag at the next collection: without a tag it stays listed until its time has come. */
-static int untag_listed(struct rf_pruning *p, const struct rf_prune_item *it, struct rf_err *err)
-{
-    RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = rf_prune_reader_manifest(&p->reader, it->view->repo, &it->digest, &m, err);
-    return rc < 0 ? rc : rf_oci_dir_untag(p->req->base->to, it->view->repo, it->tag, m, err);
-}
-
 static int untag_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct rf_pruning *p = ctx;
@@ -56,14 +40,87 @@ static int untag_job(void *ctx, size_t i, struct rf_err *err)
     struct rf_place *to = p->req->base->to;
     if (it->fate != RF_PRUNE_LET_GO || !it->tagged)
         return 0;
-    int rc =
-        rf_prune_is_local(p) ? untag_listed(p, it, err) : is_unmoved(to, it->view->repo, it, err);
+    int rc = is_unmoved(to, it->view->repo, it, err);
     if (rc > 0)
         rc = rf_place_delete_tag(to, it->view->repo, it->tag, err);
     if (rc == -RFE_NOT_FOUND)
         rc = 0; /* gone meanwhile */
     it->done = rc == 0;
     return rc < 0 ? rf_wrap(err, rc, "taking away the tag %s:%s", it->view->repo, it->tag) : 0;
+}
+
+/* ---- tags of layouts, all of one at once ---- */
+
+struct unnaming {
+    struct rf_pruning *p;
+    struct rf_prune_view *view;
+    const struct rf_prune_item *moved; /* its tag has another digest now */
+};
+
+/*
+ * A layout would lose the image with its tag at the next collection: without a tag it stays listed until its time has come. Once is enough, and not at all when another tag
+ * that stays has it.
+ */
+static enum rf_oci_fate judge_tag(void *ctx, const struct rf_oci_entry *e)
+{
+    struct unnaming *u = ctx;
+    size_t len = 0;
+    const char *tag = e->name != NULL ? rf_oci_name_tag(e->name, &len) : NULL;
+    uint32_t id = tag != NULL ? rf_idmap_find(&u->view->by_name, rf_slice_str(tag)) : RF_NO_ID;
+    if (id == RF_NO_ID || u->view->tags[id].item == RF_NO_ID)
+        return RF_OCI_KEEP;
+    struct rf_prune_item *it = &u->p->out->items[u->view->tags[id].item];
+    struct rf_prune_doc *doc = &u->view->docs[it->doc];
+    if (it->fate != RF_PRUNE_LET_GO)
+        return RF_OCI_KEEP;
+    if (!rf_digest_eq(&e->digest, &it->digest)) {
+        u->moved = it;
+        return RF_OCI_KEEP;
+    }
+    it->done = true;
+    bool once_more = doc->needed || doc->unnamed;
+    doc->unnamed = true;
+    return once_more ? RF_OCI_DROP : RF_OCI_UNNAME;
+}
+
+/* So many of its tags go; `undo`: none of them went. */
+static size_t tags_that_go(const struct rf_pruning *p, const struct rf_prune_view *v, bool undo)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < v->n_tags; i++) {
+        if (v->tags[i].item == RF_NO_ID)
+            continue;
+        struct rf_prune_item *it = &p->out->items[v->tags[i].item];
+        n += it->fate == RF_PRUNE_LET_GO;
+        it->done = it->done && !undo;
+    }
+    return n;
+}
+
+static int untag_layout(struct rf_pruning *p, struct rf_prune_view *v, struct rf_err *err)
+{
+    struct unnaming u = { .p = p, .view = v };
+    if (tags_that_go(p, v, false) == 0)
+        return 0;
+    int rc = rf_oci_dir_sift(p->req->base->to, v->repo, judge_tag, &u, err);
+    if (rc < 0)
+        (void)tags_that_go(p, v, true);
+    if (rc == 0 && u.moved != NULL)
+        rc =
+            rf_fail(err, RFE_CONFLICT,
+                    "taking away the tag %s:%s: it has another digest now; nothing more is deleted",
+                    v->repo, u.moved->tag);
+    return rc;
+}
+
+static int untag_all(struct rf_pruning *p, struct rf_err *err)
+{
+    int rc = 0;
+    if (!rf_prune_is_local(p))
+        return rf_parallel(p->threads, p->out->n, untag_job, p, err);
+    for (size_t i = 0; rc == 0 && i < p->views.n; i++)
+        rc = untag_layout(p, p->views.list[i], err);
+    return rc;
 }
 
 /* ---- layouts list what waits ---- */
@@ -220,7 +277,34 @@ static int delete_depth(struct batch *b, size_t from, size_t end, struct rf_err 
         if (i == from || !same_group(b, b->order[i - 1], b->order[i]))
             b->first[b->n_groups++] = i;
     b->first[b->n_groups] = end;
-    return rf_parallel(write_threads(b->p), b->n_groups, delete_job, b, err);
+    return rf_parallel(b->p->threads, b->n_groups, delete_job, b, err);
+}
+
+static enum rf_oci_fate judge_due(void *ctx, const struct rf_oci_entry *e)
+{
+    const struct unnaming *u = ctx;
+    const struct rf_prune_manifest *m =
+        rf_prune_find_manifest(u->p->out, u->view->repo, &e->digest);
+    return m != NULL && goes_now(m) ? RF_OCI_DROP : RF_OCI_KEEP;
+}
+
+/* One change of index.json for all that goes; what is left to do for each is small then. */
+static int unlist_due(struct rf_pruning *p, struct rf_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rf_prune_is_local(p) && i < p->out->n_manifests; i++)
+        if (goes_now(&p->out->manifests[i]))
+            p->out->manifests[i].view->emptied = true;
+    for (size_t i = 0; rc == 0 && i < p->views.n; i++) {
+        struct unnaming u = { .p = p, .view = p->views.list[i] };
+        if (!u.view->emptied)
+            continue;
+        rc = rf_oci_dir_sift(p->req->base->to, u.view->repo, judge_due, &u, err);
+        u.view->emptied = false;
+        if (rc == -RFE_NOT_FOUND)
+            rc = 0;
+    }
+    return rc;
 }
 
 static int delete_due(struct rf_pruning *p, struct rf_err *err)
@@ -235,6 +319,7 @@ static int delete_due(struct rf_pruning *p, struct rf_err *err)
         if (goes_now(&out->manifests[i]))
             order[b.n++] = (uint32_t)i;
     find_depths(out, depth);
+    rc = unlist_due(p, err);
     if (b.n > 1)
         qsort_r(order, b.n, sizeof(*order), compare_due, &b);
     for (size_t i = 0, end; rc == 0 && i < b.n; i = end) {
@@ -297,7 +382,7 @@ int rf_prune_carry_out(struct rf_pruning *p, struct rf_err *err)
     p->out->deleted = 0;
     p->out->started = true;
     rf_prune_phase(p, "taking away tags");
-    rc = rf_parallel(write_threads(p), p->out->n, untag_job, p, err);
+    rc = untag_all(p, err);
     if (rc == 0)
         rc = shelter_all(p, err);
     if (rc < 0)

@@ -24,6 +24,7 @@ struct rf_prune_doc {
     bool read, absent; /* absent: it is not there */
     bool needed, back; /* back: needed by a rollback alone */
     bool brought;      /* as an image of its own, by an earlier bundle */
+    bool unnamed;      /* a layout lists it without a tag now */
     uint64_t size;
     uint8_t used, mark; /* for whoever goes through the documents */
 };
@@ -45,7 +46,7 @@ struct rf_prune_view {
     struct rf_prune_tag *tags;
     size_t n_tags, cap_tags;
     struct rf_idmap by_name;
-    bool changed, emptied; /* for whoever writes to it */
+    bool emptied; /* for whoever writes to it */
 };
 
 struct rf_prune_views {

@@ -303,28 +303,16 @@ static int dir_delete_tag(struct rf_place *p, const char *repo, const char *tag,
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 
-static int unname(struct rf_oci_edit *e, void *ctx, struct rf_err *err)
-{
-    const struct listing *l = ctx;
-    size_t i = 0;
-    int rc = rf_oci_index_find(e->ix, "", l->tag, &i, err);
-    if (rc == 0 && !rf_digest_eq(&e->ix->entries[i].digest, &l->m->digest))
-        rc = rf_fail(err, RFE_CONFLICT, "the tag %s has another digest now", l->tag);
-    if (rc == 0)
-        rc = rf_oci_edit_remove_tag(e, l->tag, err);
-    return rc < 0 ? rc : rf_oci_edit_put(e, NULL, l->m, err);
-}
-
-int rf_oci_dir_untag(struct rf_place *p, const char *repo, const char *tag,
-                     const struct rf_manifest *m, struct rf_err *err)
+int rf_oci_dir_sift(struct rf_place *p, const char *repo, rf_oci_judge judge, void *ctx,
+                    struct rf_err *err)
 {
     struct oci_dir *d = dir_of(p);
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
-    struct listing l = { .tag = tag, .m = m };
+    struct rf_oci_sift sift = { judge, ctx };
     int rc = open_existing(d, repo, &f, err);
     if (rc < 0)
         return rc;
-    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unname, &l, err);
+    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, rf_oci_edit_sift, &sift, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 

@@ -9,6 +9,7 @@
 #ifndef RF_LAYOUT_OCI_DIR_H
 #define RF_LAYOUT_OCI_DIR_H
 
+#include "layout/oci_index.h"
 #include "layout/place.h"
 
 enum rf_oci_dir_flags {
@@ -31,12 +32,9 @@ struct rf_gc_result {
  */
 RF_MUST_USE int rf_oci_dir_gc(struct rf_place *p, const char *repo, struct rf_gc_result *out,
                               struct rf_err *err);
-/*
- * The tag goes and its manifest m stays listed without a name, in one step, so that no collection takes it away. -RFE_NOT_FOUND: there is no such tag.
- * -RFE_CONFLICT: it has another digest.
- */
-RF_MUST_USE int rf_oci_dir_untag(struct rf_place *p, const char *repo, const char *tag,
-                                 const struct rf_manifest *m, struct rf_err *err);
+/* Changes many entries of index.json in one step. The judge may run in another thread, and is not asked by several at once. -RFE_NOT_FOUND: no layout. */
+RF_MUST_USE int rf_oci_dir_sift(struct rf_place *p, const char *repo, rf_oci_judge judge, void *ctx,
+                                struct rf_err *err);
 /* Entries of index.json in their order, tagged or not. */
 RF_MUST_USE int rf_oci_dir_entries(struct rf_place *p, const char *repo, rf_place_desc_cb cb,
                                    void *ctx, struct rf_err *err);

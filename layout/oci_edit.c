@@ -191,6 +191,16 @@ int rf_oci_edit_remove_digest(struct rf_oci_edit *e, const struct rf_digest *d, 
     return 0;
 }
 
+int rf_oci_edit_sift(struct rf_oci_edit *e, void *ctx, struct rf_err *err)
+{
+    const struct rf_oci_sift *s = ctx;
+    struct rf_oci_index *ix = NULL;
+    int rc = rf_oci_index_sift(e->ix, s->judge, s->ctx, &ix, err);
+    if (rc == 0)
+        take(e, ix);
+    return rc;
+}
+
 /* ---- the fallback list of a subject ---- */
 
 /* Fills b with the list as it is, less `without`. *has: it holds `without`. */

@@ -46,6 +46,12 @@ RF_MUST_USE int rf_oci_edit_remove_tag(struct rf_oci_edit *e, const char *tag, s
 /* *had: there was an entry. */
 RF_MUST_USE int rf_oci_edit_remove_digest(struct rf_oci_edit *e, const struct rf_digest *d,
                                           bool *had, struct rf_err *err);
+/* As rf_oci_index_sift; ctx is a struct rf_oci_sift (an rf_oci_change). */
+struct rf_oci_sift {
+    rf_oci_judge judge;
+    void *ctx;
+};
+RF_MUST_USE int rf_oci_edit_sift(struct rf_oci_edit *e, void *ctx, struct rf_err *err);
 /* The fallback tag of m's subject lists m: at the end, when it did not before. */
 RF_MUST_USE int rf_oci_edit_add_referrer(struct rf_oci_edit *e, const struct rf_manifest *m,
                                          struct rf_err *err);

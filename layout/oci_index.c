@@ -436,6 +436,44 @@ int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_di
     return draft_finish(&d, out, err);
 }
 
+static void draft_unname(struct draft *d, size_t i)
+{
+    const json_t *old = json_array_get(json_object_get(d->from->doc, "manifests"), i);
+    RF_CLEANUP(rf_json_decrefp) json_t *item = json_copy((json_t *)(uintptr_t)old);
+    RF_CLEANUP(rf_json_decrefp)
+    json_t *notes = json_copy(json_object_get(item, "annotations"));
+    d->failed = d->failed || notes == NULL;
+    if (d->failed)
+        return;
+    (void)json_object_del(notes, RF_ANNOTATION_REF_NAME);
+    if (json_object_size(notes) == 0)
+        (void)json_object_del(item, "annotations");
+    else
+        d->failed = json_object_set(item, "annotations", notes) < 0;
+    d->failed = d->failed || json_array_append(d->list, item) < 0;
+    d->entries[d->n] = d->from->entries[i];
+    d->entries[d->n++].name = NULL;
+}
+
+int rf_oci_index_sift(const struct rf_oci_index *ix, rf_oci_judge judge, void *ctx,
+                      struct rf_oci_index **out, struct rf_err *err)
+{
+    RF_CLEANUP(draft_release) struct draft d = draft_of(ix);
+    bool changed = false;
+    *out = NULL;
+    for (size_t i = 0; i < ix->n && !d.failed; i++) {
+        enum rf_oci_fate fate = judge(ctx, &ix->entries[i]);
+        if (fate == RF_OCI_UNNAME && ix->entries[i].name == NULL)
+            fate = RF_OCI_KEEP;
+        if (fate == RF_OCI_UNNAME)
+            draft_unname(&d, i);
+        else if (fate != RF_OCI_DROP)
+            draft_keep(&d, i);
+        changed = changed || fate != RF_OCI_KEEP;
+    }
+    return changed ? draft_finish(&d, out, err) : 0;
+}
+
 /* ---- referrers ---- */
 
 void rf_oci_referrer_descriptor(const struct rf_manifest *m, struct rf_descriptor *out)

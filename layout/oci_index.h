@@ -69,6 +69,13 @@ RF_MUST_USE int rf_oci_index_remove_tag(const struct rf_oci_index *ix, const cha
 RF_MUST_USE int rf_oci_index_remove_digest(const struct rf_oci_index *ix, const struct rf_digest *d,
                                            struct rf_oci_index **out, struct rf_err *err);
 
+enum rf_oci_fate { RF_OCI_KEEP, RF_OCI_UNNAME, RF_OCI_DROP };
+/* Whether an entry stays as it is, loses its tag and stays listed, or goes. Asked once for each, in their order. */
+typedef enum rf_oci_fate (*rf_oci_judge)(void *ctx, const struct rf_oci_entry *e);
+/* Many entries at once. */
+RF_MUST_USE int rf_oci_index_sift(const struct rf_oci_index *ix, rf_oci_judge judge, void *ctx,
+                                  struct rf_oci_index **out, struct rf_err *err);
+
 /* How a list of referrers shows m: with artifact type and annotations (distribution-spec, "Listing Referrers"). *out: the caller releases. */
 void rf_oci_referrer_descriptor(const struct rf_manifest *m, struct rf_descriptor *out);
 /* Reads a manifest of the layout that an entry names. Branch on -RFE_NOT_FOUND. */

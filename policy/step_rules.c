@@ -17,13 +17,12 @@ bool rf_step_takes_type(const struct rf_step *step, const char *media_type)
 
 void rf_step_tell_skipped(const struct rf_step *step, const char *ref, const char *media_type)
 {
-    RF_CLEANUP(rf_buf_release) struct rf_buf allowed;
-    rf_buf_init(&allowed, 0);
-    for (size_t k = 0; k < step->s.media_types.n; k++)
-        rf_buf_addf(&allowed, "%s%s", k > 0 ? " " : "[", step->s.media_types.items[k]);
-    rf_buf_add_str(&allowed, "]");
-    rf_log(RF_LOG_INFO, "Skipping unsupported media type", "ref", ref, "mediaType",
-           media_type != NULL ? media_type : "", "allowed", allowed.ptr, NULL);
+    size_t n = step->s.media_types.n;
+    RF_CLEANUP(rf_freep) struct rf_log_entry *allowed = rf_xcalloc(n + 1, sizeof(*allowed));
+    for (size_t k = 0; k < n; k++)
+        allowed[k].value = step->s.media_types.items[k];
+    rf_log_with(RF_LOG_INFO, "Skipping unsupported media type", rf_log_text("ref", ref),
+                rf_log_text("mediaType", media_type), rf_log_list("allowed", allowed, n));
 }
 
 /* ---- referrers ---- */

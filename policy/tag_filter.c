@@ -188,10 +188,8 @@ static void tell_loose(const struct rf_tag_filter *f, size_t i, const char *cons
     }
     if (more == 0)
         return;
-    char number[24];
-    (void)snprintf(number, sizeof(number), "%zu", more);
-    rf_log(RF_LOG_WARN, "Filter matches whole names only", "pattern", p->text, "not-matched",
-           number, "example", example, NULL);
+    rf_log_with(RF_LOG_WARN, "Filter matches whole names only", rf_log_text("pattern", p->text),
+                rf_log_uint("not-matched", more), rf_log_text("example", example));
 }
 
 int rf_tag_filter_pick(const struct rf_tag_filter *f, const char *const *names, size_t n,

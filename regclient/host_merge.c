@@ -160,9 +160,11 @@ int rf_host_check(const struct rf_host *h, struct rf_err *err)
 /* ---- merging ---- */
 
 /* The log lines are upstream's; scripts look for them. */
+#define CHANGING "Changing %s for registry"
+
 static void log_change(const char *what, const char *name, const char *from, const char *to)
 {
-    RF_CLEANUP(rf_freep) char *msg = rf_xasprintf("Changing %s for registry", what);
+    RF_CLEANUP(rf_freep) char *msg = rf_xasprintf(CHANGING, what);
     if (from != NULL)
         rf_log(RF_LOG_WARN, msg, "orig", from, "new", to, "host", name, NULL);
     else
@@ -230,9 +232,9 @@ static void merge_int(const struct merging *m, const char *what, int64_t *to, in
     if (from == 0)
         return;
     if (m->loud && *to != 0 && *to != from) {
-        RF_CLEANUP(rf_freep) char *a = rf_xasprintf("%lld", (long long)*to);
-        RF_CLEANUP(rf_freep) char *b = rf_xasprintf("%lld", (long long)from);
-        log_change(what, m->name, a, b);
+        RF_CLEANUP(rf_freep) char *msg = rf_xasprintf(CHANGING, what);
+        rf_log_with(RF_LOG_WARN, msg, rf_log_int("orig", *to), rf_log_int("new", from),
+                    rf_log_text("host", m->name));
     }
     *to = from;
 }

@@ -386,13 +386,9 @@ static int span_ms(const struct rf_bot_call *c, size_t i, const char *dflt, uint
 static void log_delay(const struct rf_bot_call *c, const struct rf_bot_target *t,
                       const struct rf_rate_limit *r, json_int_t want, uint64_t ms)
 {
-    RF_CLEANUP(rf_freep) char *remain = rf_xasprintf("%d", r->remain);
-    RF_CLEANUP(rf_freep) char *limit = rf_xasprintf("%lld", (long long)want);
-    RF_CLEANUP(rf_buf_release) struct rf_buf span;
-    rf_buf_init(&span, 64);
-    rf_duration_format(&span, (int64_t)(ms * 1000000u));
-    rf_log(RF_LOG_INFO, "Delaying for ratelimit", "script", c->b->o.script, "image", t->name,
-           "remain", remain, "target", limit, "sleep", span.ptr, NULL);
+    rf_log_with(RF_LOG_INFO, "Delaying for ratelimit", rf_log_text("script", c->b->o.script),
+                rf_log_text("image", t->name), rf_log_int("remain", r->remain),
+                rf_log_int("target", want), rf_log_duration("sleep", (int64_t)(ms * 1000000u)));
 }
 
 /* Asks once: true and *enough, or false when it is to be asked again. */

@@ -51,7 +51,6 @@ struct rf_bot *rf_bot_new(const struct rf_policy_config *config, struct rf_clien
 {
     struct rf_bot *b = rf_xcalloc(1, sizeof(*b));
     unsigned places = config->defaults.parallel > 0 ? config->defaults.parallel : 1;
-    char number[16];
     b->config = config;
     b->client = client;
     b->setup = *setup;
@@ -64,8 +63,7 @@ struct rf_bot *rf_bot_new(const struct rf_policy_config *config, struct rf_clien
         b->requests[i] = rf_stats_new();
     }
     pthread_mutex_init(&b->lock, NULL);
-    (void)snprintf(number, sizeof(number), "%u", places);
-    rf_log(RF_LOG_DEBUG, "Configuring parallel settings", "concurrent", number, NULL);
+    rf_log_with(RF_LOG_DEBUG, "Configuring parallel settings", rf_log_uint("concurrent", places));
     return b;
 }
 

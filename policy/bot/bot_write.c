@@ -20,12 +20,14 @@
 static void log_step(const struct rf_bot_call *c, const char *message, const char *key,
                      const char *value, const char *target)
 {
-    const char *dry = c->b->o.dry_run ? "true" : "false";
+    struct rf_log_field f[4];
+    size_t n = 0;
+    f[n++] = rf_log_text("script", c->b->o.script);
+    f[n++] = rf_log_text(key, value);
     if (target != NULL)
-        rf_log(RF_LOG_INFO, message, "script", c->b->o.script, key, value, "target", target,
-               "dry-run", dry, NULL);
-    else
-        rf_log(RF_LOG_INFO, message, "script", c->b->o.script, key, value, "dry-run", dry, NULL);
+        f[n++] = rf_log_text("target", target);
+    f[n++] = rf_log_bool("dry-run", c->b->o.dry_run);
+    rf_log_fields(RF_LOG_INFO, message, f, n);
 }
 
 static void count(struct rf_bot_call *c, enum rf_bot_kind kind)

@@ -44,9 +44,9 @@ static int run_check(const struct rf_env *env, void *ctx, int argc, char **argv,
         return rf_fail(err, RFE_FAILED, "%zu of %zu scripts cannot be run", bad,
                        rf_bot_scripts(s.bot));
     if (rc == 0) {
-        RF_CLEANUP(rf_freep) char *n = rf_xasprintf("%zu", rf_bot_scripts(s.bot));
-        rf_log(rf_bot_scripts(s.bot) > 0 ? RF_LOG_INFO : RF_LOG_WARN, "Scripts can be run",
-               "scripts", n, "file", s.config->name, NULL);
+        size_t n = rf_bot_scripts(s.bot);
+        rf_log_with(n > 0 ? RF_LOG_INFO : RF_LOG_WARN, "Scripts can be run",
+                    rf_log_uint("scripts", n), rf_log_text("file", s.config->name));
     }
     return rc;
 }

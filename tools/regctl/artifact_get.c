@@ -76,10 +76,8 @@ static int by_subject(struct regctl_session *s, const struct artifact_options *o
     if (l->n == 0)
         return rf_fail(err, RFE_NOT_FOUND, "no matching referrers to %s", subject);
     if (l->n > 1 && m->match.sort_annotation == NULL) {
-        char count[24];
-        (void)snprintf(count, sizeof(count), "%zu", l->n);
-        rf_log(RF_LOG_WARN, "multiple referrers match, using first match", "match count", count,
-               "subject", subject, NULL);
+        rf_log_with(RF_LOG_WARN, "multiple referrers match, using first match",
+                    rf_log_uint("match count", l->n), rf_log_text("subject", subject));
     }
     a->at = regctl_artifact_source(&a->subject);
     return rf_place_get_manifest(a->at->place, a->at->repo, NULL, &l->items[0].digest, NULL,
@@ -146,9 +144,8 @@ static int save_all(const struct artifact_options *o, const struct artifact *a,
         rc = rf_artifact_save(a->at->place, a->at->repo, &a->manifest->entries[layers[i]], root,
                               o->strip_dirs, &left_out, err);
     if (left_out > 0) {
-        char count[24];
-        (void)snprintf(count, sizeof(count), "%zu", left_out);
-        rf_log(RF_LOG_WARN, "Devices and pipes are not unpacked", "count", count, NULL);
+        rf_log_with(RF_LOG_WARN, "Devices and pipes are not unpacked",
+                    rf_log_uint("count", left_out));
     }
     return rc;
 }

@@ -190,8 +190,8 @@ int rf_export_create(const struct rf_export_request *req, const char *output,
     return rc;
 }
 
-int rf_export_again(const struct rf_export_request *req, const char *id, const char *output,
-                    struct rf_export_result *out, struct rf_err *err)
+static int again(const struct rf_export_request *req, const char *id, const char *output,
+                 struct rf_export_result *out, struct rf_err *err)
 {
     RF_CLEANUP(rf_export_state_freep) struct rf_export_state *state = NULL;
     const struct rf_export_record *record;
@@ -209,4 +209,13 @@ int rf_export_again(const struct rf_export_request *req, const char *id, const c
     rc = check_space(state, output, out->plan, err);
     return rc < 0 ? rc
                   : rf_write_file(req, state, out->plan, NULL, output, &out->path, &out->size, err);
+}
+
+int rf_export_again(const struct rf_export_request *req, const char *id, const char *output,
+                    struct rf_export_result *out, struct rf_err *err)
+{
+    int rc = again(req, id, output, out, err);
+    if (rc == 0)
+        rf_requests_sent(&out->requests, req->client);
+    return rc;
 }

@@ -130,7 +130,7 @@ int rf_requests_check(const struct rf_requests *r, struct rf_err *err)
             continue;
         return rf_fail(
             err, RFE_REFUSED,
-            "%s: create sends %llu requests that count, and %llu are left, of which ratelimit.min is to leave %lld: %llu too few; run it when more are granted, or log in for a higher limit",
+            "%s: create sends %llu requests that count, and %llu are left, %lld of them to be left (ratelimit.min): %llu too few; run it when more are granted, or log in for a higher limit",
             e->registry, (unsigned long long)need, (unsigned long long)e->limit.remain,
             (long long)e->min, (unsigned long long)(need - there));
     }

@@ -146,6 +146,17 @@ class Plans(Case):
         planned, _ = self.compare(source, "--host", source.host_flag(), *references(source, sample))
         self.assertEqual(planned["counted"], 5)
 
+    def test_tags_that_are_read_by_get_each_time(self):
+        """Planning itself fitted, and the run behind it will not: said behind the plan."""
+        sample = few(5)
+        profile = pulls(12)
+        profile["rules"] = [{"match": {"method": "HEAD", "path": "/manifests/", "count": 0}, "action": {"type": "status", "status": 404}}]
+        source = self.scripted("source", profile, self.seed(sample))
+        args = ["--host", source.host_flag(), *references(source, sample)]
+        result = self.export(*args, action="plan", status=REFUSED)
+        self.assert_one_line(result, "create sends 5 requests that count, and 2 are left", "3 too few")
+        self.assertRegex(result.out, r"(?m)^limit     5 requests that count, 2 of 100 left at 127\S+; planning took 10$")
+
     # --- limits ---
 
     def limited(self, remaining, count=6, name="source"):

@@ -194,8 +194,8 @@ int rf_tag_map_store(const struct rf_import_state *s, const struct rf_tag_map *m
 /* ---- before tags move ---- */
 
 /*
- * Entries that are there already keep what was; `becomes` is the same for one bundle. Only where somebody else moved the tag since, that is what goes back:
- * this run overwrites it, and nothing else remembers it.
+ * Entries that are there already keep what was. Only where somebody else moved the tag since, that is what goes back: this run overwrites it, and nothing
+ * else remembers it. What a tag becomes is the same for one bundle, but for a list of referrers to which others have added since.
  */
 static void add_new(struct rf_tag_map *m, const struct rf_old_tag *list, size_t n)
 {
@@ -206,8 +206,10 @@ static void add_new(struct rf_tag_map *m, const struct rf_old_tag *list, size_t 
             had > 0 ? bsearch(&t, m->tags, had, sizeof(*m->tags), compare_tags) : NULL;
         if (there != NULL && t.foreign)
             there->was = t.was;
-        if (there != NULL)
+        if (there != NULL) {
+            there->becomes = t.becomes;
             continue;
+        }
         bool split = split_name(rf_xasprintf("%s:%s", list[i].repository, list[i].tag), &t);
         RF_CHECK(split);
         add_tag(m, &t);

@@ -242,8 +242,8 @@ static void find_foreign(struct tag_jobs *t, const struct rf_import_state *state
     r->n_foreign = 0;
     r->foreign = rf_xcalloc(t->n + 1, sizeof(*r->foreign));
     for (size_t k = 0; k < t->n; k++) {
-        t->old[k].foreign = !known[k] && t->merged[k] == NULL;
-        if (t->old[k].foreign)
+        t->old[k].foreign = !known[k];
+        if (!known[k] && t->merged[k] == NULL)
             r->foreign[r->n_foreign++] = (struct rf_foreign){ t->images[k], t->old[k].was };
     }
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "import/rollback.h"
 #include "layout/oci_dir.h"
 #include "manifests/media_type.h"
 #include "tests/import/helper_import.h"
@@ -202,8 +203,8 @@ static void add_text(struct made *m, enum rf_blob_kind kind, const char *text,
     made_blob(m, kind, &d, media_type, "app", NULL);
 }
 
-/* Bundle n: app:1, the signature, and the list; all new, or all unchanged. Applied, which must succeed. */
-static void apply_lists(unsigned n, enum rf_image_status status, struct applied *a)
+/* Bundle n: app:1, the signature, and the list; all new, or all unchanged. The caller frees. */
+static char *make_bundle(unsigned n, enum rf_image_status status)
 {
     struct made m;
     char name[16];
@@ -223,7 +224,14 @@ static void apply_lists(unsigned n, enum rf_image_status status, struct applied 
     (void)snprintf(name, sizeof(name), "%u.tar", n);
     char *path = written(&m, name);
     made_release(&m);
+    return path;
+}
+
+/* Applied, which must succeed. */
+static void apply_lists(unsigned n, enum rf_image_status status, struct applied *a)
+{
     const struct how how = { .older = true };
+    char *path = make_bundle(n, status);
     apply(a, &far, path, &how);
     expect_ok(a->rc, a->err);
     free(path);
@@ -313,6 +321,47 @@ START_TEST(the_carried_list_survives_a_collection)
 }
 END_TEST
 
+static int no_tags(struct watched *w, const char *what, const char *repo, const char *tag,
+                   const struct rf_digest *d, struct rf_err *err)
+{
+    (void)w;
+    (void)repo;
+    (void)tag;
+    (void)d;
+    return strcmp(what, "tag") == 0 ? rf_fail(err, RFE_UNREACHABLE, "the cable") : 0;
+}
+
+/* A run that ended among the tags, somebody who signed then, and the run that goes on: taking it back loses nothing of theirs. */
+START_TEST(signed_between_two_runs)
+{
+    struct applied a;
+    far.before_write = no_tags;
+    struct how how = { .older = true };
+    char *path = make_bundle(1, RF_IMAGE_NEW);
+    apply(&a, &far, path, &how);
+    ck_assert_int_eq(a.rc, -RFE_UNREACHABLE);
+    rf_import_result_release(&a.result);
+    far.before_write = NULL;
+    sign_here();
+    apply(&a, &far, path, &how);
+    expect_ok(a.rc, a.err);
+    ck_assert(is_listed(&signature->digest) && is_listed(&theirs->digest));
+    rf_import_result_release(&a.result);
+    struct rf_import_request req;
+    struct rf_rollback b;
+    struct rf_err err = RF_ERR_INIT;
+    const struct rf_rollback_options options = { 0 };
+    request_of(&req, &far, NULL);
+    rf_rollback_init(&b);
+    int rc = rf_rollback(&req, &options, &b, &err);
+    ck_assert_msg(rc == 0 || rc == -RFE_PARTIAL, "%s", err.msg);
+    rf_rollback_release(&b);
+    expect_no_tag("app", "1");
+    ck_assert(is_listed(&theirs->digest));
+    free(path);
+}
+END_TEST
+
 /* Tags go back to what they were before the run, although putting a referrer has changed the list within it. */
 START_TEST(rollback_knows_the_list_before)
 {
@@ -352,6 +401,7 @@ Suite *rf_lists_suite(void)
     tcase_add_test(t, what_others_listed_stays);
     tcase_add_test(t, signed_here_afterwards);
     tcase_add_test(t, the_carried_list_survives_a_collection);
+    tcase_add_test(t, signed_between_two_runs);
     tcase_add_test(t, rollback_knows_the_list_before);
     suite_add_tcase(s, t);
     return s;

@@ -104,6 +104,74 @@ class Secrets(Case):
         self.assertEqual(len(calls), 1, "the helper's answer is kept")
         self.no_canary(bundle.result)
 
+    TRACED = {"GET", "HEAD", "POST", "PUT", "PATCH"}
+
+    def requests_in(self, result):
+        """The records of requests in a log of JSON lines."""
+        lines = [json.loads(line) for line in result.err.split("\n") if line.startswith("{")]
+        return [line for line in lines if line["msg"] == "reg http request"]
+
+    def check_trace(self, result, methods):
+        self.no_canary(result)
+        records = self.requests_in(result)
+        seen = {r["req-method"] for r in records}
+        self.assertLessEqual(seen, self.TRACED)
+        self.assertLessEqual(set(methods), seen)
+        for r in records:
+            self.assertEqual(r["level"], "DEBUG-4")
+            self.assertRegex(r["req-url"], "^http://127[.]0[.]0[.]1:")
+            self.assertIn(r["resp-status"][:1], "234")
+            self.assertIn("User-Agent", r["req-headers"])
+            self.assertEqual(r["req-headers"].get("Authorization", ["[censored]"]), ["[censored]"])
+        self.assertTrue(any("Authorization" in r["req-headers"] for r in records))
+        self.assertTrue(any("Www-Authenticate" in r["resp-headers"] for r in records))
+        for values in [v for r in records for v in r["resp-headers"].values()]:
+            self.assertNotIn("sig-", " ".join(values))
+
+    def test_trace(self):
+        """What -v trace shows of logins, tokens, cookies, signed URLs and states of uploads: nothing that lets anybody in."""
+        signed = {"location": "{other}/elsewhere{path}?X-Amz-Signature=sig-%s&X-Amz-Expires=3" % CANARY}
+        profile = {"options": self.profile["options"], "rules": [
+            {"match": {"method": "GET", "path": "/blobs/", "count": 0}, "action": dict(signed, type="redirect")},
+            {"match": {"method": "HEAD", "path": "/manifests/", "count": 0}, "action": {"type": "headers", "set": {
+                "Set-Cookie": "session=" + CANARY, "X-Auth-Token": CANARY, "Warning": "299 - \"\u009b31m\""}}}]}
+        source = self.scripted("source", profile, seed=self.seed(self.sample))
+        far = self.scripted("far", self.profile)
+        host = "reg=%s,tls=disabled,user=carrier,pass=" + CANARY
+        loud = ["-v", "trace", "--logopt", "json"]
+        bundle = self.new_bundle(*loud, "--host", host % source.host, *references(source, self.sample))
+        self.check_trace(bundle.result, ["GET"])
+        urls = [r["req-url"] for r in self.requests_in(bundle.result)]
+        self.assertTrue(any("X-Amz-Signature=*" in u for u in urls), urls)
+        applied = self.apply(bundle, *loud, "--host", host % far.host, "--to", far.host)
+        self.check_trace(applied, ["HEAD", "POST", "PUT"])
+        text = self.program("regctl", "-v", "trace", "--host", host % source.host, "image", "copy", "%s/sample/app:v1" % source.host,
+                            "ocidir://" + self.work("copy") + ":v1")
+        self.no_canary(text)
+        self.assertIn('level=DEBUG-4 msg="reg http request" req-method=', text.err)
+        for c in text.err:
+            self.assertFalse(c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160), repr(c))
+        quiet = self.program("regctl", "-v", "debug", "--host", host % source.host, "tag", "ls", source.host + "/sample/app")
+        self.assertNotIn("reg http request", quiet.err)
+
+    def test_trace_of_runners(self):
+        """regsync and regbot: the same, and the path of a webhook, which is all that its receiver asks for."""
+        source = self.scripted("source", self.profile, seed=self.seed(self.sample))
+        hook = self.scripted("far-hook")
+        config = self.work("login", "run.yml")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("version: 1\ncreds:\n  - {registry: '%s', tls: disabled, user: carrier, pass: %s}\n" % (source.host, CANARY))
+            f.write("sync:\n  - {source: '%s/sample/app:v1', target: 'ocidir://%s:v1', type: image, hooks: " % (source.host, self.work("copy")))
+            f.write("{post: {type: webhook, params: ['http://%s/%s']}}}\n" % (hook.host, CANARY))
+        synced = self.program("regsync", "once", "--hooks", "-c", config, "-v", "trace", "--logopt", "json", status=(DONE, FAILED))
+        self.no_canary(synced)
+        self.assertTrue([r for r in self.requests_in(synced) if r["req-url"] == "http://%s/..." % hook.host], synced.err)
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("version: 1\ncreds:\n  - {registry: '%s', tls: disabled, user: carrier, pass: %s}\n" % (source.host, CANARY))
+            f.write("scripts:\n  - name: look\n    script: |\n      tag.ls('%s/sample/app')\n" % source.host)
+        ran = self.program("regbot", "once", "-c", config, "-v", "trace", "--logopt", "json")
+        self.check_trace(ran, ["GET"])
+
     def test_state_is_private(self):
         source = self.scripted("source", self.profile, seed=self.seed(self.sample))
         self.new_bundle("--host", "reg=%s,tls=disabled,user=carrier,pass=%s" % (source.host, CANARY), *references(source, self.sample))

@@ -76,9 +76,11 @@ START_TEST(what_waits)
 }
 END_TEST
 
-#define ONE                                                       \
-    "{\"repository\":\"app\",\"digest\":\"sha256:340d6132c83c702" \
-    "78344d127a37371ea04ba76e36b14c203ace233f97e264951\",\"untagged\":\"2026-01-01T00:00:00Z\"}"
+#define DIGEST "sha256:340d6132c83c70278344d127a37371ea04ba76e36b14c203ace233f97e264951"
+#define LINE(repository, digest, time) \
+    "{\"repository\":\"" repository "\",\"digest\":\"" digest "\",\"untagged\":\"" time "\"}"
+#define ONE LINE("app", DIGEST, "2026-01-01T00:00:00Z")
+#define WAITING(lines) "{\"pruneVersion\":1,\"waiting\":[" lines "]}"
 
 static const char *const damaged[] = {
     "",
@@ -86,14 +88,10 @@ static const char *const damaged[] = {
     "[]",
     "{\"pruneVersion\":2,\"waiting\":[]}",
     "{\"pruneVersion\":1}",
-    "{\"pruneVersion\":1,\"waiting\":[" ONE ",{}]}",
-    "{\"pruneVersion\":1,\"waiting\":[" ONE
-    ",{\"repository\":\"../x\",\"digest\":\"sha256:340d6132c83c702"
-    "78344d127a37371ea04ba76e36b14c203ace233f97e264951\",\"untagged\":\"2026-01-01T00:00:00Z\"}]}",
-    "{\"pruneVersion\":1,\"waiting\":[" ONE ",{\"repository\":\"app\",\"digest\":\"md5:00\","
-    "\"untagged\":\"2026-01-01T00:00:00Z\"}]}",
-    "{\"pruneVersion\":1,\"waiting\":[{\"repository\":\"app\",\"digest\":\"sha256:340d6132c83c702"
-    "78344d127a37371ea04ba76e36b14c203ace233f97e264951\",\"untagged\":\"yesterday\"}]}",
+    WAITING(ONE ",{}"),
+    WAITING(ONE "," LINE("../x", DIGEST, "2026-01-01T00:00:00Z")),
+    WAITING(ONE "," LINE("app", "md5:00", "2026-01-01T00:00:00Z")),
+    WAITING(LINE("app", DIGEST, "yesterday")),
 };
 
 /* Then the grace time begins again, for all of it. */
@@ -106,9 +104,7 @@ START_TEST(damaged_file)
     ck_assert_int_eq(rf_file_write(path, rf_slice_str(damaged[_i]), 0600, &err), 0);
     ck_assert_int_eq(rf_prune_state_load(&state, "far", &r, &err), 0);
     ck_assert_uint_eq(r.n_manifests, 0);
-    ck_assert_int_eq(
-        rf_file_write(path, rf_slice_str("{\"pruneVersion\":1,\"waiting\":[" ONE "]}"), 0600, &err),
-        0);
+    ck_assert_int_eq(rf_file_write(path, rf_slice_str(WAITING(ONE)), 0600, &err), 0);
     ck_assert_int_eq(rf_prune_state_load(&state, "far", &r, &err), 0);
     ck_assert_uint_eq(r.n_manifests, 1);
     ck_assert_str_eq(r.manifests[0].repository, "app");

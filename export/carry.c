@@ -16,8 +16,8 @@ static int get_manifest(void *ctx, size_t line, const struct rf_descriptor *desc
 {
     const struct rf_closure *c = ctx;
     const struct rf_selection *s = c->sel;
-    return rf_fetch_manifest(s->state, &s->locations.list[s->picks[line].where], &desc->digest,
-                             desc->size, desc->media_type, out, err);
+    return rf_export_fetch_manifest(s->state, &s->locations.list[s->picks[line].where],
+                                    &desc->digest, desc->size, desc->media_type, out, err);
 }
 
 static int get_config(void *ctx, size_t line, const struct rf_descriptor *desc, struct rf_buf *out,
@@ -27,8 +27,8 @@ static int get_config(void *ctx, size_t line, const struct rf_descriptor *desc, 
     const struct rf_selection *s = c->sel;
     if (desc->size > RF_CONFIG_MAX)
         return rf_fail(err, RFE_TOO_LARGE, "it has more than %u bytes", RF_CONFIG_MAX);
-    int rc = rf_fetch_config(s->state, &s->locations.list[s->picks[line].where], &desc->digest,
-                             desc->size, err);
+    int rc = rf_export_fetch_config(s->state, &s->locations.list[s->picks[line].where],
+                                    &desc->digest, desc->size, err);
     return rc < 0 ? rc : rf_blob_store_load(s->state->cache, &desc->digest, out, err);
 }
 

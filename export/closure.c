@@ -94,7 +94,7 @@ static int pick_single(const struct rf_selection *s, const struct rf_location *a
         if (rf_media_kind(d->media_type) != RF_KIND_INDEX)
             return 0;
         struct rf_manifest *next = NULL;
-        rc = rf_fetch_manifest(s->state, at, &d->digest, d->size, d->media_type, &next, err);
+        rc = rf_export_fetch_manifest(s->state, at, &d->digest, d->size, d->media_type, &next, err);
         if (rc < 0)
             return rc;
         rf_manifest_free(inner);
@@ -109,8 +109,9 @@ static int choose(struct choosing *ch, size_t i, struct choice *out, struct rf_e
     const struct rf_image *im = &s->wanted.images[i];
     const struct rf_export_item *item = &s->req->items[s->picks[i].item];
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
-    int rc = rf_fetch_manifest(s->state, &s->locations.list[s->picks[i].where], &im->digest,
-                               im->size, rf_desired_str(&s->wanted, im->media_type), &m, err);
+    int rc =
+        rf_export_fetch_manifest(s->state, &s->locations.list[s->picks[i].where], &im->digest,
+                                 im->size, rf_desired_str(&s->wanted, im->media_type), &m, err);
     if (rc < 0)
         return rc;
     if (item->single)
@@ -220,8 +221,8 @@ static int fetch_node(void *ctx, const struct rf_graph *g, uint32_t node, struct
     const struct rf_closure *c = ctx;
     const struct rf_node *n = &g->nodes[node];
     struct rf_selection *s = c->sel;
-    int rc = rf_fetch_manifest(s->state, &s->locations.list[n->where], &n->digest, n->size,
-                               rf_graph_media_type(g, node), out, err);
+    int rc = rf_export_fetch_manifest(s->state, &s->locations.list[n->where], &n->digest, n->size,
+                                      rf_graph_media_type(g, node), out, err);
     if (rc == 0)
         chosen_entries(c, node, *out, chosen, n_chosen);
     return rc;
@@ -325,7 +326,7 @@ static int ask(struct asking *a, size_t i, struct rf_err *err)
     if (n->kind != RF_NODE_CONFIG || n->size > RF_CONFIG_MAX)
         return rf_place_probe_blob(l->place, l->repo, &n->digest, n->size, RF_PROBE_HEAD, err);
     a->cached[i] = true;
-    return rf_fetch_config(s->state, l, &n->digest, n->size, err);
+    return rf_export_fetch_config(s->state, l, &n->digest, n->size, err);
 }
 
 static int ask_job(void *ctx, size_t i, struct rf_err *err)

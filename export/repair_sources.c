@@ -48,8 +48,8 @@ static int fetch(void *ctx, const struct rf_graph *g, uint32_t node, struct rf_m
     const uint32_t *list = src->places + (size_t)blob * RF_REPAIR_PLACES;
     int rc = -RFE_NOT_FOUND;
     for (size_t i = 0; rc < 0 && i < RF_REPAIR_PLACES && list[i] != RF_NO_ID; i++)
-        rc = rf_fetch_manifest(src->state, &src->locations.list[list[i]], &n->digest, n->size,
-                               rf_graph_media_type(g, node), out, err);
+        rc = rf_export_fetch_manifest(src->state, &src->locations.list[list[i]], &n->digest,
+                                      n->size, rf_graph_media_type(g, node), out, err);
     if (list[0] == RF_NO_ID)
         return rf_fail(err, RFE_NOT_FOUND, "%s", src->why != NULL ? src->why : "no source has it");
     if (rc < 0 || (*out)->kind != RF_KIND_INDEX)

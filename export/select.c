@@ -197,9 +197,9 @@ uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char 
 
 /* ---- resolving ---- */
 
-int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
-                      const struct rf_digest *digest, uint64_t size, const char *media_type,
-                      struct rf_manifest **out, struct rf_err *err)
+int rf_export_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
+                             const struct rf_digest *digest, uint64_t size, const char *media_type,
+                             struct rf_manifest **out, struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf body;
     struct rf_manifest_expect expect = { .digest = digest, .size = size };
@@ -225,8 +225,8 @@ int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *a
     return rc;
 }
 
-int rf_fetch_config(struct rf_export_state *state, const struct rf_location *at,
-                    const struct rf_digest *digest, uint64_t size, struct rf_err *err)
+int rf_export_fetch_config(struct rf_export_state *state, const struct rf_location *at,
+                           const struct rf_digest *digest, uint64_t size, struct rf_err *err)
 {
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
     struct rf_err absent = RF_ERR_INIT;
@@ -275,7 +275,7 @@ int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at, c
     if (rf_media_kind(d.media_type) == RF_KIND_OTHER || d.size == 0) {
         struct rf_digest have = d.digest;
         rf_manifest_freep(&m);
-        rc = rf_fetch_manifest(state, at, &have, 0, NULL, &m, err);
+        rc = rf_export_fetch_manifest(state, at, &have, 0, NULL, &m, err);
         if (rc < 0)
             return rc;
         rf_descriptor_release(&d);

@@ -78,13 +78,15 @@ RF_MUST_USE int rf_select(struct rf_selection *s, struct rf_err *err);
 uint32_t rf_selection_add_extra(struct rf_selection *s, uint32_t of, const char *tag,
                                 const struct rf_descriptor *desc);
 /* A manifest, from the cache or else the location, and into the cache. Thread-safe. size 0, media type NULL or "": not known. */
-RF_MUST_USE int rf_fetch_manifest(struct rf_export_state *state, const struct rf_location *at,
-                                  const struct rf_digest *digest, uint64_t size,
-                                  const char *media_type, struct rf_manifest **out,
-                                  struct rf_err *err);
+RF_MUST_USE int rf_export_fetch_manifest(struct rf_export_state *state,
+                                         const struct rf_location *at,
+                                         const struct rf_digest *digest, uint64_t size,
+                                         const char *media_type, struct rf_manifest **out,
+                                         struct rf_err *err);
 /* A configuration into the cache, unless it is there. Thread-safe. */
-RF_MUST_USE int rf_fetch_config(struct rf_export_state *state, const struct rf_location *at,
-                                const struct rf_digest *digest, uint64_t size, struct rf_err *err);
+RF_MUST_USE int rf_export_fetch_config(struct rf_export_state *state, const struct rf_location *at,
+                                       const struct rf_digest *digest, uint64_t size,
+                                       struct rf_err *err);
 /* Descriptor of a tag, or of a digest when it is given. HEAD says it all on most registries; where it does not, the manifest itself does. Thread-safe. */
 RF_MUST_USE int rf_resolve_at(struct rf_export_state *state, const struct rf_location *at,
                               const char *tag, const struct rf_digest *digest,

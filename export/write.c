@@ -208,8 +208,8 @@ static int prune_again(struct writer *w, const struct rf_bundle_blob *blob, stru
         if (im->original == RF_NO_ID || w->image_where[k] == RF_NO_ID ||
             !rf_digest_eq(&im->digest, &blob->digest))
             continue;
-        int rc = rf_fetch_manifest(w->state, &w->locations.list[w->image_where[k]],
-                                   &s->desired.digests[im->original], 0, NULL, &whole, err);
+        int rc = rf_export_fetch_manifest(w->state, &w->locations.list[w->image_where[k]],
+                                          &s->desired.digests[im->original], 0, NULL, &whole, err);
         if (rc < 0)
             return rc;
         RF_CLEANUP(rf_freep) size_t *chosen = rf_xcalloc(whole->n_entries + 1, sizeof(*chosen));

@@ -86,6 +86,75 @@ START_TEST(results)
 }
 END_TEST
 
+START_TEST(cli_doc_lists)
+{
+    struct outcome o = RUN(&sample_upstream, "cli-doc", "--list");
+    ck_assert_int_eq(o.status, 0);
+    static const char first[] = "sample\nsample completion\nsample create\n";
+    ck_assert_msg(strncmp(o.out, first, strlen(first)) == 0, "%s", o.out);
+    /* By name, and those of a group behind it. */
+    ck_assert_ptr_nonnull(strstr(
+        o.out, "\nsample image\nsample image between\nsample image copy\nsample image list\n"));
+    ck_assert_ptr_null(strstr(o.out, "cli-doc"));
+    ck_assert_ptr_null(strstr(o.out, "__complete"));
+    o = RUN(&sample_upstream, "cli-doc", "--list", "--hidden");
+    ck_assert_ptr_nonnull(strstr(o.out, "\nsample cli-doc\n"));
+    o = RUN(&sample_upstream, "--help");
+    ck_assert_ptr_null(strstr(o.out, "cli-doc"));
+}
+END_TEST
+
+START_TEST(cli_doc_shows_a_command)
+{
+    struct outcome o = RUN(&sample_upstream, "cli-doc", "create");
+    ck_assert_int_eq(o.status, 0);
+    static const char head[] =
+        "## sample create\n\nWrite a bundle.\n\n### Synopsis\n\nWrites a bundle of the images named.\n\n"
+        "A second paragraph.\n\n```\nsample create [OPTIONS] IMAGE...\n```\n\n### Examples\n\n```\n"
+        "# everything\nsample create --full alpine\n```\n\n### Options\n\n```\n  -f, --full ";
+    ck_assert_msg(strncmp(o.out, head, strlen(head)) == 0, "%s", o.out);
+    ck_assert_ptr_null(strstr(o.out, "secret-knob"));
+    const char *inherited = strstr(o.out, "### Options inherited from parent commands\n\n```\n");
+    ck_assert_ptr_nonnull(inherited);
+    ck_assert_ptr_nonnull(strstr(inherited, "--verbosity"));
+    ck_assert_ptr_null(strstr(inherited, "--full"));
+    o = RUN(&sample_upstream, "cli-doc");
+    ck_assert_int_eq(strncmp(o.out, "## sample\n\n", 11), 0);
+    ck_assert_ptr_null(strstr(o.out, "inherited"));
+}
+END_TEST
+
+START_TEST(cli_doc_of_odd_words)
+{
+    /* A group does not run; a word that it does not know is passed over. */
+    struct outcome o = RUN(&sample_upstream, "cli-doc", "image", "nosuch");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_int_eq(strncmp(o.out, "## sample image\n\n", 17), 0);
+    ck_assert_ptr_null(strstr(o.out, "[OPTIONS]"));
+    o = RUN(&sample_upstream, "cli-doc", "nosuch");
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_eq(o.err, "unknown command \"nosuch\" for \"sample\"\n");
+    ck_assert_str_eq(o.out, "");
+}
+END_TEST
+
+START_TEST(cli_doc_takes_a_template)
+{
+    struct outcome o = RUN(&sample_upstream, "cli-doc", "image", "cp", "--format",
+                           "{{.Name}}|{{.Use}}|{{.UseLine}}|{{.CommandPath}}|{{.Short}}|"
+                           "{{.Aliases}}|{{.Hidden}}|{{.Runnable}}|{{.Long}}|{{.Example}}");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_str_eq(o.out, "copy|copy SOURCE TARGET|sample image copy [OPTIONS] SOURCE TARGET|"
+                            "sample image copy|copy an image|cp,mirror|false|true||"
+                            "sample image copy a b\n");
+    o = RUN(&sample_upstream, "cli-doc", "image", "--format", "{{.Commands}} {{.Runnable}}");
+    ck_assert_str_eq(o.out, "[between copy list] false");
+    o = RUN(&sample_upstream, "cli-doc", "--format", "{{.Name");
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_ne(o.err, "");
+}
+END_TEST
+
 START_TEST(errors)
 {
     struct outcome o = RUN(&sample, "nosuch");
@@ -285,6 +354,10 @@ Suite *rf_program_suite(void)
     Suite *s = suite_create("program");
     TCase *t = tcase_create("program");
     tcase_add_test(t, results);
+    tcase_add_test(t, cli_doc_lists);
+    tcase_add_test(t, cli_doc_shows_a_command);
+    tcase_add_test(t, cli_doc_of_odd_words);
+    tcase_add_test(t, cli_doc_takes_a_template);
     tcase_add_test(t, errors);
     tcase_add_loop_test(t, exit_statuses, 0, (int)RF_ARRAY_LEN(statuses));
     tcase_add_test(t, stdout_that_fails);

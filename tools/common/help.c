@@ -280,6 +280,46 @@ void rf_program_dump_markdown(const struct rf_program *program, struct rf_buf *o
     markdown_options(global, n, &titled, out);
 }
 
+static void page_options(const struct rf_program *program, const struct rf_cmd *cmd, bool own,
+                         struct rf_buf *out)
+{
+    size_t mine = cmd != NULL ? cmd->n_opts : rf_options_count(program, NULL);
+    size_t end = own ? mine : rf_options_count(program, cmd);
+    bool titled = false;
+    for (size_t i = own ? 0 : mine; i < end; i++) {
+        const struct rf_opt *o = rf_options_row(program, cmd, i);
+        if (!is_shown(o) || (!own && is_shadowed(cmd, o)))
+            continue;
+        if (!titled)
+            rf_buf_addf(out, "### Options%s\n\n```\n",
+                        own ? "" : " inherited from parent commands");
+        titled = true;
+        help_option(o, out);
+    }
+    if (titled)
+        rf_buf_add_str(out, "```\n\n");
+}
+
+void rf_help_page_markdown(const struct rf_program *program, const struct rf_cmd *cmd,
+                           const char *path, struct rf_buf *out)
+{
+    const char *description = cmd != NULL ? cmd->description : program->description;
+    const char *examples = cmd != NULL ? cmd->examples : program->examples;
+    rf_buf_addf(out, "## %s\n\n", path);
+    add_summary(cmd != NULL ? cmd->summary : program->summary, out);
+    rf_buf_add_char(out, '\n');
+    if (description != NULL)
+        rf_buf_addf(out, "### Synopsis\n\n%s\n\n", description);
+    if (cmd != NULL && cmd->run != NULL)
+        rf_buf_addf(out, "```\n%s [OPTIONS]%s%s\n```\n\n", path, cmd->synopsis != NULL ? " " : "",
+                    cmd->synopsis != NULL ? cmd->synopsis : "");
+    if (examples != NULL)
+        rf_buf_addf(out, "### Examples\n\n```\n%s%s```\n\n", examples,
+                    examples[strlen(examples) - 1] == '\n' ? "" : "\n");
+    page_options(program, cmd, true, out);
+    page_options(program, cmd, false, out);
+}
+
 /* ---- checking the tables ---- */
 
 static char *option_problem(const struct rf_opt *o)

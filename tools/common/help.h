@@ -12,6 +12,9 @@ void rf_help(const struct rf_program *program, const struct rf_cmd *cmd, const c
              struct rf_buf *out);
 /* The reference part of the program's page in docs/: every command with its options, then those of all commands, as Markdown. */
 void rf_program_dump_markdown(const struct rf_program *program, struct rf_buf *out);
+/* The page of one command (NULL: of the program) with the headings of upstream's `cli-doc`. */
+void rf_help_page_markdown(const struct rf_program *program, const struct rf_cmd *cmd,
+                           const char *path, struct rf_buf *out);
 /*
  * A table that contradicts itself (a name twice, a command without example, a help text with a full stop) as a text for the tests; NULL
  * when all is well. The caller frees.

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "policy/lua/lua_start.h"
 #include "regclient/hosts.h"
+#include "tools/common/cli_doc.h"
 #include "tools/common/completion.h"
 #include "tools/common/exit_table.h"
 #include "tools/common/help.h"
@@ -159,7 +160,7 @@ static int run_version(const struct rf_env *env, void *ctx, int argc, char **arg
     return 0;
 }
 
-#define COMMON 3
+#define COMMON 4
 struct common {
     struct rf_cmd rows[COMMON];
     char *completion, *version; /* examples that the rows point to */
@@ -179,6 +180,7 @@ static void common_init(struct common *c, const char *name)
                                   .summary = "print the version",
                                   .examples = c->version,
                                   .run = run_version };
+    c->rows[3] = rf_cli_doc_row();
 }
 
 static const struct rf_cmd *row_of(const struct rf_cmd *rows, size_t n, const char *name)

@@ -5,7 +5,7 @@
  *
  *     int main(int argc, char **argv) { return rf_program_main(&regexport, argc, argv); }
  *
- * All programs have `version`, `completion`, `help`, --help, and hidden for the build of docs: --help-markdown, --help-man and --exit-statuses.
+ * All programs have `version`, `completion`, `help`, --help, and hidden for the build of docs: `cli-doc`, --help-markdown, --help-man and --exit-statuses.
  */
 #ifndef RF_TOOLS_COMMON_PROGRAM_H
 #define RF_TOOLS_COMMON_PROGRAM_H

@@ -289,11 +289,11 @@ static void add_candidate(struct rf_bundle *out, const struct rf_retain_fact *f,
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
     rf_buf_init(&text, 0);
-    if (f->former != NULL)
-        rf_buf_addf(&text, "left by its tag (%.200s); ", f->former);
     rf_buf_add_str(&text, rule);
     if (policy->kind == RF_VERDICT_NO)
         rf_buf_addf(&text, "; %s", policy->reason);
+    if (f->former != NULL)
+        rf_buf_addf(&text, "; left by its tag (%.200s)", f->former);
     rf_bundle_add_candidate(out, f->repository, f->tag, &f->digest, text.ptr);
 }
 

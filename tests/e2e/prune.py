@@ -7,6 +7,7 @@ import shutil
 
 from common import Case, DONE, FAILED, GROUND, PARTIAL, REFUSED, USAGE, images, main
 from harness import tree_of
+from scripted_registry import ScriptedRegistry
 
 KEEP_NONE = "retain:\n  graceTime: 0s\n  rules:\n  - keepNone: true\n"
 HOUR = KEEP_NONE.replace("0s", "1h")
@@ -305,7 +306,7 @@ class Prune(Case):
         one, two, three = (self.digest("app", str(n)) for n in (1, 2, 3))
         self.move(1)
         second = self.move(2)
-        self.assertEqual(self.left(second), [("", one, "left by its tag (latest); retain.rules[0]")])
+        self.assertEqual(self.left(second), [("", one, "retain.rules[0]; left by its tag (latest)")])
         result = self.prune()
         item = json.loads(result.out)["images"][0]
         self.assertEqual((item["tag"], item["digest"], item["fate"]), ("", one, "kept"))
@@ -490,6 +491,25 @@ class Prune(Case):
         for repository, digest in (("app", self.digest("app", "1")), ("tool", self.images["tool", "1"].children[0].digest)):
             self.assertIsNone(far.client.manifest("plant/" + repository, digest))
         self.assertIsNotNone(far.client.manifest("plant/app", self.digest("app", "3")))
+
+    def test_what_is_asked_for(self):
+        """Each manifest and configuration once by its digest, whoever wants it, and each tag once; in whatever order answers come, the lists are the same."""
+        far = self.enter(ScriptedRegistry({}))
+        self.to = ["--host", "reg=%s,tls=disabled" % far.host, "--to", far.host]
+        self.images["app", "one"] = self.images["app", "1"]
+        images.write_tree(self.root, [("app", "one", self.images["app", "1"])])
+        keys = [("app", str(n)) for n in range(1, 6)] + [("app", "one"), ("tool", "1"), ("lib", "1")]
+        self.two(keys, [("app", "5"), ("tool", "1")])
+        own = self.config("retain:\n  rules:\n  - {labels: {no: such}, keepNewest: 1}\npolicy:\n  script: |\n    function keep(image)\n"
+                          "      return image.tag == '2', 'the second'\n    end\n", "own.yml")
+        far.clear_log()
+        plan = self.prune("--plan", "-c", own, "--parallel", "1").out
+        asked = ["%s %s" % (r["method"], r["path"]) for r in far.requests() if not r["path"].endswith("/v2/")]
+        self.assertGreater(len(asked), 15)
+        self.assertEqual(sorted(p for p in set(asked) if asked.count(p) > 1), [])
+        self.assertEqual(self.prune("--plan", "-c", own, "--parallel", "16").out, plan)
+        self.assertEqual({"%s:%s" % (i["repository"], i["tag"]): i["fate"] for i in json.loads(plan)["images"]},
+                         {"app:1": "letGo", "app:2": "kept", "app:3": "letGo", "app:4": "letGo", "app:one": "letGo", "lib:1": "kept"})
 
     def test_registry_that_does_not_delete(self):
         far = self.docker_registry("registry", delete=False)

@@ -254,3 +254,18 @@ int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts, struct rf_e
     }
     return 0;
 }
+
+void rf_creds_merge_usable(const struct rf_creds *c, struct rf_hosts *hosts,
+                           void (*tell)(void *ctx, const struct rf_host *h,
+                                        const struct rf_err *why),
+                           void *ctx)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct rf_err why = RF_ERR_INIT;
+        int rc = rf_hosts_merge(hosts, &c->list[i], &why);
+        if (rc == 0)
+            continue;
+        (void)(rf_wrap)(&why, rc, "%s", c->texts[i].where);
+        tell(ctx, &c->list[i], &why);
+    }
+}

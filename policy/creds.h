@@ -25,6 +25,12 @@ rf_yaml_setter rf_creds_set;
 RF_MUST_USE int rf_creds_merge(const struct rf_creds *c, struct rf_hosts *hosts,
                                struct rf_err *err);
 
+/* The same, but an entry that cannot be used is told of and passed over. `why` begins with its place in the file. */
+void rf_creds_merge_usable(const struct rf_creds *c, struct rf_hosts *hosts,
+                           void (*tell)(void *ctx, const struct rf_host *h,
+                                        const struct rf_err *why),
+                           void *ctx);
+
 /* The keys of an entry. */
 extern const struct rf_yaml_table rf_creds_table;
 

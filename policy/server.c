@@ -12,11 +12,13 @@
 
 #define OLDER_MAX 4u /* files, of which something still runs, beside the one in force */
 #define FIRST SIZE_MAX
+#define UNTIMED ((time_t)-1) /* its schedule has not begun */
+#define LOOK_S 1 /* while a first pass runs: how often it is asked what it is through with */
 
 /* A file as it was read, with all that was started by it. */
 struct plan {
     struct rf_server_plan p;
-    time_t *next; /* of each job; 0: never */
+    time_t *next; /* of each job; 0: never; or UNTIMED */
     unsigned running;
     bool in_force;
     struct plan *older;
@@ -40,7 +42,8 @@ struct server {
     struct rf_buf *failures;
     struct plan *plan; /* in force; older ones hang on it */
     struct task *tasks;
-    bool first_runs; /* no job is begun meanwhile */
+    bool first_runs; /* of whatever file */
+    bool first_due;  /* that of the file in force is to begin when the older one has ended */
     bool failed, stop;
     pthread_mutex_t lock; /* guards `done` of the tasks */
 };
@@ -74,13 +77,26 @@ static void drop_plans(struct server *s, bool all)
     }
 }
 
+/* A first pass comes before. */
+static bool is_held(const struct server *s, size_t job)
+{
+    const struct rf_server_plan *p = &s->plan->p;
+    if (!s->first_runs && !s->first_due)
+        return false;
+    return s->first_due || p->first == NULL || p->passed == NULL || !p->passed(p->ctx, job);
+}
+
+/* Schedules begin when the first pass is through with the job. */
 static void set_times(struct server *s)
 {
+    struct plan *p = s->plan;
     time_t now = s->o->clock->now(s->o->clock->ctx);
-    for (size_t i = 0; i < s->plan->p.n_jobs; i++) {
-        const struct rf_schedule *when = s->plan->p.jobs[i].schedule;
-        if (when == NULL || !rf_schedule_next(when, now, &s->plan->next[i]))
-            s->plan->next[i] = 0;
+    for (size_t i = 0; i < p->p.n_jobs; i++) {
+        const struct rf_schedule *when = p->p.jobs[i].schedule;
+        if (p->next[i] != UNTIMED || is_held(s, i))
+            continue;
+        if (when == NULL || !rf_schedule_next(when, now, &p->next[i]))
+            p->next[i] = 0;
     }
 }
 
@@ -93,6 +109,8 @@ static int load(struct server *s, bool again, struct rf_err *err)
         return rc;
     }
     p->next = rf_xcalloc(p->p.n_jobs + 1, sizeof(*p->next));
+    for (size_t i = 0; i < p->p.n_jobs; i++)
+        p->next[i] = UNTIMED;
     p->in_force = true;
     if (s->plan != NULL)
         s->plan->in_force = false;
@@ -117,8 +135,10 @@ static void reload(struct server *s)
         return;
     }
     rf_log(RF_LOG_INFO, "Configuration reloaded", NULL);
-    if (!s->first_runs)
-        set_times(s);
+    s->first_due = s->first_runs && s->plan->p.first != NULL;
+    for (struct plan *p = s->plan->older; p != NULL; p = p->older)
+        if (p->p.retire != NULL)
+            p->p.retire(p->p.ctx);
     drop_plans(s, false);
 }
 
@@ -207,14 +227,19 @@ static void reap(struct server *s, bool all)
         *at = t->next;
         note_failure(s, t);
         t->plan->running--;
-        if (t->job == FIRST) {
+        if (t->job == FIRST)
             s->first_runs = false;
-            if (!all)
-                set_times(s);
-        }
         free(t);
     }
     drop_plans(s, false);
+}
+
+static void start_first(struct server *s)
+{
+    if (!s->first_due || s->first_runs || s->stop)
+        return;
+    s->first_due = false;
+    start(s, FIRST, "first pass");
 }
 
 static bool is_running(const struct server *s, const char *name)
@@ -230,7 +255,7 @@ static void start_due(struct server *s)
     struct plan *p = s->plan;
     time_t now = s->o->clock->now(s->o->clock->ctx);
     for (size_t i = 0; i < p->p.n_jobs; i++) {
-        if (p->next[i] == 0 || p->next[i] > now)
+        if (p->next[i] == UNTIMED || p->next[i] == 0 || p->next[i] > now)
             continue;
         const char *name = p->p.jobs[i].name;
         if (is_running(s, name))
@@ -247,10 +272,17 @@ static void start_due(struct server *s)
 static time_t soonest(const struct server *s)
 {
     time_t at = 0;
-    for (size_t i = 0; !s->first_runs && i < s->plan->p.n_jobs; i++)
-        if (s->plan->next[i] != 0 && (at == 0 || s->plan->next[i] < at))
-            at = s->plan->next[i];
-    return at;
+    bool untimed = false;
+    for (size_t i = 0; i < s->plan->p.n_jobs; i++) {
+        time_t next = s->plan->next[i];
+        untimed = untimed || next == UNTIMED;
+        if (next != UNTIMED && next != 0 && (at == 0 || next < at))
+            at = next;
+    }
+    if (!untimed || s->plan->p.passed == NULL)
+        return at;
+    time_t look = s->o->clock->now(s->o->clock->ctx) + LOOK_S;
+    return at == 0 || look < at ? look : at;
 }
 
 /* ---- the whole ---- */
@@ -266,7 +298,9 @@ static void serve(struct server *s)
             break;
         if (event == RF_SERVER_RELOAD)
             reload(s);
-        if (!s->first_runs && !s->stop)
+        start_first(s);
+        set_times(s);
+        if (!s->stop)
             start_due(s);
     }
     rf_log(RF_LOG_INFO, "Stopping server", NULL);
@@ -280,10 +314,9 @@ int rf_server_run(const struct rf_server_options *o, struct rf_buf *failures, st
     pthread_mutex_init(&s.lock, NULL);
     int rc = load(&s, false, err);
     if (rc == 0) {
-        if (s.plan->p.first != NULL)
-            start(&s, FIRST, "first pass");
-        if (!s.first_runs)
-            set_times(&s);
+        s.first_due = s.plan->p.first != NULL;
+        start_first(&s);
+        set_times(&s);
         serve(&s);
         reap(&s, true);
         drop_plans(&s, true);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Server mode: named jobs, each by its schedule, until told to stop. A job never runs beside itself: a time that comes while it still runs is
- * passed over. SIGHUP reads the file again; a broken one leaves the old one in force. What runs of an older file ends in peace.
+ * passed over. SIGHUP reads the file again; a broken one leaves the old one in force. Jobs that run of an older file end in peace; its first pass is told to
+ * end, and the new file's begins then.
  *
  *     rf_server_signals_open(&signals, err);
  *     const struct rf_server_options o = { .load = load, .clock = &signals.clock };
@@ -28,8 +29,15 @@ struct rf_server_plan {
     struct rf_server_job *jobs; /* taken over */
     size_t n_jobs;
     int (*run)(void *ctx, size_t job, struct rf_err *err); /* in a thread of its own */
-    int (*first)(void *ctx, struct rf_err *err); /* once, before the schedules begin; or NULL */
-    void (*free)(void *ctx);                     /* when nothing of it runs any more */
+    /*
+     * Once, before the schedules begin; or NULL. Of a file that was read again it runs only when that of the file before was not through, and after it.
+     */
+    int (*first)(void *ctx, struct rf_err *err);
+    /* Whether `first` is through with what the job does, so that its schedule may begin; NULL: when `first` has ended. Any thread. */
+    bool (*passed)(void *ctx, size_t job);
+    void (*retire)(
+        void *ctx);          /* another file has taken the place: `first` is to end soon; or NULL */
+    void (*free)(void *ctx); /* when nothing of it runs any more */
 };
 
 enum rf_server_event {

@@ -97,7 +97,8 @@ static int set_patterns(const struct rf_yaml_reader *r, const struct rf_yaml_nod
     for (size_t i = 0; i < list->n; i++) {
         struct rf_err cause = RF_ERR_INIT;
         if (rf_tag_filter_check(list->items[i], &cause) < 0)
-            return rf_yaml_fail(r->doc, value->items[i], err, "%s: %s", r->key, cause.msg);
+            return rf_yaml_fail(r->doc, rf_yaml_list_node(value, i), err, "%s: %s", r->key,
+                                cause.msg);
     }
     return 0;
 }
@@ -116,7 +117,8 @@ static int set_semver(const struct rf_yaml_reader *r, const struct rf_yaml_node 
     for (size_t i = 0; i < list->n; i++) {
         struct rf_err cause = RF_ERR_INIT;
         if (rf_semver_range_check(list->items[i], &cause) < 0)
-            return rf_yaml_fail(r->doc, value->items[i], err, "%s: %s", r->key, cause.msg);
+            return rf_yaml_fail(r->doc, rf_yaml_list_node(value, i), err, "%s: %s", r->key,
+                                cause.msg);
     }
     return 0;
 }
@@ -292,6 +294,12 @@ static const struct rf_yaml_field step_fields[] = {
     { "repos", set_repos, offsetof(struct rf_step, repos), NULL },
     { "platform", rf_yaml_set_string, offsetof(struct rf_step, platform), NULL },
     { "platforms", rf_yaml_set_list, offsetof(struct rf_step, platforms), NULL },
+    { "parallel", NULL, 0, "defaults." },
+    { "blobLimit", NULL, 0, "defaults." },
+    { "cacheCount", NULL, 0, "defaults." },
+    { "cacheTime", NULL, 0, "defaults." },
+    { "skipDockerConfig", NULL, 0, "defaults." },
+    { "userAgent", NULL, 0, "defaults." },
 };
 
 #define TABLE(name, fields)                    \

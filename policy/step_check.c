@@ -98,7 +98,7 @@ static int check_platforms(const struct rf_yaml_reader *r, const struct rf_yaml_
         if (!listed)
             return rf_yaml_fail(r->doc, rf_step_key_at(node, "platform"), err, "%s.platform: %s",
                                 path, cause.msg);
-        return rf_yaml_fail(r->doc, rf_step_key_at(node, "platforms")->items[i], err,
+        return rf_yaml_fail(r->doc, rf_yaml_list_node(rf_step_key_at(node, "platforms"), i), err,
                             "%s.platforms[%zu]: %s", path, i, cause.msg);
     }
     return 0;

@@ -129,7 +129,7 @@ struct rf_yaml_field {
     rf_yaml_setter *set; /* NULL: known, passed over */
     size_t offset;
     const char *
-        instead; /* not NULL: a slip in writing; the key that is meant. Strict: refused, else warned of and taken for it */
+        instead; /* not NULL: a slip in writing; the key that is meant. Strict: refused, else warned of and taken for it. With a dot at its end, "defaults.": unknown here, it belongs to that map */
 };
 
 /* A table by name, for those who want to know all keys there are: the schema's test. */
@@ -154,7 +154,10 @@ rf_yaml_setter rf_yaml_set_i64;      /* int64_t, any value */
 rf_yaml_setter rf_yaml_set_count;    /* unsigned, 0..1,000,000 */
 rf_yaml_setter rf_yaml_set_double;   /* double, >= 0 and finite */
 rf_yaml_setter rf_yaml_set_duration; /* uint64_t nanoseconds */
-rf_yaml_setter rf_yaml_set_list;     /* struct rf_yaml_list of scalars */
+rf_yaml_setter
+    rf_yaml_set_list; /* struct rf_yaml_list of scalars; nulls are passed over with a warning */
+/* The node of element i of such a list, nulls not counted; the list itself when there is none. */
+const struct rf_yaml_node *rf_yaml_list_node(const struct rf_yaml_node *list, size_t i);
 rf_yaml_setter
     rf_yaml_set_pairs; /* struct rf_yaml_list: name, value, name, value, ... of a map; null is "" */
 

@@ -236,6 +236,45 @@ void rf_yaml_list_copy(const struct rf_yaml_list *from, struct rf_yaml_list *to)
         to->items[to->n++] = rf_xstrdup(from->items[i]);
 }
 
+const struct rf_yaml_node *rf_yaml_list_node(const struct rf_yaml_node *list, size_t i)
+{
+    for (uint32_t k = 0; list->kind == RF_YAML_LIST && k < list->n; k++) {
+        if (rf_yaml_is_null(list->items[k]))
+            continue;
+        if (i == 0)
+            return list->items[k];
+        i--;
+    }
+    return list;
+}
+
+/* Whether it is new and there is room to tell of it. */
+static bool tell_once(struct rf_yaml_told *told, const struct rf_yaml_node *what)
+{
+    if (told == NULL || told->more)
+        return false;
+    for (size_t i = 0; i < told->n; i++) {
+        if (told->keys[i] == what)
+            return false;
+    }
+    told->more = told->n == RF_YAML_TOLD_MAX;
+    if (told->more)
+        rf_log(RF_LOG_WARN, "More unknown keys in the configuration are not listed", NULL);
+    else
+        told->keys[told->n++] = what;
+    return !told->more;
+}
+
+static void warn_null(const struct rf_yaml_reader *r, const struct rf_yaml_node *node,
+                      const char *name)
+{
+    if (!tell_once(r->told, node))
+        return;
+    RF_CLEANUP(rf_freep)
+    char *at = rf_xasprintf("%s:%u:%u", rf_yaml_name(r->doc), node->line, node->column);
+    rf_log(RF_LOG_WARN, "Empty element of a list is passed over", "at", at, "in", name, NULL);
+}
+
 int rf_yaml_set_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *value, void *field,
                      struct rf_err *err)
 {
@@ -247,6 +286,10 @@ int rf_yaml_set_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *
         char name[PATH_MAX_TEXT];
         const char *text = NULL;
         (void)snprintf(name, sizeof(name), "%s[%u]", r->key, i);
+        if (rf_yaml_is_null(value->items[i])) {
+            warn_null(r, value->items[i], name);
+            continue;
+        }
         int rc = rf_yaml_text(r->doc, value->items[i], name, &text, err);
         if (rc < 0)
             return rc;
@@ -340,23 +383,6 @@ struct table {
     void *target;
 };
 
-/* Whether the key is new and there is room to tell of it. */
-static bool tell_once(struct rf_yaml_told *told, const struct rf_yaml_node *key)
-{
-    if (told == NULL || told->more)
-        return false;
-    for (size_t i = 0; i < told->n; i++) {
-        if (told->keys[i] == key)
-            return false;
-    }
-    told->more = told->n == RF_YAML_TOLD_MAX;
-    if (told->more)
-        rf_log(RF_LOG_WARN, "More unknown keys in the configuration are not listed", NULL);
-    else
-        told->keys[told->n++] = key;
-    return !told->more;
-}
-
 static void warn(const struct rf_yaml_reader *r, const struct table *t,
                  const struct rf_yaml_node *key, const char *msg, const char *label,
                  const char *meant)
@@ -403,6 +429,26 @@ static int slip(const struct rf_yaml_reader *r, const struct table *t,
     return 0;
 }
 
+/* "defaults.": a key of another map. */
+static bool is_of_another(const struct rf_yaml_field *f)
+{
+    size_t n = f->instead != NULL ? strlen(f->instead) : 0;
+    return n > 0 && f->instead[n - 1] == '.';
+}
+
+static int misplaced(const struct rf_yaml_reader *r, const struct table *t,
+                     const struct rf_yaml_node *key, const struct rf_yaml_field *f,
+                     struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *map = rf_xstrndup(f->instead, strlen(f->instead) - 1);
+    if (!r->strict) {
+        warn(r, t, key, "Unknown key in the configuration is passed over", "belongs-to", map);
+        return 0;
+    }
+    int rc = refuse(r, t, key, NULL, err);
+    return rf_hint(err, rc, "it belongs to \"%s\"", map);
+}
+
 static int read_pair(const struct rf_yaml_reader *r, const struct table *t,
                      const struct rf_yaml_node *key, const struct rf_yaml_node *value,
                      struct rf_err *err)
@@ -410,6 +456,8 @@ static int read_pair(const struct rf_yaml_reader *r, const struct table *t,
     const struct rf_yaml_field *f = find(t->fields, t->n, key->text);
     if (f == NULL)
         return unknown(r, t, key, err);
+    if (is_of_another(f))
+        return misplaced(r, t, key, f, err);
     if (f->instead != NULL) {
         int rc = slip(r, t, key, &f, err);
         if (rc < 0)

@@ -51,6 +51,8 @@ struct rf_copy_options {
     bool (*want_referrer)(void *ctx,
                           const struct rf_descriptor *d); /* which of them; NULL: all. Any thread */
     void *want_referrer_ctx;
+    const char *
+        sparse_hint; /* what to do when the destination takes no index without all of its images; NULL: prune it */
     const struct rf_manifest
         *root; /* the source's document, when the caller has it already: not fetched again */
     const struct rf_digest *

@@ -187,9 +187,9 @@ static int put(struct rf_copier *c, const char *tag, const struct rf_manifest *m
     }
     if (rc == -RFE_GROUND_MISSING && m->kind == RF_KIND_INDEX && c->opts->n_platforms > 0 &&
         !c->opts->prune)
-        return rf_hint(
-            err, rc,
-            "the destination takes no index without all of its images; a pruned index would do");
+        return rf_hint(err, rc, "the destination takes no index without all of its images; %s",
+                       c->opts->sparse_hint != NULL ? c->opts->sparse_hint
+                                                    : "a pruned index would do");
     if (rc < 0)
         return rc;
     pthread_mutex_lock(&c->lock);

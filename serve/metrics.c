@@ -86,7 +86,7 @@ static void add_sample(const struct rf_metrics_program *p, const struct rf_metri
     char number[24];
     const char *const labels[] = { "step",   number,       "source", step->source,
                                    "target", step->target, "type",   step->type_text };
-    (void)snprintf(number, sizeof(number), "%zu", i);
+    (void)snprintf(number, sizeof(number), "%lu", (unsigned long)step->number);
     rf_openmetrics_sample(p, m, labels, RF_ARRAY_LEN(labels) / 2, value, out);
 }
 
@@ -119,7 +119,7 @@ static void add_step(struct rf_buf *out, const struct table *t, size_t i)
 {
     const struct rf_step *step = rf_sync_step(t->sync, i);
     const struct rf_sync_status *s = &t->rows[i];
-    rf_buf_add_char(out, '{');
+    rf_buf_addf(out, "{\"step\":%lu,", (unsigned long)step->number);
     add_text(out, "source", step->source);
     rf_buf_add_char(out, ',');
     add_text(out, "target", step->target);

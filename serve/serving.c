@@ -42,6 +42,18 @@ static int run_job(void *ctx, size_t job, struct rf_err *err)
     return s->inner.run(s->inner.ctx, job, err);
 }
 
+static bool has_passed(void *ctx, size_t job)
+{
+    const struct shell *s = ctx;
+    return s->inner.passed(s->inner.ctx, job);
+}
+
+static void retire(void *ctx)
+{
+    const struct shell *s = ctx;
+    s->inner.retire(s->inner.ctx);
+}
+
 static int run_first(void *ctx, struct rf_err *err)
 {
     const struct shell *s = ctx;
@@ -74,6 +86,8 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
     out->ctx = s;
     out->run = run_job;
     out->first = s->inner.first != NULL ? run_first : NULL;
+    out->passed = s->inner.passed != NULL ? has_passed : NULL;
+    out->retire = s->inner.retire != NULL ? retire : NULL;
     out->free = free_shell;
     return 0;
 }

@@ -7,10 +7,15 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "policy/blob_hints.h"
 #include "policy/object/object.h"
 #include "policy/object/object_step.h"
 #include "policy/step_rules.h"
+#include "policy/sync/sync_crew.h"
+
+/* How often who waits for a limit looks whether that is still wanted. */
+#define LOOK_UP_MS 500u
 
 /* ---- places ---- */
 
@@ -84,14 +89,50 @@ static void tell_passed(const struct rf_step *step, const struct rf_sync_image *
            "step-min", min, NULL);
 }
 
+/* It stays so for as long as the file and the registry say what they say. */
+static void tell_hopeless(struct rf_sync_env *env, const struct rf_step *step,
+                          const struct rf_sync_image *i, const struct rf_sync_pair *pair)
+{
+    char limit[16], min[24];
+    if (i->rate.limit <= 0 || step->s.ratelimit_min <= i->rate.limit ||
+        !rf_rate_gate_first_word(env->gate, step))
+        return;
+    (void)snprintf(limit, sizeof(limit), "%d", i->rate.limit);
+    (void)snprintf(min, sizeof(min), "%lld", (long long)step->s.ratelimit_min);
+    rf_log(RF_LOG_WARN, "ratelimit.min is above the whole limit of the source, nothing is copied",
+           "source", pair->source, "step-min", min, "source-limit", limit, "step", step->where,
+           NULL);
+}
+
+static bool is_left(const struct rf_sync_env *env)
+{
+    return atomic_load(&env->stop) || atomic_load(&env->retired);
+}
+
+/* Up to the whole time; less when cancelled, or when the step is to end. */
+static int sleep_until_retry(const struct rf_sync_env *env, const struct rf_step *step,
+                             struct rf_err *err)
+{
+    uint64_t ms = step->s.ratelimit_retry_ns / 1000000u, began = rf_now_ms();
+    int rc = 0;
+    if (env->sleep != NULL)
+        return env->sleep(ms, err);
+    for (uint64_t gone = 0; rc == 0 && gone < ms && !is_left(env); gone = rf_now_ms() - began)
+        rc = rf_cancel_sleep(ms - gone < LOOK_UP_MS ? ms - gone : LOOK_UP_MS, err);
+    return rc;
+}
+
 /* Others go on meanwhile. On failure no place is held. */
 static int wait_outside(struct rf_sync_env *env, const struct rf_step *step, bool holds,
                         struct rf_err *err)
 {
-    uint64_t ms = step->s.ratelimit_retry_ns / 1000000u;
     if (holds)
         rf_throttle_give(env->throttle);
-    int rc = env->sleep != NULL ? env->sleep(ms, err) : rf_cancel_sleep(ms, err);
+    rf_sync_crew_pause();
+    int rc = sleep_until_retry(env, step, err);
+    rf_sync_crew_resume();
+    if (rc == 0 && is_left(env))
+        rc = rf_fail(err, RFE_CANCELLED, "left while waiting for the rate limit");
     if (rc == 0 && holds)
         rc = rf_throttle_take(env->throttle, err);
     return rc;
@@ -118,11 +159,13 @@ int rf_sync_rate_wait(struct rf_sync_env *env, const struct rf_step *step, struc
         }
         if (!i->rate.set)
             return 0;
-        if (rf_rate_gate_enter(env->gate, pair->src->name, &i->rate, step->s.ratelimit_min, cost)) {
+        if (rf_rate_gate_enter(env->gate, pair->src->name, &i->rate, step->s.ratelimit_min, cost,
+                               &i->untouched)) {
             tell_passed(step, i, pair);
             *entered = true;
             return 0;
         }
+        tell_hopeless(env, step, i, pair);
         tell_delay(step, i, pair);
         rc = wait_outside(env, step, holds, err);
         if (rc < 0)
@@ -190,8 +233,8 @@ static void how_release(struct how *h)
     rf_manifest_free(h->root);
 }
 
-static int open_side(struct rf_sync_env *env, const char *text, unsigned flags, const char *what,
-                     struct rf_ref *ref, struct rf_copy_side *side, struct rf_err *err)
+int rf_sync_open_side(struct rf_sync_env *env, const char *text, unsigned flags, const char *what,
+                      struct rf_ref *ref, struct rf_copy_side *side, struct rf_err *err)
 {
     if (text == NULL)
         return 0;
@@ -212,6 +255,7 @@ static int fill(struct rf_sync_env *env, const struct rf_step *step, struct how 
         .force = step->s.force_recursive == RF_TRI_YES,
         .fast = step->s.fast_check == RF_TRI_YES,
         .slow_referrers = step->s.referrer_slow == RF_TRI_YES,
+        .sparse_hint = "leave `platforms` out, or copy to a registry that takes such an index",
         .want_referrer = want_referrer,
         .want_referrer_ctx = h,
     };
@@ -225,11 +269,11 @@ static int fill(struct rf_sync_env *env, const struct rf_step *step, struct how 
     h->opts.platforms = h->platforms;
     if (!h->opts.referrers)
         return 0;
-    int rc = open_side(env, step->s.referrer_source, 0, "referrerSource", &h->referrers_src,
-                       &h->opts.referrers_src, err);
+    int rc = rf_sync_open_side(env, step->s.referrer_source, 0, "referrerSource", &h->referrers_src,
+                               &h->opts.referrers_src, err);
     if (rc == 0)
-        rc = open_side(env, step->s.referrer_target, RF_CLIENT_WRITE, "referrerTarget",
-                       &h->referrers_dst, &h->opts.referrers_dst, err);
+        rc = rf_sync_open_side(env, step->s.referrer_target, RF_CLIENT_WRITE, "referrerTarget",
+                               &h->referrers_dst, &h->opts.referrers_dst, err);
     return rc;
 }
 

@@ -19,7 +19,8 @@ const char *rf_sync_tag(const struct rf_ref *r);
 
 /*
  * Waits until `cost` pulls of the source leave ratelimit.min. `holds` tells that a place of the throttle is held: it is given away while waiting.
- * After success rf_rate_gate_leave is due when *entered. Fails only when cancelled or when the source cannot be asked; no place is held then.
+ * After success rf_rate_gate_leave is due when *entered. Fails only when cancelled, when it is left
+ * (rf_sync_left) or when the source cannot be asked; no place is held then.
  */
 RF_MUST_USE int rf_sync_rate_wait(struct rf_sync_env *env, const struct rf_step *step,
                                   struct rf_sync_image *i, const struct rf_sync_pair *pair,
@@ -29,6 +30,10 @@ RF_MUST_USE int rf_sync_copy(struct rf_sync_env *env, const struct rf_step *step
                              struct rf_sync_image *i, const struct rf_sync_pair *pair,
                              const struct rf_digest *digest, bool replaces,
                              struct rf_copy_result *out, struct rf_err *err);
+/* Where referrers are, when `text` (the key `what`) says that it is elsewhere; NULL: *side stays as it is. *ref is what the side points into. */
+RF_MUST_USE int rf_sync_open_side(struct rf_sync_env *env, const char *text, unsigned flags,
+                                  const char *what, struct rf_ref *ref, struct rf_copy_side *side,
+                                  struct rf_err *err);
 /* Asks the source by HEAD; also for what it says of its limit. */
 RF_MUST_USE int rf_sync_head(struct rf_place *p, const char *repo, const char *tag,
                              const struct rf_digest *digest, struct rf_descriptor *out,

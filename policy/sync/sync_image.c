@@ -10,6 +10,7 @@
 #include "policy/hooks.h"
 #include "policy/index_cache.h"
 #include "policy/step_rules.h"
+#include "policy/sync/sync_compare.h"
 #include "policy/sync/sync_copy.h"
 #include "regclient/fetch.h"
 
@@ -242,7 +243,7 @@ static int choose_platform(struct work *w, struct rf_err *err)
         rf_rate_gate_leave(w->env->gate, w->pair.src->name, 1);
     if (rc == 0)
         rf_index_cache_put(w->env->choices, &w->i->found.digest, text, choice);
-    else if (!rf_cancelled())
+    else if (rc != -RFE_CANCELLED && !rf_cancelled())
         rf_log(RF_LOG_WARN, "Platform could not be found in source manifest list", "platform", text,
                "source", w->pair.source, "error", err->msg, NULL);
     return rc;
@@ -345,6 +346,25 @@ static int copy(struct work *w, struct rf_err *err)
     return run_hook(w, "post", w->step->s.hooks.post, err);
 }
 
+/* The line is in the log also when it turns out that nothing is lacking: a copy would go through it. */
+static int check(struct work *w, struct rf_err *err)
+{
+    static const enum rf_sync_outcome outcomes[] = {
+        [RF_SYNC_ALONG_THERE] = RF_SYNC_UNCHANGED,
+        [RF_SYNC_ALONG_LACKS] = RF_SYNC_REFRESH_NEEDED,
+        [RF_SYNC_ALONG_UNKNOWN] = RF_SYNC_MAY_DIFFER,
+    };
+    enum rf_sync_along along = RF_SYNC_ALONG_UNKNOWN;
+    w->out->outcome = RF_SYNC_NEEDED;
+    if (!w->same)
+        return 0;
+    int rc = rf_digest_eq(&w->i->found.digest, &w->out->digest)
+                 ? rf_sync_compare_along(w->env, w->i, &w->pair, &along, err)
+                 : 0; /* one image of an index, to be copied again by force */
+    w->out->outcome = outcomes[along];
+    return rc;
+}
+
 static int act(struct work *w, struct rf_err *err)
 {
     int rc = is_done(w, err);
@@ -355,10 +375,7 @@ static int act(struct work *w, struct rf_err *err)
     if (rc == 1)
         return 0;
     tell_needed(w);
-    if (w->mode != RF_SYNC_CHECK)
-        return copy(w, err);
-    w->out->outcome = w->same ? RF_SYNC_REFRESH_NEEDED : RF_SYNC_NEEDED;
-    return 0;
+    return w->mode == RF_SYNC_CHECK ? check(w, err) : copy(w, err);
 }
 
 static int look_again(struct work *w, struct rf_err *err)
@@ -406,7 +423,7 @@ void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum
         /* Every line of error says which image it is about. */
         if (w.pair.source != NULL && strstr(out->error.msg, w.pair.source) == NULL)
             (void)(rf_wrap)(&out->error, rc, "%s", w.pair.source);
-        if (!rf_cancelled())
+        if (!rf_cancelled() && !rf_sync_left(out))
             rf_log(RF_LOG_ERROR, "Failed to sync", "target", w.pair.target, "source", w.pair.source,
                    "error", out->error.msg, "step", step->where, NULL);
     }

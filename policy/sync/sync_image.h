@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "base/cancel.h"
 #include "policy/rate_gate.h"
 #include "policy/step.h"
 #include "policy/throttle.h"
@@ -24,13 +25,14 @@ enum rf_sync_mode {
     RF_SYNC_CHECK,   /* nothing is written */
 };
 
-/* X(name, text in reports) */
+/* X(name, text in reports). Of a check: REFRESH_NEEDED is the same image whose referrers or digest tags are not all there, MAY_DIFFER one of which only a copy would tell. */
 #define RF_SYNC_OUTCOMES(X)            \
     X(UNCHANGED, "unchanged")          \
     X(EXISTS, "exists")                \
     X(SKIPPED, "skipped")              \
     X(NEEDED, "needed")                \
     X(REFRESH_NEEDED, "refreshNeeded") \
+    X(MAY_DIFFER, "mayDiffer")         \
     X(COPIED, "copied")                \
     X(REFRESHED, "refreshed")          \
     X(FAILED, "failed")
@@ -57,7 +59,8 @@ struct rf_sync_env {
     struct rf_hook_runner *hooks;   /* NULL: they are not run */
     struct rf_index_cache *choices; /* which image of an index a platform means */
     bool abort_on_error;
-    atomic_bool stop;                            /* after a failure, with abort_on_error */
+    atomic_bool stop;    /* after a failure, with abort_on_error */
+    atomic_bool retired; /* another file has taken the place: nobody waits for a limit any more */
     int (*sleep)(uint64_t ms, struct rf_err *e); /* NULL: rf_cancel_sleep */
 };
 
@@ -84,7 +87,8 @@ struct rf_sync_image {
     struct rf_sync_answer src_answer, dst_answer;
     struct rf_descriptor found; /* at the source, and what that said of its limit */
     struct rf_rate rate;
-    bool there; /* the target has something */
+    bool untouched; /* of that limit nothing was pulled when the image passed the gate first */
+    bool there;     /* the target has something */
     struct rf_digest has;
     uint64_t looked_ms;
 };
@@ -107,6 +111,11 @@ void rf_sync_image_look_source(struct rf_sync_env *env, struct rf_sync_image *i)
 void rf_sync_image_look_target(struct rf_sync_env *env, struct rf_sync_image *i);
 void rf_sync_image_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
                        struct rf_sync_image *i, struct rf_sync_result *out);
+/* With -RFE_CANCELLED although nobody has cancelled: it would have had to wait for a limit, and was left instead (rf_sync_stopped, env.retired). */
+static inline bool rf_sync_left(const struct rf_sync_result *r)
+{
+    return r->rc == -RFE_CANCELLED && !rf_cancelled();
+}
 /* No further image is to be begun: told to stop, or after a failure. */
 bool rf_sync_stopped(const struct rf_sync_env *env);
 

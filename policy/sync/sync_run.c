@@ -12,19 +12,23 @@
 #include "policy/hooks.h"
 #include "policy/index_cache.h"
 #include "policy/look_ahead.h"
+#include "policy/sync/sync_crew.h"
 #include "regclient/stats.h"
 
-#define STEPS_AT_ONCE 512u /* threads; most of them wait for a place among the copies */
-#define LOOKERS 16u        /* threads that ask ahead: eight for either side */
+#define STEPS_AT_ONCE \
+    512u            /* threads; most of them wait, for a limit or for a place among the copies */
+#define LOOKERS 16u /* threads that ask ahead: eight for either side */
 
 struct rf_sync {
     struct rf_sync_env env;
+    struct rf_sync_setup setup;
     bool keep_images;
     unsigned parallel;
     const struct rf_step **steps;
     size_t n;
-    pthread_mutex_t lock; /* guards `status` */
+    pthread_mutex_t lock; /* guards `status` and `passed` */
     struct rf_sync_status *status;
+    bool *passed;               /* rf_sync_all is through with it */
     struct rf_stats **requests; /* per step */
 };
 
@@ -60,6 +64,7 @@ static void choose_steps(struct rf_sync *s, const struct rf_policy_config *confi
         if (setup->shards < 2 || rf_sync_shard_of(&config->steps[i], setup->shards) == setup->shard)
             s->steps[s->n++] = &config->steps[i];
     s->status = rf_xcalloc(s->n + 1, sizeof(*s->status));
+    s->passed = rf_xcalloc(s->n + 1, sizeof(*s->passed));
     s->requests = rf_xcalloc(s->n + 1, sizeof(*s->requests));
     for (size_t i = 0; i < s->n; i++)
         s->requests[i] = rf_stats_new();
@@ -83,6 +88,7 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     char number[16];
     unsigned copies = config->defaults.parallel > 0 ? config->defaults.parallel : 1;
     s->parallel = config->defaults.parallel;
+    s->setup = *setup;
     s->keep_images = setup->keep_images;
     s->env.client = client;
     s->env.throttle = rf_throttle_new(copies);
@@ -95,9 +101,10 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     s->env.abort_on_error = setup->abort_on_error;
     s->env.sleep = setup->sleep;
     atomic_init(&s->env.stop, false);
+    atomic_init(&s->env.retired, false);
     pthread_mutex_init(&s->lock, NULL);
     choose_steps(s, config, setup);
-    if (!setup->hooks)
+    if (!setup->hooks && !setup->checks)
         tell_hooks(s);
     (void)snprintf(number, sizeof(number), "%u", copies);
     rf_log(RF_LOG_DEBUG, "Configuring parallel settings", "concurrent", number, NULL);
@@ -119,6 +126,7 @@ void rf_sync_free(struct rf_sync *s)
     pthread_mutex_destroy(&s->lock);
     free(s->steps);
     free(s->status);
+    free(s->passed);
     free(s->requests);
     free(s);
 }
@@ -137,6 +145,19 @@ size_t rf_sync_steps(const struct rf_sync *s)
 const struct rf_step *rf_sync_step(const struct rf_sync *s, size_t step)
 {
     return s->steps[step];
+}
+
+bool rf_sync_passed(struct rf_sync *s, size_t step)
+{
+    pthread_mutex_lock(&s->lock);
+    bool passed = s->passed[step];
+    pthread_mutex_unlock(&s->lock);
+    return passed;
+}
+
+void rf_sync_retire(struct rf_sync *s)
+{
+    atomic_store(&s->env.retired, true);
 }
 
 /* ---- status ---- */
@@ -190,10 +211,10 @@ static void note_end(struct rf_sync *s, size_t step, const struct rf_sync_report
     struct rf_sync_status *t = &s->status[step];
     t->running = false;
     t->last_end = time(NULL);
-    t->runs++;
+    t->runs += !r->cancelled || rf_sync_step_failed(r);
     if (rf_sync_step_failed(r))
         t->failed_runs++;
-    else
+    else if (!r->cancelled)
         t->last_success = t->last_end;
     t->copies += r->outcomes[RF_SYNC_COPIED] + r->outcomes[RF_SYNC_REFRESHED];
     t->unchanged += r->outcomes[RF_SYNC_UNCHANGED] + r->outcomes[RF_SYNC_EXISTS];
@@ -209,15 +230,19 @@ static void note_end(struct rf_sync *s, size_t step, const struct rf_sync_report
 int rf_sync_one(struct rf_sync *s, size_t step, enum rf_sync_mode mode,
                 struct rf_sync_report_step *out, struct rf_err *err)
 {
-    *out = (struct rf_sync_report_step){ .keep_images = s->keep_images };
+    *out = (struct rf_sync_report_step){ .step = s->steps[step], .keep_images = s->keep_images };
+    if (s->setup.begin != NULL && !s->setup.begin(s->setup.ctx, step))
+        return 0;
     note_start(s, step);
     struct rf_stats *before = rf_stats_also(s->requests[step]);
     rf_sync_step_run(&s->env, s->steps[step], mode, out);
     (void)rf_stats_also(before);
     note_end(s, step, out);
-    if (out->cancelled)
+    if (s->setup.end != NULL)
+        s->setup.end(s->setup.ctx, step);
+    if (out->cancelled && rf_cancelled())
         return rf_cancel_check(err);
-    if (!rf_sync_step_failed(out))
+    if (out->n_errors == 0)
         return 0;
     return rf_fail(err, RFE_FAILED, "%s", out->errors[0]);
 }
@@ -233,6 +258,9 @@ static int run_one(const struct all *a, size_t i, struct rf_err *err)
 {
     struct rf_err e = RF_ERR_INIT;
     int rc = rf_sync_one(a->s, i, a->mode, &a->out->steps[i], &e);
+    pthread_mutex_lock(&a->s->lock);
+    a->s->passed[i] = true;
+    pthread_mutex_unlock(&a->s->lock);
     if (rc == -RFE_FAILED || rc == 0)
         return 0;
     *err = e;
@@ -242,7 +270,9 @@ static int run_one(const struct all *a, size_t i, struct rf_err *err)
 static int run_readable(void *ctx, size_t i, struct rf_err *err)
 {
     const struct all *a = ctx;
-    return a->s->steps[i]->unread ? 0 : run_one(a, i, err);
+    if (a->s->steps[i]->unread || atomic_load(&a->s->env.retired))
+        return 0;
+    return run_one(a, i, err);
 }
 
 /* These are told of before anything is done: with abort_on_error, instead. */
@@ -259,16 +289,16 @@ int rf_sync_all(struct rf_sync *s, enum rf_sync_mode mode, struct rf_sync_report
                 struct rf_err *err)
 {
     struct all a = { .s = s, .mode = mode, .out = out };
-    unsigned threads = s->parallel > 0 ? STEPS_AT_ONCE : 1;
     out->steps = rf_xcalloc(s->n + 1, sizeof(*out->steps));
     out->n_steps = s->n;
     for (size_t i = 0; i < s->n; i++)
         out->steps[i].step = s->steps[i];
     int rc = tell_unread(&a, err);
     if (rc == 0)
-        rc = rf_parallel(threads, s->n, run_readable, &a, err);
+        rc = s->parallel > 0 ? rf_parallel(STEPS_AT_ONCE, s->n, run_readable, &a, err)
+                             : rf_sync_crew_run(STEPS_AT_ONCE, s->n, run_readable, &a, err);
     for (size_t i = 0; rc == 0 && i < s->n; i++)
-        if (rf_sync_step_failed(&out->steps[i]))
+        if (out->steps[i].n_errors > 0)
             return rf_fail(err, RFE_FAILED, "%s", out->steps[i].errors[0]);
     return rc;
 }

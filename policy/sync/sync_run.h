@@ -17,9 +17,14 @@
 struct rf_sync_setup {
     bool abort_on_error;    /* nothing new is begun after a failure */
     bool hooks;             /* run those of the file; else they are told of once */
+    bool checks;            /* nothing but RF_SYNC_CHECK is asked for: no hook would run anyway */
     bool keep_images;       /* reports name every image */
     unsigned shard, shards; /* only the steps of this share, 1 to shards; 0: all */
-    int (*sleep)(uint64_t ms, struct rf_err *err); /* NULL: rf_cancel_sleep; for tests */
+    int (*sleep)(uint64_t ms, struct rf_err *err); /* NULL: the real one; for tests */
+    /* Around each run of a step, so that two runners do not run the same at once; false: it is passed over now. In the thread of the step. Or NULL. */
+    bool (*begin)(void *ctx, size_t step);
+    void (*end)(void *ctx, size_t step);
+    void *ctx;
 };
 
 struct rf_sync;
@@ -35,12 +40,21 @@ struct rf_sync_report {
 };
 void rf_sync_report_release(struct rf_sync_report *r);
 
-/* Every step of the share. With `parallel` in the file's defaults each in its own thread, else one after the other. *out is filled in any case. */
+/*
+ * Every step of the share. With `parallel` in the file's defaults each in its own thread, else one after the other; one that waits for a rate limit
+ * lets the next begin, up to 512 of them. *out is filled in any case.
+ */
 RF_MUST_USE int rf_sync_all(struct rf_sync *s, enum rf_sync_mode mode, struct rf_sync_report *out,
                             struct rf_err *err);
 /* One step. Any thread. */
 RF_MUST_USE int rf_sync_one(struct rf_sync *s, size_t step, enum rf_sync_mode mode,
                             struct rf_sync_report_step *out, struct rf_err *err);
+
+/* rf_sync_all is through with that step. Any thread. */
+bool rf_sync_passed(struct rf_sync *s, size_t step);
+/* Another file has taken the place: rf_sync_all begins no step any more and leaves those of RF_SYNC_MISSING after the image under way; no step waits for a
+ * rate limit any more. The rest of what runs ends in peace. Any thread. */
+void rf_sync_retire(struct rf_sync *s);
 
 /* The steps of the share, 0..n-1, by their place in the file. */
 size_t rf_sync_steps(const struct rf_sync *s);

@@ -64,6 +64,10 @@ static void note_image(struct run *r, const struct rf_sync_image *i,
 {
     struct rf_sync_report_step *p = r->report;
     bool failed = result->outcome == RF_SYNC_FAILED;
+    if (rf_sync_left(result)) {
+        p->cancelled = true;
+        return;
+    }
     if (failed)
         note_error(r, result->rc, &result->error);
     p->outcomes[result->outcome]++;
@@ -80,6 +84,13 @@ static void note_image(struct run *r, const struct rf_sync_image *i,
                                        .digest = result->digest,
                                        .bytes = result->copied.bytes_moved,
                                        .error = failed ? rf_xstrdup(result->error.msg) : NULL };
+}
+
+/* Nothing more is to be begun in this step. A first pass is left where it is when another file is there; what runs by a schedule ends in peace. */
+static bool is_over(const struct run *r)
+{
+    return rf_sync_stopped(r->env) || r->report->cancelled ||
+           (r->mode == RF_SYNC_MISSING && atomic_load(&r->env->retired));
 }
 
 /* ---- images ---- */
@@ -145,17 +156,17 @@ static void run_batch(struct run *r, const char *src, const char *dst, char **ta
     for (size_t k = 0; k < WINDOW; k++)
         fill_place(b, k);
     struct rf_look *look = rf_look_start(r->env->looks, 2 * n, 2 * WINDOW - 1, ask, b);
-    for (size_t k = 0; k < n && !rf_sync_stopped(r->env); k++) {
+    for (size_t k = 0; k < n && !is_over(r); k++) {
         struct rf_sync_result result;
         struct rf_sync_image *i = &b->ring[k % WINDOW];
         rf_look_wait(look, 2 * k);
         rf_look_wait(look, 2 * k + 1);
-        if (rf_sync_stopped(r->env))
+        if (is_over(r))
             break; /* it may not have been looked at */
         rf_sync_image_run(r->env, r->step, r->mode, i, &result);
         note_image(r, i, &result);
         wrote = wrote || result.copied.manifests_put > 0;
-        if (wrote && (k + 1 == n || rf_sync_stopped(r->env)))
+        if (wrote && (k + 1 == n || is_over(r)))
             close_target(r, &i->dst);
         rf_sync_image_release(i);
         fill_place(b, k + WINDOW);
@@ -390,10 +401,10 @@ static void run_repositories(struct run *r, char **names, size_t n)
     struct page p = { .r = r, .names = names, .counted = rf_stats_also(NULL) };
     (void)rf_stats_also(p.counted);
     struct rf_look *look = rf_look_start(r->env->looks, n, REPOSITORIES_AHEAD, ask_repository, &p);
-    for (size_t i = 0; i < n && !rf_sync_stopped(r->env); i++) {
+    for (size_t i = 0; i < n && !is_over(r); i++) {
         struct repository *it = &p.ring[i % REPOSITORIES_AHEAD];
         rf_look_wait(look, i);
-        if (!rf_sync_stopped(r->env))
+        if (!is_over(r))
             act_on_repository(r, it);
     }
     rf_look_end(look);
@@ -423,7 +434,7 @@ static int run_page(struct run *r, char **last)
         return 0;
     }
     run_repositories(r, repos.names, repos.n);
-    return rf_sync_stopped(r->env) ? 0 : 1;
+    return is_over(r) ? 0 : 1;
 }
 
 static void run_registry(struct run *r)
@@ -482,7 +493,7 @@ static void run_tree(struct run *r)
     rc = rf_name_filter_apply(r->step->repo_names, names.list, &names.n, &e);
     if (rc < 0)
         fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
-    else if (!rf_sync_stopped(r->env))
+    else if (!is_over(r))
         run_repositories(r, names.list, names.n);
 }
 

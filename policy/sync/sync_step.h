@@ -30,17 +30,17 @@ struct rf_sync_report_step {
     char **errors; /* every failure, as it is printed */
     size_t n_errors, cap_errors;
     uint64_t more_errors; /* not kept */
-    bool cancelled;
+    bool cancelled;       /* not done to its end: interrupted, or left because of what others did */
 };
 void rf_sync_report_step_release(struct rf_sync_report_step *r);
 
 /* Failures are in the report: what cannot be done does not keep the rest from being done, unless env says so. */
 void rf_sync_step_run(struct rf_sync_env *env, const struct rf_step *step, enum rf_sync_mode mode,
                       struct rf_sync_report_step *report);
-/* Something failed. */
+/* Something failed, or the program was interrupted. */
 static inline bool rf_sync_step_failed(const struct rf_sync_report_step *r)
 {
-    return r->n_errors > 0 || r->cancelled;
+    return r->n_errors > 0 || (r->cancelled && rf_cancelled());
 }
 
 #endif

@@ -252,6 +252,181 @@ START_TEST(a_limit_that_is_met_is_no_matter)
 }
 END_TEST
 
+/* One after the other, and the one that waits gives its turn away: while it waits, the other is begun and ended. */
+static int sleep_until_copied(uint64_t ms, struct rf_err *err)
+{
+    (void)ms;
+    for (int i = 0; i < 1000 && !atomic_load(&other_done); i++)
+        (void)usleep(10000);
+    rf_cancel_set(RFE_CANCELLED);
+    return rf_cancel_check(err);
+}
+
+static void note_other(void *ctx, size_t step)
+{
+    (void)ctx;
+    if (step == 2)
+        atomic_store(&other_done, true);
+}
+
+START_TEST(a_step_that_waits_gives_its_turn_away)
+{
+    const struct rf_sync_setup setup = { .sleep = sleep_until_copied, .end = note_other };
+    struct bench b = { .registry = test_registry_start(SLOW_PROFILE, NULL) };
+    struct rf_sync_report r = { 0 };
+    test_registry_image(b.registry, "lim/app", "1", 1, 900, NULL);
+    test_registry_image(b.registry, "free/app", "1", 1, 900, NULL);
+    open_bench(
+        &b,
+        "sync:\n"
+        "- {source: HOST/lim/app:1, target: HOST/b/lim:1, type: image, ratelimit: {min: 4}}\n"
+        "- {source: HOST/free/app:1, target: HOST/b/one:1, type: image}\n"
+        "- {source: HOST/free/app:1, target: HOST/b/two:1, type: image}\n",
+        &setup);
+    atomic_store(&other_done, false);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), -RFE_CANCELLED);
+    rf_cancel_reset();
+    ck_assert(atomic_load(&other_done));
+    ck_assert_uint_eq(r.steps[1].outcomes[RF_SYNC_COPIED], 1);
+    ck_assert_uint_eq(r.steps[2].outcomes[RF_SYNC_COPIED], 1);
+    ck_assert(rf_sync_passed(b.sync, 2));
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "PUT /v2/b/lim/*"), 0);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* Another file is there: who waits stops waiting, without a failure, and steps that were not begun are not. */
+static void *retire_soon(void *arg)
+{
+    (void)usleep(300000);
+    rf_sync_retire(arg);
+    return NULL;
+}
+
+START_TEST(a_runner_that_is_retired_waits_for_nothing)
+{
+    struct bench b = { .registry = test_registry_start(SLOW_PROFILE, NULL) };
+    struct rf_sync_report r = { 0 };
+    struct rf_sync_status status;
+    pthread_t thread;
+    test_registry_image(b.registry, "lim/app", "1", 1, 900, NULL);
+    open_bench(
+        &b,
+        "sync: [{source: 'HOST/lim/app:1', target: 'HOST/b/lim:1', type: image, ratelimit: {min: 200}}]",
+        NULL);
+    ck_assert_int_eq(rf_thread_start(&thread, retire_soon, b.sync), 0);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_MISSING, &r, NULL), 0);
+    (void)pthread_join(thread, NULL);
+    ck_assert_uint_eq(r.steps[0].n_errors, 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_FAILED), 0);
+    rf_sync_status_of(b.sync, 0, &status);
+    ck_assert(!status.running && status.last_success == 0);
+    ck_assert_uint_eq(status.runs, 0);
+    rf_sync_report_release(&r);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_COPIED), 0);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* An index whose images cannot be had with `min` left is copied from a limit that nobody has touched, although reading it touches it. */
+START_TEST(an_index_near_the_limit)
+{
+    static const char profile[] =
+        "{\"about\":\"a limit that counts\",\"options\":{\"pulls\":{\"limit\":5,\"remaining\":5}},"
+        "\"rules\":[]}";
+    struct bench b = { .registry = test_registry_start(profile, NULL) };
+    struct rf_sync_report r = { 0 };
+    const struct rf_sync_setup setup = { .sleep = sleep_until_copied };
+    test_registry_index(b.registry, "lim/app", "1", NULL);
+    open_bench(
+        &b,
+        "sync: [{source: 'HOST/lim/app:1', target: 'HOST/b/lim:1', type: image, ratelimit: {min: 5}}]",
+        &setup);
+    atomic_store(&other_done, true);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_COPIED), 1);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* ---- checks ---- */
+
+/* What a check says after a copy. */
+static const struct {
+    const char *settings;
+    enum rf_sync_outcome then;
+    unsigned needed;
+} alongs[] = {
+    { "referrers: true", RF_SYNC_UNCHANGED, 0 },
+    { "digestTags: true", RF_SYNC_UNCHANGED, 0 },
+    { "referrers: true, digestTags: true", RF_SYNC_UNCHANGED, 0 },
+    { "forceRecursive: true", RF_SYNC_MAY_DIFFER, 0 },
+    { "referrers: true, referrerSlow: true", RF_SYNC_MAY_DIFFER, 0 },
+};
+
+START_TEST(a_check_after_a_copy)
+{
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    test_registry_index(b.registry, "a/app", "1", NULL);
+    RF_CLEANUP(rf_freep)
+    char *yaml =
+        rf_xasprintf("sync: [{source: 'HOST/a/app:1', target: 'HOST/b/app:1', type: image, %s}]",
+                     alongs[_i].settings);
+    open_bench(&b, yaml, NULL);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_CHECK, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, RF_SYNC_NEEDED), 1);
+    rf_sync_report_release(&r);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+    rf_sync_report_release(&r);
+    test_registry_forget(b.registry);
+    ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_CHECK, &r, NULL), 0);
+    ck_assert_uint_eq(outcome(&r, alongs[_i].then), 1);
+    ck_assert_uint_eq(rf_sync_report_needed(&r), alongs[_i].needed);
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "PUT *"), 0);
+    /* The source's documents are not pulled for it. */
+    ck_assert_uint_eq(test_registry_count(b.registry, NULL, "GET /v2/a/app/manifests/*"), 0);
+    rf_sync_report_release(&r);
+    close_bench(&b);
+}
+END_TEST
+
+/* A referrer of the index, and a referrer of that: each is missed until it was copied. */
+START_TEST(a_check_misses_referrers)
+{
+    struct bench b = { .registry = test_registry_start("plain", NULL) };
+    struct rf_sync_report r = { 0 };
+    struct rf_digest index, first;
+    test_registry_index(b.registry, "a/app", "1", &index);
+    open_bench(
+        &b,
+        "sync: [{source: 'HOST/a/app:1', target: 'HOST/b/app:1', type: image, referrers: true,"
+        " referrerFilters: [{artifactType: application/x.one}]}]",
+        NULL);
+    for (int round = 0; round < 4; round++) {
+        if (round == 1)
+            test_registry_artifact(b.registry, "a/app", NULL, "application/x.one", &index, &first);
+        if (round == 2)
+            test_registry_artifact(b.registry, "a/app", NULL, "application/x.one", &first, NULL);
+        if (round == 3) /* not asked for */
+            test_registry_artifact(b.registry, "a/app", NULL, "application/x.two", &index, NULL);
+        ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_CHECK, &r, NULL), 0);
+        unsigned needed = round == 3 ? 0 : 1;
+        ck_assert_msg(rf_sync_report_needed(&r) == needed, "round %d", round);
+        ck_assert_uint_eq(outcome(&r, round == 0 ? RF_SYNC_NEEDED : RF_SYNC_REFRESH_NEEDED),
+                          needed);
+        rf_sync_report_release(&r);
+        ck_assert_int_eq(rf_sync_all(b.sync, RF_SYNC_COPY, &r, NULL), 0);
+        rf_sync_report_release(&r);
+    }
+    close_bench(&b);
+}
+END_TEST
+
 /* ---- shares ---- */
 
 START_TEST(every_step_belongs_to_one_share)
@@ -288,6 +463,11 @@ Suite *rf_sync_run_suite(void)
     tcase_add_loop_test(t, steps_that_cannot_be_read, 0, 2);
     tcase_add_test(t, who_waits_for_a_limit_holds_nobody_up);
     tcase_add_test(t, a_limit_that_is_met_is_no_matter);
+    tcase_add_test(t, a_step_that_waits_gives_its_turn_away);
+    tcase_add_test(t, a_runner_that_is_retired_waits_for_nothing);
+    tcase_add_test(t, an_index_near_the_limit);
+    tcase_add_loop_test(t, a_check_after_a_copy, 0, (int)RF_ARRAY_LEN(alongs));
+    tcase_add_test(t, a_check_misses_referrers);
     tcase_add_test(t, every_step_belongs_to_one_share);
     suite_add_tcase(s, t);
     return s;

@@ -97,18 +97,58 @@ START_TEST(limits)
 {
     const struct rf_rate rich = { true, 1000, 1000 };
     struct rf_rate_gate *g = rf_rate_gate_new();
+    bool untouched[4] = { false };
     if (gates[_i].under_way > 0)
-        ck_assert(rf_rate_gate_enter(g, "a", &rich, 0, gates[_i].under_way));
-    ck_assert_msg(rf_rate_gate_enter(g, "a", &gates[_i].rate, gates[_i].min, gates[_i].cost) ==
-                      gates[_i].want,
+        ck_assert(rf_rate_gate_enter(g, "a", &rich, 0, gates[_i].under_way, &untouched[0]));
+    ck_assert_msg(rf_rate_gate_enter(g, "a", &gates[_i].rate, gates[_i].min, gates[_i].cost,
+                                     &untouched[1]) == gates[_i].want,
                   "row %d", _i);
     /* What other registries grant is no matter. */
-    ck_assert(rf_rate_gate_enter(g, "b", &rich, 999, 1));
+    ck_assert(rf_rate_gate_enter(g, "b", &rich, 999, 1, &untouched[2]));
     if (gates[_i].want)
         rf_rate_gate_leave(g, "a", gates[_i].cost);
     if (gates[_i].under_way > 0)
         rf_rate_gate_leave(g, "a", gates[_i].under_way);
-    ck_assert(rf_rate_gate_enter(g, "a", &rich, 0, 1000));
+    ck_assert(rf_rate_gate_enter(g, "a", &rich, 0, 1000, &untouched[3]));
+    rf_rate_gate_free(g);
+}
+END_TEST
+
+/* An index near the limit: reading it has touched the limit, which is not held against its images. */
+START_TEST(what_an_image_pulled_itself)
+{
+    const struct rf_rate whole = { true, 20, 20 }, after = { true, 19, 20 };
+    struct rf_rate_gate *g = rf_rate_gate_new();
+    bool image = false, other = false;
+    ck_assert(rf_rate_gate_enter(g, "a", &whole, 15, 1, &image));
+    ck_assert(image);
+    rf_rate_gate_leave(g, "a", 1);
+    ck_assert(!rf_rate_gate_enter(g, "a", &after, 15, 12, &other));
+    ck_assert(!other);
+    ck_assert(rf_rate_gate_enter(g, "a", &after, 15, 12, &image));
+    rf_rate_gate_leave(g, "a", 12);
+    /* What could be met later waits for it. */
+    const struct rf_rate low = { true, 7, 20 };
+    ck_assert(!rf_rate_gate_enter(g, "a", &low, 5, 3, &image));
+    /* The whole limit is to remain: one image in each window. */
+    const struct rf_rate hub = { true, 100, 100 }, one = { true, 99, 100 };
+    image = other = false;
+    ck_assert(rf_rate_gate_enter(g, "b", &hub, 100, 1, &image));
+    rf_rate_gate_leave(g, "b", 1);
+    ck_assert(rf_rate_gate_enter(g, "b", &one, 100, 3, &image));
+    rf_rate_gate_leave(g, "b", 3);
+    ck_assert(!rf_rate_gate_enter(g, "b", &one, 100, 1, &other));
+    rf_rate_gate_free(g);
+}
+END_TEST
+
+START_TEST(a_word_is_first_once)
+{
+    struct rf_rate_gate *g = rf_rate_gate_new();
+    int a = 0, b = 0;
+    ck_assert(rf_rate_gate_first_word(g, &a));
+    ck_assert(rf_rate_gate_first_word(g, &b));
+    ck_assert(!rf_rate_gate_first_word(g, &a));
     rf_rate_gate_free(g);
 }
 END_TEST
@@ -120,6 +160,8 @@ Suite *rf_throttle_suite(void)
     TCase *t = tcase_create("throttle");
     tcase_add_test(t, no_more_than_so_many);
     tcase_add_test(t, who_is_told_to_stop_has_no_place);
+    tcase_add_test(t, what_an_image_pulled_itself);
+    tcase_add_test(t, a_word_is_first_once);
     tcase_add_loop_test(t, limits, 0, (int)(sizeof(gates) / sizeof(gates[0])));
     suite_add_tcase(s, t);
     return s;

@@ -330,6 +330,7 @@ static const struct rf_yaml_field fields[] = {
     { "list", rf_yaml_set_list, offsetof(struct thing, list), NULL },
     { "foreign", NULL, 0, NULL },
     { "nome", NULL, 0, "name" },
+    { "elsewhere", NULL, 0, "other." },
 };
 
 static int read_thing(const char *text, bool strict, struct thing *t, struct rf_err *err)
@@ -342,11 +343,12 @@ static int read_thing(const char *text, bool strict, struct thing *t, struct rf_
 START_TEST(map_by_table)
 {
     struct thing t = { .name = rf_xstrdup("old"), .number = 9 };
-    ck_assert_int_eq(read_thing("name: x\non: true\noff: false\nunset: ~\nnumber:\ncount: 3\n"
-                                "rate: 0.5\ntime: 1s\nlist: [a, 1.0, ~]\nforeign: {any: thing}\n"
-                                "x-any: [1]\n",
-                                true, &t, NULL),
-                     0);
+    ck_assert_int_eq(
+        read_thing("name: x\non: true\noff: false\nunset: ~\nnumber:\ncount: 3\n"
+                   "rate: 0.5\ntime: 1s\nlist: [~, a, null, 1.0, '~']\nforeign: {any: thing}\n"
+                   "x-any: [1]\n",
+                   true, &t, NULL),
+        0);
     ck_assert_str_eq(t.name, "x");
     ck_assert_int_eq(t.on, RF_TRI_YES);
     ck_assert_int_eq(t.off, RF_TRI_NO);
@@ -358,6 +360,8 @@ START_TEST(map_by_table)
     ck_assert_uint_eq(t.list.n, 3);
     ck_assert_str_eq(t.list.items[1], "1.0");
     struct rf_yaml_list copy;
+    ck_assert_str_eq(t.list.items[0], "a");
+    ck_assert_str_eq(t.list.items[2], "~");
     rf_yaml_list_copy(&t.list, &copy);
     ck_assert_uint_eq(copy.n, 3);
     rf_yaml_list_release(&copy);
@@ -370,7 +374,7 @@ START_TEST(unknown_keys)
 {
     struct thing t = { 0 };
     struct rf_err err = RF_ERR_INIT;
-    ck_assert_int_eq(read_thing("other: 1\nname: x\n", false, &t, &err), 0);
+    ck_assert_int_eq(read_thing("other: 1\nname: x\nelsewhere: 1\n", false, &t, &err), 0);
     ck_assert_str_eq(t.name, "x");
     free(t.name);
 }
@@ -383,6 +387,8 @@ START_TEST(unknown_keys_of_a_strict_reader)
         { "a: 1\n", "f.yml:1:1: unknown key \"a\" in thing" },
         { "\"na\\nme\": 1\n", "f.yml:1:1: unknown key \"na\\x0ame\" in thing; did you mean" },
         { "nome: 1\n", "f.yml:1:1: unknown key \"nome\" in thing; did you mean \"name\"?" },
+        { "elsewhere: 1\n",
+          "f.yml:1:1: unknown key \"elsewhere\" in thing; it belongs to \"other\"" },
         { "NAME: 1\n", "f.yml:1:1: unknown key \"NAME\" in thing; did you mean \"name\"?" },
         { "[a]\n", "f.yml:1:1: thing: a map is wanted" },
         { "count: x\n", "f.yml:1:8: thing.count: \"x\" is not an integer" },
@@ -396,6 +402,16 @@ START_TEST(unknown_keys_of_a_strict_reader)
         ck_assert_msg(strstr(err.msg, rows[i][1]) == err.msg, "%s", err.msg);
         ck_assert_int_eq(read_thing(rows[i][0], true, &t, NULL), -RFE_CONFIG);
     }
+}
+END_TEST
+
+START_TEST(elements_that_are_not_null)
+{
+    RF_CLEANUP(rf_yaml_freep) struct rf_yaml *y = parse("[~, a, null, b]\n");
+    const struct rf_yaml_node *list = rf_yaml_root(y);
+    ck_assert_str_eq(rf_yaml_list_node(list, 0)->text, "a");
+    ck_assert_str_eq(rf_yaml_list_node(list, 1)->text, "b");
+    ck_assert_ptr_eq(rf_yaml_list_node(list, 2), list);
 }
 END_TEST
 
@@ -446,6 +462,7 @@ Suite *rf_yaml_suite(void)
     tcase_add_loop_test(t, value_row, 0, (int)RF_ARRAY_LEN(values));
     tcase_add_test(t, map_by_table);
     tcase_add_test(t, unknown_keys);
+    tcase_add_test(t, elements_that_are_not_null);
     tcase_add_test(t, unknown_keys_of_a_strict_reader);
     tcase_add_test(t, slips_of_a_lenient_reader);
     tcase_add_test(t, files);

@@ -38,6 +38,7 @@ static int run_mode(const struct rf_env *env, const struct regsync_options *o,
 {
     RF_CLEANUP(regsync_session_release) struct regsync_session s = REGSYNC_SESSION_INIT;
     struct rf_sync_report report = { 0 };
+    s.setup.checks = mode == RF_SYNC_CHECK;
     int rc = regsync_session_open(&s, env, o, err);
     if (rc < 0)
         return rc;

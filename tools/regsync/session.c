@@ -9,12 +9,55 @@
 
 #define SHARDS_MAX 10000u
 
+/* ---- settings of registries ---- */
+
+/* A text that is no reference is told of elsewhere. */
+static bool is_on(const char *registry, const struct rf_step *step, const char *text)
+{
+    RF_CLEANUP(rf_ref_release) struct rf_ref ref = RF_REF_INIT;
+    RF_CLEANUP(rf_freep) char *name = NULL;
+    struct rf_err ignored;
+    if (text == NULL)
+        return false;
+    if (step->type == RF_STEP_REGISTRY && rf_ref_parse_registry(text, &name, &ignored) == 0)
+        return strcmp(name, registry) == 0;
+    return rf_ref_parse(text, &ref, &ignored) == 0 && ref.registry != NULL &&
+           strcmp(ref.registry, registry) == 0;
+}
+
+/* Without them the registry is another one: its steps are not run, the others are. */
+static void refuse_steps(void *ctx, const struct rf_host *h, const struct rf_err *why)
+{
+    static const char msg[] = "Settings of the registry cannot be used";
+    struct rf_policy_config *config = ctx;
+    rf_log(RF_LOG_WARN, msg, "registry", h->name, "error", why->msg, NULL);
+    for (size_t i = 0; i < config->n_steps; i++) {
+        struct rf_step *step = &config->steps[i];
+        const char *const texts[] = { step->source, step->target, step->s.referrer_source,
+                                      step->s.referrer_target };
+        for (size_t k = 0; step->refused == NULL && k < RF_ARRAY_LEN(texts); k++) {
+            if (!is_on(h->name, step, texts[k]))
+                continue;
+            step->refused = rf_xstrdup(why->msg);
+            step->refused_as = msg;
+        }
+    }
+}
+
+struct merging {
+    struct rf_policy_config *config;
+    bool strict;
+};
+
 static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
 {
-    const struct rf_policy_config *config = ctx;
-    if (config->defaults.skip_docker_config == RF_TRI_YES)
+    const struct merging *m = ctx;
+    if (m->config->defaults.skip_docker_config == RF_TRI_YES)
         rf_hosts_use_docker(hosts, false, false);
-    return rf_creds_merge(&config->creds, hosts, err);
+    if (m->strict)
+        return rf_creds_merge(&m->config->creds, hosts, err);
+    rf_creds_merge_usable(&m->config->creds, hosts, refuse_steps, m->config);
+    return 0;
 }
 
 static int parse_shard(const char *text, struct rf_sync_setup *out, struct rf_err *err)
@@ -74,12 +117,11 @@ int regsync_config_load(const struct regsync_options *o, struct rf_policy_config
 int regsync_session_open(struct regsync_session *s, const struct rf_env *env,
                          const struct regsync_options *o, struct rf_err *err)
 {
-    struct rf_sync_setup setup = { .abort_on_error = o->abort_on_error,
-                                   .hooks = o->hooks,
-                                   .keep_images =
-                                       o->output != NULL && strcmp(o->output, "json") == 0 };
+    s->setup.abort_on_error = o->abort_on_error;
+    s->setup.hooks = o->hooks;
+    s->setup.keep_images = o->output != NULL && strcmp(o->output, "json") == 0;
     s->env = env;
-    int rc = parse_shard(o->shard, &setup, err);
+    int rc = parse_shard(o->shard, &s->setup, err);
     if (rc == 0)
         rc = regsync_config_load(o, &s->config, err);
     if (rc < 0)
@@ -87,14 +129,18 @@ int regsync_session_open(struct regsync_session *s, const struct rf_env *env,
     struct rf_net_options net = *env->net;
     if (net.user_agent == NULL)
         net.user_agent = s->config->defaults.user_agent;
-    rc = rf_net_client(&net, merge_creds, s->config, &s->client, err);
+    struct merging merging = { s->config, o->strict };
+    rc = rf_net_client(&net, merge_creds, &merging, &s->client, err);
     if (rc == 0)
-        s->sync = rf_sync_new(s->config, s->client, &setup);
+        s->sync = rf_sync_new(s->config, s->client, &s->setup);
     return rc;
 }
 
 void regsync_session_release(struct regsync_session *s)
 {
+    for (size_t i = 0; s->names != NULL && i < rf_sync_steps(s->sync); i++)
+        free(s->names[i]);
+    free(RF_STEAL(s->names));
     if (s->client != NULL)
         rf_net_stats(s->env->net, s->client);
     rf_sync_freep(&s->sync);

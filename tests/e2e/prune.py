@@ -3,6 +3,7 @@
 """Pruning: what both sides let go loses its tag, then its manifests; what is in use, moved, needed or beyond the cap stays."""
 import json
 import os
+import re
 import shutil
 
 from common import Case, DONE, FAILED, GROUND, PARTIAL, REFUSED, USAGE, images, main
@@ -507,7 +508,8 @@ class Prune(Case):
         asked = ["%s %s" % (r["method"], r["path"]) for r in far.requests() if not r["path"].endswith("/v2/")]
         self.assertGreater(len(asked), 15)
         self.assertEqual(sorted(p for p in set(asked) if asked.count(p) > 1), [])
-        self.assertEqual(self.prune("--plan", "-c", own, "--parallel", "16").out, plan)
+        again = self.prune("--plan", "-c", own, "--parallel", "16").out
+        self.assertEqual(*(re.sub('"untagged":"[^"]*"', "", text) for text in (again, plan)))
         self.assertEqual({"%s:%s" % (i["repository"], i["tag"]): i["fate"] for i in json.loads(plan)["images"]},
                          {"app:1": "letGo", "app:2": "kept", "app:3": "letGo", "app:4": "letGo", "app:one": "letGo", "lib:1": "kept"})
 

@@ -140,9 +140,9 @@ END_TEST
 
 START_TEST(cli_doc_takes_a_template)
 {
-    struct outcome o = RUN(&sample_upstream, "cli-doc", "image", "cp", "--format",
-                           "{{.Name}}|{{.Use}}|{{.UseLine}}|{{.CommandPath}}|{{.Short}}|"
-                           "{{.Aliases}}|{{.Hidden}}|{{.Runnable}}|{{.Long}}|{{.Example}}");
+    static const char format[] = "{{.Name}}|{{.Use}}|{{.UseLine}}|{{.CommandPath}}|{{.Short}}|"
+                                 "{{.Aliases}}|{{.Hidden}}|{{.Runnable}}|{{.Long}}|{{.Example}}";
+    struct outcome o = RUN(&sample_upstream, "cli-doc", "image", "cp", "--format", format);
     ck_assert_int_eq(o.status, 0);
     ck_assert_str_eq(o.out, "copy|copy SOURCE TARGET|sample image copy [OPTIONS] SOURCE TARGET|"
                             "sample image copy|copy an image|cp,mirror|false|true||"

@@ -222,7 +222,9 @@ int rf_mkdirs(const char *path, unsigned mode, struct rf_err *err)
                 if (rc < 0)
                     return rc;
             } else if (errno != EEXIST || !rf_path_is_dir(copy)) {
-                return rf_fail_errno(err, errno, "make folder %s", copy);
+                return errno == EEXIST
+                           ? rf_fail(err, RFE_EXISTS, "%s is no folder; name another one", copy)
+                           : rf_fail_errno(err, errno, "make folder %s", copy);
             }
         }
         *end = stop;

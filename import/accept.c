@@ -113,6 +113,22 @@ static void refuse(struct rf_import_run *r, size_t i, const char *reason)
     r->by_policy[i] = true;
 }
 
+/* Nothing of it is here to be judged anew; said once, however often it is remembered. */
+#define MEMORY " (earlier; the image is not here)"
+
+bool rf_accept_is_memory(const char *reason)
+{
+    size_t n = strlen(reason), m = strlen(MEMORY);
+    return n > m && strcmp(reason + n - m, MEMORY) == 0;
+}
+
+static void refuse_again(struct rf_import_run *r, size_t i, const char *earlier)
+{
+    RF_CLEANUP(rf_freep)
+    char *reason = rf_xasprintf("%s%s", earlier, rf_accept_is_memory(earlier) ? "" : MEMORY);
+    refuse(r, i, reason);
+}
+
 /* ---- verdicts ---- */
 
 /* The document cannot be what a policy could judge, wherever it is read. */
@@ -132,7 +148,7 @@ static int enter(struct rf_import_run *r, size_t i, const struct rf_verdict *v,
         return 0;
     const char *earlier = refused_before(before, d, &d->images[i]);
     if (earlier != NULL && may_be_elsewhere(-v->code)) {
-        refuse(r, i, earlier);
+        refuse_again(r, i, earlier);
     } else if (may_be_elsewhere(-v->code)) {
         r->unasked[i] = true; /* the check of the ground has to say so, too */
     } else if (is_unfit(v->code)) {
@@ -168,7 +184,7 @@ static int recall(struct asking *a, const struct rf_receipt *before, struct rf_e
         if (rc < 0 && rf_cancelled())
             return rf_cancel_check(err);
         if (may_be_elsewhere(rc))
-            refuse(r, i, earlier);
+            refuse_again(r, i, earlier);
     }
     return 0;
 }

@@ -19,6 +19,8 @@
  */
 RF_MUST_USE int rf_accept_ask(struct rf_import_run *r, const struct rf_import_state *state,
                               struct rf_err *err);
+/* A reason (run->refused) that stands for an earlier verdict on an image that is not here. */
+bool rf_accept_is_memory(const char *reason);
 RF_MUST_USE int rf_accept_settle(struct rf_import_run *r, struct rf_err *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "import/forecast.h"
 #include "import/ground.h"
 #include "import/lists.h"
+#include "import/outcome.h"
 #include "import/receipt.h"
 #include "import/tags.h"
 #include "regclient/registry.h"
@@ -118,7 +119,7 @@ static int older(const struct rf_import_request *req, struct rf_err *err, const 
         rf_log(RF_LOG_WARN, "Accepted by --allow-older", "reason", what, NULL);
         return 0;
     }
-    return rf_fail(err, RFE_REFUSED, "%s; use --allow-older to apply it nevertheless", what);
+    return rf_fail(err, RFE_REFUSED, "%s; use --allow-older to take it nevertheless", what);
 }
 
 /* Content decides whether a bundle can be applied; the chain only guards against going back or aside unnoticed. */
@@ -198,6 +199,8 @@ static int prepare(const struct rf_import_request *req, const char *path,
     if (rc == 0)
         rc = check_names(&out->run, err);
     if (rc == 0)
+        rc = rf_receipt_check_path(req->receipt, err);
+    if (rc == 0)
         rc = prove(req, out, req->stream, err);
     if (rc < 0)
         return rc;
@@ -233,30 +236,6 @@ int rf_import_ask(const struct rf_import_request *req, const char *path,
         return rf_fail(err, RFE_USAGE,
                        "%s: it is a repair bundle; ask for the bundle that it repairs", out->path);
     return rf_ask_fill(&out->run, state, doc, err);
-}
-
-/* 0 when the policy takes every image. */
-static int policy_refused(const struct rf_import_run *r, struct rf_err *err)
-{
-    size_t n = rf_run_by_policy(r);
-    if (n == 0)
-        return 0;
-    return rf_fail(
-        err, RFE_PARTIAL,
-        "the policy here refused %zu images (listed above): nothing of them is written for their sake, and their tags stay as they are",
-        n);
-}
-
-/* 0 when every image has its ground. */
-static int left_behind(const struct rf_import_run *r, struct rf_err *err)
-{
-    size_t lacking = rf_run_lacking(r);
-    if (lacking == 0)
-        return 0;
-    return rf_fail(
-        err, RFE_PARTIAL,
-        "%s lacks what %zu images build on (listed above): these are left as they are, and their tags; apply again when it is there",
-        r->req->to_name, lacking);
 }
 
 /* ---- a look ahead ---- */
@@ -312,9 +291,7 @@ int rf_import_plan(const struct rf_import_request *req, const char *path,
     RF_CLEANUP(counting_end) struct counting c;
     counting_start(&c);
     int rc = plan(req, path, &c, out, err);
-    if (rc == 0)
-        rc = left_behind(&out->run, err);
-    return rc < 0 ? rc : policy_refused(&out->run, err);
+    return rc < 0 ? rc : rf_import_outcome(&out->run, err);
 }
 
 /* The part of it that may end an apply before it begins. Nothing more is asked of a registry than what it grants, unless that is little. */
@@ -344,13 +321,7 @@ static int finish(struct rf_import_state *state, struct rf_import_result *out, s
     if (rc < 0)
         return rc;
     out->stage = RF_IMPORT_APPLIED;
-    if (refused > rf_run_by_policy(r))
-        return rf_fail(
-            err, RFE_PARTIAL,
-            "%s refused %zu images (listed above); all others are in place; their tags stay as they were",
-            r->req->to_name, refused - rf_run_by_policy(r));
-    rc = left_behind(r, err);
-    return rc < 0 ? rc : policy_refused(r, err);
+    return rf_import_outcome(r, err);
 }
 
 static int write_all(struct rf_import_result *out, struct rf_import_state *state,

@@ -465,6 +465,9 @@ static int check_scope(const struct rf_inventory_scope *scope, const struct rf_i
         if (!rf_repository_valid(rf_slice_str(scope->repositories[i])))
             return rf_fail(err, RFE_USAGE, "--repository %s: not a repository name",
                            scope->repositories[i]);
+    if (last->site[0] != '\0' &&
+        rf_import_state_check_site(req->state_dir, last->site, scope->site, err) < 0)
+        return -RFE_USAGE;
     if (scope->n == 0 && last->desired.n == 0)
         return rf_fail(
             err, RFE_USAGE,

@@ -61,7 +61,8 @@ static int load_last(struct rf_pruning *p, const struct rf_import_record *last, 
     if (rc < 0)
         return rf_hint(err, rc, "apply the last bundle again");
     p->bundle = &p->last;
-    return 0;
+    return rf_import_state_check_site(p->req->base->state_dir, p->last.site, p->req->base->site,
+                                      err);
 }
 
 static int load_bundle(struct rf_pruning *p, struct rf_err *err)

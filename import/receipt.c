@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/receipt.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -54,6 +57,20 @@ static char *place_of(const struct rf_import_run *r)
         return rf_xstrdup(r->req->receipt);
     return rf_xasprintf("%s/%s-%06llu-%.12s.receipt.json", r->req->receipt, r->doc->site,
                         (unsigned long long)r->doc->sequence, rf_digest_hex(&r->doc->id, hex));
+}
+
+int rf_receipt_check_path(const char *path, struct rf_err *err)
+{
+    if (path == NULL || strcmp(path, "-") == 0 || rf_path_is_dir(path))
+        return 0;
+    const char *slash = strrchr(path, '/');
+    RF_CLEANUP(rf_freep)
+    char *folder = slash == NULL ? rf_xstrdup(".") : rf_xstrndup(path, (size_t)(slash - path) + 1);
+    if (!rf_path_is_dir(folder))
+        return rf_fail(err, RFE_USAGE, "--receipt %s: there is no folder %s; make it first", path,
+                       folder);
+    return access(folder, W_OK) == 0 ? 0
+                                     : rf_fail_errno(err, errno, "--receipt %s: write there", path);
 }
 
 int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state *state,

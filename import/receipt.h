@@ -6,6 +6,8 @@
 #include "import/run.h"
 #include "import/state.h"
 
+/* Before anything is written: -RFE_USAGE when a receipt could not be put there. path may be NULL. */
+RF_MUST_USE int rf_receipt_check_path(const char *path, struct rf_err *err);
 /*
  * Writes it to the state (when there is one) and to where the request says: a file, or a folder, in which it is called as the bundle's file, with
  * .receipt.json instead of -1of1.tar.

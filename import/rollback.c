@@ -280,12 +280,7 @@ static int check_site(const struct rf_rollback *b, struct rf_err *err)
         rf_bundle_init(&doc);
         if (rf_import_state_load_bundle(b->state, &b->way.bundles[i].map.bundle, &doc, NULL) < 0)
             continue;
-        if (strcmp(doc.site, b->req->site) == 0)
-            return 0;
-        return rf_fail(
-            err, RFE_USAGE,
-            "%s: what is remembered there is of site %s, not of %s; check --site and --state",
-            b->req->state_dir, doc.site, b->req->site);
+        return rf_import_state_check_site(b->req->state_dir, doc.site, b->req->site, err);
     }
     return 0;
 }

@@ -287,3 +287,14 @@ int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
     s->records[s->n++] = r;
     return store(s, err);
 }
+
+int rf_import_state_check_site(const char *dir, const char *remembered, const char *site,
+                               struct rf_err *err)
+{
+    if (site == NULL || strcmp(remembered, site) == 0)
+        return 0;
+    return rf_fail(
+        err, RFE_USAGE,
+        "%s: what is remembered there is of site %s, not of %s; check --site and --state", dir,
+        remembered, site);
+}

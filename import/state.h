@@ -65,4 +65,8 @@ RF_MUST_USE int rf_import_state_save_tags(struct rf_import_state *s, const struc
                                           const char *to, const struct rf_old_tag *tags, size_t n,
                                           struct rf_err *err);
 
+/* What the folder remembers is of the site `remembered`: -RFE_USAGE when the caller named another one (`site`, NULL when none). */
+RF_MUST_USE int rf_import_state_check_site(const char *dir, const char *remembered,
+                                           const char *site, struct rf_err *err);
+
 #endif

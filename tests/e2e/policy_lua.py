@@ -189,10 +189,12 @@ class PolicyLua(Case):
             self.there([("lib", "good", good)])
             self.assertFalse(os.path.exists(os.path.join(self.far, "alone")), "nothing is to go there")
             again = self.apply(two, "-c", policy, *self.to(), "--receipt", receipt, *stream, state=state, status=PARTIAL)
-            self.assertIn("refused   app:bad here, by accept: no label\n", again.out)
+            self.assertIn("refused   app:bad here, by accept: no label (earlier; the image is not here)\n", again.out)
+            self.assertIn("regexport record of the receipt and create --base confirmed carries them again", again.err)
             self.there([("lib", "good", good), ("lib", "third", third)])
             # also where nobody asks any more
-            self.assertIn("refused   app:bad here, by accept: no label\n", self.apply(two, *self.to(), state=state, status=PARTIAL).out)
+            self.assertIn("refused   app:bad here, by accept: no label (earlier; the image is not here)\n",
+                          self.apply(two, *self.to(), state=state, status=PARTIAL).out)
         # nothing is remembered: then it is missing
         self.apply(two, "-c", policy, *self.to(), state="fresh", status=GROUND)
         # what was refused is carried again where the receipt says so, and taken when the policy has changed
@@ -218,7 +220,7 @@ class PolicyLua(Case):
         with open(path, encoding="utf-8") as f:
             told = json.load(f)
         self.assertEqual({m["missing"] for m in told["missing"]}, {shared.digest})
-        self.assertEqual([(r["tag"], r["reason"]) for r in told["refused"]], [("1", "accept: no label")])
+        self.assertEqual([(r["tag"], r["reason"]) for r in told["refused"]], [("1", "accept: no label (earlier; the image is not here)")])
         repair = self.new_bundle("--request", path)
         self.apply(repair, "-c", policy, *self.to())
         self.apply(two, "-c", policy, *self.to(), status=PARTIAL)

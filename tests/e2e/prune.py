@@ -233,7 +233,7 @@ class Prune(Case):
         refs = ["ocidir://%s/%s=%s" % (self.root, name, name) for name in ("app:2", "lib:1")]
         bundle = self.new_bundle("-c", config, *refs, status=PARTIAL)
         self.assertEqual([(c["repository"], c["tag"]) for c in bundle.doc["candidates"]], [("app", "1")])
-        self.apply(bundle, *self.to)
+        self.apply(bundle, *self.to, status=PARTIAL)
         self.assertEqual(self.fates(self.prune()), {"app:1": "letGo"})
         self.assertEqual((self.tags("app"), self.tags("lib")), (["2"], ["1"]))
 

@@ -5,7 +5,7 @@ import json
 import os
 
 from common import FAILED, PARTIAL, REFUSED, USAGE, check_all, images, main
-from harness import closure
+from harness import closure, tree_of
 from lineage import Lineage, layer, nodes_of, read
 
 
@@ -39,8 +39,13 @@ class Returns(Lineage):
         with open(self.work("lie.json"), "w") as f:
             f.write(text.replace(bundles[0].doc["snapshot"], bundles[1].doc["snapshot"]))
         self.export(self.work("lie.json"), action="record", status=REFUSED)
-        nowhere = self.apply(third, *self.to(), "--receipt", self.work("file") + "/no/receipt.json", status=FAILED)
-        self.assertIn("no such folder; the same command with another --receipt", nowhere.err)
+        before = tree_of(self.work("far"))
+        nowhere = self.apply(third, *self.to(), "--receipt", self.work("nowhere") + "/receipt.json", status=USAGE)
+        self.assertIn("there is no folder", nowhere.err)
+        self.assertEqual(tree_of(self.work("far")), before, "nothing is written when the receipt could not be")
+        for action in (["prune", "--plan"], ["inventory"], ["rollback", "--plan"]):  # a slip in the name is no other site's licence
+            other = self.program("regimport", *action, "--site", "nosuch", "--state", self.work("import-state"), *self.to(), status=USAGE)
+            self.assertIn("what is remembered there is of site site, not of nosuch; check --site and --state", other.err)
         folder = self.work.folder("receipts")
         self.apply(third, *self.to(), "--receipt", folder)
         self.assertEqual(os.listdir(folder), [os.path.basename(third.path).replace("-1of1.tar", ".receipt.json")])

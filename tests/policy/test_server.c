@@ -23,9 +23,13 @@ struct world {
     unsigned held;         /* that do not end before they are let go */
     bool hold;             /* job 0 does not end before `let_go` */
     bool let_go;
-    bool fail;  /* job 1 fails */
-    bool vary;  /* each time with another text */
-    bool early; /* a job before the first pass */
+    bool fail;        /* job 1 fails */
+    bool vary;        /* each time with another text */
+    bool early;       /* a job before the first pass */
+    bool first_waits; /* of the first file, before it is through with job 0: until it is retired */
+    bool retired;
+    unsigned firsts, firsts_at_once;
+    bool beside; /* job 0 beside a first pass that was not through with it */
     unsigned runs[3];
     unsigned side_by_side, most;
     time_t reload_at; /* 0: never */
@@ -96,9 +100,40 @@ static int first(void *ctx, struct rf_err *err)
     struct world *w = ctx;
     (void)err;
     pthread_mutex_lock(&w->lock);
-    w->early = w->runs[0] + w->runs[1] > 0;
+    w->early = w->early || (w->firsts == 0 && w->runs[0] + w->runs[1] > 0);
+    w->beside = w->beside || w->firsts_at_once++ > 0;
+    w->firsts++;
+    if (w->first_waits && w->firsts == 1) {
+        w->held++;
+        pthread_cond_broadcast(&w->changed);
+        while (!w->retired && !rf_cancelled()) {
+            pthread_mutex_unlock(&w->lock);
+            (void)usleep(1000);
+            pthread_mutex_lock(&w->lock);
+        }
+        w->held -= !w->retired;
+    }
+    w->firsts_at_once--;
     pthread_mutex_unlock(&w->lock);
     return 0;
+}
+
+static bool passed(void *ctx, size_t job)
+{
+    struct world *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    bool through = !w->first_waits || w->firsts > 1 || job > 0;
+    pthread_mutex_unlock(&w->lock);
+    return through;
+}
+
+static void retire(void *ctx)
+{
+    struct world *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    w->held -= w->first_waits && !w->retired; /* its end is waited for from now on */
+    w->retired = true;
+    pthread_mutex_unlock(&w->lock);
 }
 
 static int run(void *ctx, size_t job, struct rf_err *err)
@@ -107,6 +142,7 @@ static int run(void *ctx, size_t job, struct rf_err *err)
     int rc = 0;
     pthread_mutex_lock(&w->lock);
     w->runs[job]++;
+    w->beside = w->beside || (job == 0 && w->firsts_at_once > 0);
     if (++w->side_by_side > w->most)
         w->most = w->side_by_side;
     if (job == 0 && w->hold) {
@@ -144,7 +180,9 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
     if (again && w->broken)
         return rf_fail(err, RFE_CONFIG, "the file is broken");
     *out = (struct rf_server_plan){ .ctx = w, .run = run, .free = freed };
-    out->first = again ? NULL : first;
+    out->first = first;
+    out->passed = passed;
+    out->retire = retire;
     out->jobs = rf_xcalloc(3, sizeof(*out->jobs));
     for (size_t i = 0; i < 3 && w->schedule[i] != NULL; i++) {
         out->jobs[i].name = rf_xasprintf("job %zu", i);
@@ -178,7 +216,7 @@ static int serve(struct world *w, bool abort_on_error, char **failures)
     rf_buf_release(&text);
     rf_cancel_reset();
     ck_assert_uint_eq(w->frees, w->loads - (w->broken ? 1 : 0));
-    ck_assert(!w->early);
+    ck_assert(!w->early && !w->beside);
     return rc;
 }
 
@@ -219,6 +257,37 @@ START_TEST(a_new_file_takes_over)
     ck_assert_uint_eq(w.loads, 2);
     /* At 50, and after the new file at 150, 200, ... 350. */
     ck_assert_uint_eq(w.runs[0], _i == 1 ? 1 : 6);
+}
+END_TEST
+
+/* What the first pass is through with runs by its schedule, the rest does not yet. */
+START_TEST(a_first_pass_that_waits_holds_up_its_own_job_alone)
+{
+    struct world w;
+    RF_CLEANUP(rf_freep) char *failures = NULL;
+    init(&w, 361);
+    w.first_waits = true;
+    ck_assert_int_eq(serve(&w, false, &failures), 0);
+    ck_assert_uint_eq(w.firsts, 1);
+    ck_assert_uint_eq(w.runs[0], 0);
+    ck_assert_uint_eq(w.runs[1], 4);
+}
+END_TEST
+
+/* It is ended, and begun again by the new file; then everything runs. One that was through is not begun again. */
+START_TEST(a_new_file_ends_the_first_pass)
+{
+    struct world w;
+    RF_CLEANUP(rf_freep) char *failures = NULL;
+    init(&w, 361);
+    w.first_waits = _i == 1;
+    w.reload_at = START + 80;
+    ck_assert_int_eq(serve(&w, false, &failures), 0);
+    ck_assert_uint_eq(w.loads, 2);
+    ck_assert(w.retired);
+    ck_assert_uint_eq(w.firsts, _i == 1 ? 2 : 1);
+    /* By the new file at 140, 200, 260, 320; by the old one at 60. */
+    ck_assert_uint_eq(w.runs[0], _i == 1 ? 4 : 5);
 }
 END_TEST
 
@@ -317,6 +386,8 @@ Suite *rf_server_suite(void)
     tcase_add_test(t, jobs_run_at_their_times);
     tcase_add_test(t, a_job_never_runs_beside_itself);
     tcase_add_loop_test(t, a_new_file_takes_over, 0, 2);
+    tcase_add_test(t, a_first_pass_that_waits_holds_up_its_own_job_alone);
+    tcase_add_loop_test(t, a_new_file_ends_the_first_pass, 0, 2);
     tcase_add_test(t, a_broken_file_leaves_the_old_one);
     tcase_add_test(t, failures_are_kept_within_bounds);
     tcase_add_test(t, the_same_failure_is_told_once);

@@ -166,7 +166,7 @@ static const struct rf_cmd check_cmd = {
     .name = "check",
     .summary = "tell what `once` would copy, without copying",
     .description =
-        "Each image that is out of date is a log line. The exit status is 0 also then, unless --exit-code is given.",
+        "Each image that is out of date is a log line; referrers and digest tags are compared, too, where a step takes them along. The exit status is 0 also then, unless --exit-code is given.",
     .examples =
         "regsync check -c regsync.yml\n"
         "# for a pipeline: 0 all is the same, 2 something is to be done, 1 something failed\n"

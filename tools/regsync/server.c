@@ -276,7 +276,7 @@ const struct rf_cmd *regsync_server_cmd(void)
         .name = "server",
         .summary = "run the steps of the file by their schedules",
         .description =
-            "First every step copies what its target lacks, then each runs by its schedule or interval, never beside itself. SIGHUP reads the file again; a "
+            "First every step copies what its target lacks, then it runs by its schedule or interval, never beside itself. SIGHUP reads the file again; a "
             "broken one leaves the old one in force. SIGTERM and SIGINT end the server within seconds; a copy on its way is given up, and its tag stays as it was.",
         .examples = "regsync server -c regsync.yml\n"
                     "# with metrics for Prometheus on the loopback interface\n"

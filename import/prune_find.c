@@ -81,7 +81,14 @@ static int look_job(void *ctx, size_t i, struct rf_err *err)
     return 0;
 }
 
-static int look_at_items(struct rf_pruning *p, struct rf_err *err)
+/* Should the tag stay after all, it is not asked for again. */
+static void remember_tag(const struct rf_prune_item *it)
+{
+    if (rf_digest_is_set(&it->has))
+        rf_prune_view_tag(it->view, it->tag)->doc = rf_prune_view_doc(it->view, &it->has);
+}
+
+int rf_prune_look(struct rf_pruning *p, struct rf_err *err)
 {
     rf_prune_phase(p, "looking at what may go");
     for (size_t i = 0; i < p->out->n; i++) {
@@ -89,7 +96,10 @@ static int look_at_items(struct rf_pruning *p, struct rf_err *err)
         RF_CLEANUP(rf_freep) char *repo = rf_prune_repo(p, it->repository);
         it->view = rf_prune_views_at(&p->views, repo);
     }
-    return rf_parallel(p->threads, p->out->n, look_job, p, err);
+    int rc = rf_parallel(p->threads, p->out->n, look_job, p, err);
+    for (size_t i = 0; rc == 0 && i < p->out->n; i++)
+        remember_tag(&p->out->items[i]);
+    return rc;
 }
 
 /* ---- the repositories that something may go from ---- */
@@ -356,12 +366,9 @@ static void find_due(struct rf_pruning *p)
 
 int rf_prune_find(struct rf_pruning *p, struct rf_err *err)
 {
-    int rc = look_at_items(p, err);
-    if (rc < 0)
-        return rc;
     open_views(p);
     add_brought(p);
-    rc = ask_tags(p, err);
+    int rc = ask_tags(p, err);
     if (rc == 0)
         rc = find_needed(p, err);
     if (rc < 0)

@@ -127,22 +127,19 @@ static bool was_brought(const struct brought *b, const struct rf_prune_item *it,
     return id != RF_NO_ID;
 }
 
-static void add_candidates(struct rf_pruning *p)
+static void add_candidates(struct rf_pruning *p, const struct brought *brought)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf key;
-    RF_CLEANUP(brought_release) struct brought brought;
     const struct rf_desired *d = &p->bundle->desired;
     struct rf_prune_result *out = p->out;
     rf_buf_init(&key, 1024);
-    brought_init(&brought, &p->brought);
-    load_brought(p, &brought);
     p->former = rf_xcalloc(p->bundle->retain.n + 1, sizeof(*p->former));
     for (size_t i = 0; i < p->bundle->retain.n; i++) {
         const struct rf_candidate *c = &p->bundle->retain.candidates[i];
         struct rf_prune_item it = { .digest = c->digest, .doc = RF_NO_ID };
         it.repository = rf_xstrdup(rf_desired_str(d, c->repository));
         it.tag = rf_xstrdup(rf_desired_str(d, c->tag));
-        if (!was_brought(&brought, &it, &p->former[out->n], &key) && brought.any)
+        if (!was_brought(brought, &it, &p->former[out->n], &key) && brought->any)
             rf_prune_set_fate(&it, RF_PRUNE_KEPT,
                               rf_xstrdup("no bundle that was applied here brought it"));
         else
@@ -159,6 +156,9 @@ struct facts {
     struct rf_pruning *p;
     struct rf_retain_fact *list;
     size_t n, first; /* first: the items begin here, behind what is wanted */
+    uint32_t *items; /* of the facts from there on */
+    struct rf_prune_other *others;
+    size_t n_others;
 };
 
 static void facts_release(struct facts *f)
@@ -166,6 +166,8 @@ static void facts_release(struct facts *f)
     for (size_t i = 0; i < f->n; i++)
         rf_retain_fact_release(&f->list[i]);
     free(f->list);
+    free(f->items);
+    rf_prune_others_free(f->others, f->n_others);
 }
 
 static int read_manifest(void *ctx, const char *repository, const struct rf_digest *digest,
@@ -197,25 +199,40 @@ static int fact_job(void *ctx, size_t i, struct rf_err *err)
     return rf_cancel_check(err);
 }
 
-/* What is wanted counts among the last N here as there. */
+static void add_fact(struct facts *f, struct rf_retain_fact fact)
+{
+    f->list[f->n++] = fact;
+}
+
+/* What is wanted counts among the last N here as there, and so does what the other side keeps. What is not there any more takes nobody's place. */
 static void collect_facts(struct facts *f)
 {
     const struct rf_pruning *p = f->p;
     const struct rf_desired *d = &p->bundle->desired;
-    f->list = rf_xcalloc(d->n + p->out->n + 1, sizeof(*f->list));
+    f->list = rf_xcalloc(d->n + f->n_others + p->out->n + 1, sizeof(*f->list));
+    f->items = rf_xcalloc(p->out->n + 1, sizeof(*f->items));
     for (size_t i = 0; i < d->n; i++)
         if (rf_image_is_wanted(&d->images[i]))
-            f->list[f->n++] =
-                (struct rf_retain_fact){ .repository = rf_desired_str(d, d->images[i].repository),
-                                         .tag = rf_desired_str(d, d->images[i].tag),
-                                         .digest = d->images[i].digest,
-                                         .wanted = true };
+            add_fact(f, (struct rf_retain_fact){ .repository =
+                                                     rf_desired_str(d, d->images[i].repository),
+                                                 .tag = rf_desired_str(d, d->images[i].tag),
+                                                 .digest = d->images[i].digest,
+                                                 .wanted = true });
+    for (size_t i = 0; i < f->n_others; i++)
+        add_fact(f, (struct rf_retain_fact){ .repository = f->others[i].repository,
+                                             .tag = f->others[i].tag,
+                                             .digest = f->others[i].digest });
     f->first = f->n;
-    for (size_t i = 0; i < p->out->n; i++)
-        f->list[f->n++] = (struct rf_retain_fact){ .repository = p->out->items[i].repository,
-                                                   .tag = p->out->items[i].tag,
-                                                   .digest = p->out->items[i].digest,
-                                                   .former = p->former[i] };
+    for (size_t i = 0; i < p->out->n; i++) {
+        const struct rf_prune_item *it = &p->out->items[i];
+        if (it->fate != RF_PRUNE_LET_GO)
+            continue;
+        f->items[f->n - f->first] = (uint32_t)i;
+        add_fact(f, (struct rf_retain_fact){ .repository = it->repository,
+                                             .tag = it->tag,
+                                             .digest = it->digest,
+                                             .former = p->former[i] });
+    }
 }
 
 static void take_verdict(struct rf_prune_item *it, const struct rf_retain_verdict *v)
@@ -229,22 +246,25 @@ static void take_verdict(struct rf_prune_item *it, const struct rf_retain_verdic
                           rf_xasprintf("%s; this side: %s", it->reason, v->rule));
 }
 
-static int judge_own(struct rf_pruning *p, struct rf_err *err)
+static int judge_own(struct rf_pruning *p, const struct brought *brought, struct rf_err *err)
 {
     RF_CLEANUP(facts_release) struct facts f = { .p = p };
     const struct rf_bundle_retain *r = &p->bundle->retain;
     if (p->req->own == NULL || !p->req->own->read || p->out->n == 0)
         return 0;
     rf_prune_phase(p, "reading images for this side's rules");
+    int rc = rf_prune_others(p, &brought->lines, &f.others, &f.n_others, err);
+    if (rc < 0)
+        return rc;
     collect_facts(&f);
-    int rc = rf_parallel(p->threads, f.n, fact_job, &f, err);
+    rc = rf_parallel(p->threads, f.n, fact_job, &f, err);
     if (rc < 0)
         return rc;
     struct rf_retain_verdict *verdicts = rf_xcalloc(f.n + 1, sizeof(*verdicts));
     rc = rf_retain_judge(p->req->own, f.list, f.n, r->has_as_of ? r->as_of : p->req->now, verdicts,
                          err);
-    for (size_t i = 0; rc == 0 && i < p->out->n; i++)
-        take_verdict(&p->out->items[i], &verdicts[f.first + i]);
+    for (size_t i = f.first; rc == 0 && i < f.n; i++)
+        take_verdict(&p->out->items[f.items[i - f.first]], &verdicts[i]);
     if (rc == 0)
         rf_retain_verdicts_free(verdicts, f.n);
     free(verdicts);
@@ -253,7 +273,12 @@ static int judge_own(struct rf_pruning *p, struct rf_err *err)
 
 int rf_prune_judge(struct rf_pruning *p, struct rf_err *err)
 {
-    add_candidates(p);
-    int rc = judge_own(p, err);
+    RF_CLEANUP(brought_release) struct brought brought;
+    brought_init(&brought, &p->brought);
+    load_brought(p, &brought);
+    add_candidates(p, &brought);
+    int rc = rf_prune_look(p, err);
+    if (rc == 0)
+        rc = judge_own(p, &brought, err);
     return rc < 0 ? rc : rf_keep_ask(p->req, &p->reader, p->out, err);
 }

@@ -32,7 +32,18 @@ static inline bool rf_prune_is_local(const struct rf_pruning *p)
 
 /* import/prune_rules.c: the candidates as items, and what the rules and the keep() of this side say of them. */
 RF_MUST_USE int rf_prune_judge(struct rf_pruning *p, struct rf_err *err);
-/* import/prune_find.c: what of the items and of the manifests that wait may go, as the destination is now. */
+/* import/prune_others.c: images that are neither selected nor candidates, which this side's rules count. */
+struct rf_prune_other {
+    char *repository, *tag;
+    struct rf_digest digest;
+};
+/* lines: what bundles brought, as "repository:tag@digest". Those that are there still; the caller frees the list, also after a failure. */
+RF_MUST_USE int rf_prune_others(struct rf_pruning *p, const struct rf_strings *lines,
+                                struct rf_prune_other **out, size_t *n, struct rf_err *err);
+void rf_prune_others_free(struct rf_prune_other *list, size_t n);
+/* import/prune_find.c: which of the items are there, and have the digest that they were brought with. */
+RF_MUST_USE int rf_prune_look(struct rf_pruning *p, struct rf_err *err);
+/* What of the items and of the manifests that wait may go, as the destination is now. */
 RF_MUST_USE int rf_prune_find(struct rf_pruning *p, struct rf_err *err);
 /* import/prune_back.c: digests that a rollback of the bundle applied last would need become needed. */
 RF_MUST_USE int rf_prune_protect_back(struct rf_pruning *p, struct rf_err *err);

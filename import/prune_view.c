@@ -261,6 +261,8 @@ int rf_prune_views_read(struct rf_prune_views *v, struct rf_prune_reader *r, uns
         RF_CLEANUP(questions_release) struct questions qs = { .reader = r };
         for (size_t i = 0; i < v->n; i++) {
             struct rf_prune_view *view = v->list[i];
+            if (!view->open) /* its tags were of interest, what they point to is not */
+                continue;
             for (size_t k = view->n_read; k < view->n; k++)
                 add_question(&qs, view, (uint32_t)k);
             view->n_read = view->n;

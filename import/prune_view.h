@@ -74,7 +74,7 @@ RF_MUST_USE int rf_prune_views_tags(struct rf_prune_views *v, const struct rf_pr
 /* Asks for the tags of open views that are wanted and were not asked for, and enters what they point to. *asked: how many. */
 RF_MUST_USE int rf_prune_views_ask(struct rf_prune_views *v, struct rf_prune_reader *r,
                                    unsigned threads, size_t *asked, struct rf_err *err);
-/* Reads all documents that are not read yet, and those that they name. Fails when one cannot be told; not there is an answer. */
+/* Reads all documents of open views that are not read yet, and those that they name. Fails when one cannot be told; not there is an answer. */
 RF_MUST_USE int rf_prune_views_read(struct rf_prune_views *v, struct rf_prune_reader *r,
                                     unsigned threads, struct rf_err *err);
 /* Marks the document and all it needs: what is below an index, what a referrer belongs to. Also of documents that are read later. */

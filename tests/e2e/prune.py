@@ -101,6 +101,21 @@ class Prune(Case):
         self.assertEqual(set(self.fates(again).values()), {"gone"})
         self.assertEqual(json.loads(again.out)["letGo"], 0)
 
+    def test_the_same_rules_on_both_sides(self):
+        """What the connected side's rules keep is no candidate, but counts among the last three here as there; what is gone takes nobody's place."""
+        app = [("app", str(n)) for n in range(1, 6)]
+        rules = "retain:\n  graceTime: 0s\n  rules:\n  - {repositories: [app], keepSemver: %d}\n"
+        self.two(app, app[4:], rules % 3)
+        same = self.config(rules % 3, "same.yml")
+        self.assertEqual(self.fates(self.prune("--plan", "-c", same)), {"app:1": "letGo", "app:2": "letGo"})
+        more = self.config(rules % 4, "more.yml")
+        self.assertEqual(self.fates(self.prune("--plan", "-c", more)), {"app:1": "letGo", "app:2": "kept"})
+        self.prune("-c", same)
+        self.assertEqual(self.tags("app"), ["3", "4", "5"])
+        # somebody deletes app:4: of those that are left three stay, app:3 among them
+        self.program("regctl", "tag", "delete", "ocidir://%s/app:4" % self.far)
+        self.assertEqual(self.fates(self.prune("--plan", "-c", same)), {"app:1": "gone", "app:2": "gone"})
+
     def test_apply_and_plan_with_prune(self):
         self.bundle([("app", "1"), ("app", "2")])
         config = self.config(KEEP_NONE)

@@ -44,6 +44,10 @@ class Orders(Lineage):
         self.check_far([(r, t, nodes[d]) for (r, t), d in tags.items()], far)
         return seen
 
+    def state_of(self, bundle):
+        nodes = {n.digest: n for _, _, n in self.everything}
+        return [(i["repository"], i["tag"], nodes[i["digest"]]) for i in bundle.doc["images"] if i["status"] != "removed"]
+
     def all_orders(self, bundles):
         """All that was seen. Several at once: most of the time is waiting for the disk."""
         with ThreadPoolExecutor(4) as pool:
@@ -51,6 +55,14 @@ class Orders(Lineage):
 
     def test_24_orders_of_a_chain(self):
         self.assertEqual(self.all_orders(self.four()), {DONE, GROUND})
+
+    def test_one_command_for_all(self):
+        """However a shell lists them: those of one chain go in its order, each onto the ground that the one before has laid."""
+        bundles = self.four()
+        far = self.work("together")
+        done = self.importer("apply", "-v", "info", *self.to(far), *(bundles[k].path for k in (3, 1, 0, 2)), state="together-state")
+        self.assertIn("The bundles are taken in the order of their chain", done.err)
+        self.check_far(self.state_of(bundles[3]), far)
 
     def test_24_orders_with_overlap(self):
         """The last one builds on the first: it needs none of those between."""

@@ -226,14 +226,15 @@ START_TEST(manifests_come_from_the_cache)
     expect_ok(start(&x, &plain, "ocidir://app", &err), err);
     struct rf_digest d = x.s.wanted.images[0].digest;
     const struct rf_location *at = &x.s.locations.list[0];
-    expect_ok(rf_fetch_manifest(x.state, at, &d, 0, NULL, &m, &err), err);
+    expect_ok(rf_export_fetch_manifest(x.state, at, &d, 0, NULL, &m, &err), err);
     rf_manifest_freep(&m);
     char *path = blob_path("app", &d);
     ck_assert_int_eq(remove(path), 0);
-    expect_ok(rf_fetch_manifest(x.state, at, &d, 0, "", &m, &err), err);
+    expect_ok(rf_export_fetch_manifest(x.state, at, &d, 0, "", &m, &err), err);
     rf_manifest_freep(&m);
     /* what the cache has is held against what is expected all the same */
-    ck_assert_int_eq(rf_fetch_manifest(x.state, at, &d, 1, NULL, &m, &err), -RFE_SIZE_MISMATCH);
+    ck_assert_int_eq(rf_export_fetch_manifest(x.state, at, &d, 1, NULL, &m, &err),
+                     -RFE_SIZE_MISMATCH);
     ck_assert_ptr_null(m);
     free(path);
     end(&x);

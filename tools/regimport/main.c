@@ -2,6 +2,7 @@
 /* regimport: the disconnected side. One row per command and option; what they do is in import/. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "import/order.h"
 #include "tools/regimport/session.h"
 
 static void report(struct session *s, const struct rf_import_result *result)
@@ -63,7 +64,7 @@ static int run_all(const struct rf_env *env, const struct options *o, one_bundle
         rf_net_stats(env->net, s.client);
     if (rc == 0 && partial < 0)
         return rf_fail(err, RFE_PARTIAL,
-                       "some images were refused or lack their ground (listed above)");
+                       "not all images that were selected are in place (listed above)");
     return rc;
 }
 
@@ -84,6 +85,8 @@ static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, 
     const struct options *o = ctx;
     int rc = check_prune_options(o, err);
     if (rc == 0)
+        rf_import_order(argv, (size_t)argc);
+    if (rc == 0)
         rc = run_all(env, o, rf_import_plan, true, argc, argv, err);
     return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], true, err) : rc;
 }
@@ -99,6 +102,7 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
         return rf_fail(err, RFE_USAGE,
                        "--receipt %s: several bundles have a receipt each; name a folder",
                        o->receipt);
+    rf_import_order(argv, (size_t)argc);
     if (argc > 1 && !o->stream) {
         struct options quiet = *o;
         for (int i = 0; i < argc; i++) {
@@ -330,7 +334,7 @@ static const struct rf_cmd commands[] = {
         .description =
             "Nothing is written before the whole bundle is verified and all that it builds on is found at the destination; what is missing is listed by image "
             "and the exit status is 5. Then blobs, then manifests, and all tags last, in one step. Everything is read back. Stopped at any moment, the same "
-            "command again finishes.",
+            "command again finishes. Several bundles are taken in the order of their chain, however they are listed, each on the ground that the one before has laid.",
         .examples =
             "regimport apply --allow-unsigned --to registry.plant:5000 /media/in/site-000001-3f2a9c01d4e5-1of1.tar\n"
             "# into layout folders, one per repository\n"

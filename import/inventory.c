@@ -43,6 +43,7 @@ struct stock {
     const struct rf_import_request *req;
     const struct rf_bundle *last; /* empty when none is known */
     struct rf_inventory *out;
+    bool named; /* the repositories are the caller's choice */
     struct rf_strings strings;
     pthread_mutex_t lock; /* guards strings */
     struct group *groups;
@@ -130,6 +131,9 @@ static int list_group(void *ctx, size_t i, struct rf_err *err)
     struct stock *s = ctx;
     struct group *g = &s->groups[i];
     int rc = rf_place_list_tags(s->req->to, g->repo, got_tag, g, err);
+    if (rc == -RFE_NOT_FOUND)
+        rf_log(s->named ? RF_LOG_WARN : RF_LOG_INFO, "Repository is not at the destination",
+               "repository", g->repo, NULL);
     return rc == -RFE_NOT_FOUND ? 0 : rc < 0 ? could_not_tell(s, rc, err) : 0;
 }
 
@@ -437,7 +441,7 @@ static int take(struct stock *s, const struct rf_bundle *last, struct rf_err *er
 }
 
 /* A memory that is lost is told only when the scope depends on it. */
-static int load_last(const struct rf_import_request *req, struct rf_bundle *last,
+static int load_last(const struct rf_import_request *req, struct rf_bundle *last, bool *lost,
                      struct rf_err *err)
 {
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *state = NULL;
@@ -452,6 +456,7 @@ static int load_last(const struct rf_import_request *req, struct rf_bundle *last
     if (rc < 0) {
         rf_bundle_release(last);
         rf_bundle_init(last);
+        *lost = true;
         rf_log(RF_LOG_WARN, "What the bundle applied last said cannot be read", "error", why.msg,
                NULL);
     }
@@ -459,7 +464,7 @@ static int load_last(const struct rf_import_request *req, struct rf_bundle *last
 }
 
 static int check_scope(const struct rf_inventory_scope *scope, const struct rf_import_request *req,
-                       const struct rf_bundle *last, struct rf_err *err)
+                       const struct rf_bundle *last, bool lost, struct rf_err *err)
 {
     for (size_t i = 0; i < scope->n; i++)
         if (!rf_repository_valid(rf_slice_str(scope->repositories[i])))
@@ -471,7 +476,9 @@ static int check_scope(const struct rf_inventory_scope *scope, const struct rf_i
     if (scope->n == 0 && last->desired.n == 0)
         return rf_fail(
             err, RFE_USAGE,
-            "no bundle is known to have been applied to %s, so its repositories are not known; name them with --repository, or check --site and --state",
+            lost
+                ? "what the bundle applied to %s last brought cannot be read (see above), so its repositories are not known; name them with --repository, or apply that bundle again"
+                : "no bundle is known to have been applied to %s, so its repositories are not known; name them with --repository, or check --site and --state",
             req->to_name);
     return 0;
 }
@@ -481,14 +488,17 @@ int rf_inventory_take(const struct rf_import_request *req, const struct rf_inven
 {
     struct rf_bundle last;
     rf_bundle_init(&last);
-    int rc = load_last(req, &last, err);
+    bool lost = false;
+    int rc = load_last(req, &last, &lost, err);
     if (rc == 0)
-        rc = check_scope(scope, req, &last, err);
+        rc = check_scope(scope, req, &last, lost, err);
     if (rc == 0) {
         RF_CLEANUP(stock_release)
-        struct stock s = {
-            .req = req, .last = &last, .out = out, .lock = PTHREAD_MUTEX_INITIALIZER
-        };
+        struct stock s = { .req = req,
+                           .last = &last,
+                           .out = out,
+                           .named = scope->n > 0,
+                           .lock = PTHREAD_MUTEX_INITIALIZER };
         const char *site = scope->site != NULL    ? scope->site
                            : last.site[0] != '\0' ? last.site
                                                   : "site";

@@ -110,6 +110,8 @@ class Returns(Lineage):
         told = read(path)
         tool = [i["image"] for i in told["images"] if i["image"]["repository"] == "tool"]
         self.assertEqual([t.get("children") for t in tool], [[self.brought[2][1][2].children[0].digest]], "the child that is whole")
+        absent = self.inventory(*self.to(), "--repository", "nope")
+        self.assertIn('msg="Repository is not at the destination" repository=nope', absent.err)
         scoped = self.inventory(*self.to(), "--repository", "lib")
         self.assertEqual([i["image"]["repository"] for i in json.loads(scoped.out)["images"]], ["lib"])
         lost = self.inventory(*self.to(), state="fresh", status=USAGE)

@@ -81,12 +81,9 @@ static int expand_repository(struct rf_selection *s, const struct spot *at, stru
     if (rc < 0)
         return rc;
     rc = take_tags(it, l, &names, &n, &all, err);
-    if (rc == 0 && n == 0) {
-        char available[24];
-        (void)snprintf(available, sizeof(available), "%zu", all);
-        rf_log(RF_LOG_WARN, "No matching tags found", "source", l->name, "available", available,
-               NULL);
-    }
+    if (rc == 0 && n == 0)
+        rf_log_with(RF_LOG_WARN, "No matching tags found", rf_log_text("source", l->name),
+                    rf_log_uint("available", all));
     for (size_t i = 0; rc == 0 && i < n; i++)
         add_listed(s, at, names[i]);
     free_names(names, n);

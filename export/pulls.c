@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include "base/cancel.h"
-#include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -174,15 +173,9 @@ int rf_pulls_ahead(struct rf_pulls *p, const uint64_t *needs, struct rf_err *err
 
 static void tell_delay(const struct rf_pull_source *s, const struct rf_remote_limit *l)
 {
-    char remain[24], limit[24], min[24];
-    RF_CLEANUP(rf_buf_release) struct rf_buf pause;
-    rf_buf_init(&pause, 64);
-    rf_duration_format(&pause, (int64_t)s->retry_ns);
-    (void)snprintf(remain, sizeof(remain), "%llu", (unsigned long long)l->remain);
-    (void)snprintf(limit, sizeof(limit), "%llu", (unsigned long long)l->limit);
-    (void)snprintf(min, sizeof(min), "%lld", (long long)s->min);
-    rf_log(RF_LOG_WARN, "Delaying for rate limit", "source", s->place->name, "source-remain",
-           remain, "source-limit", limit, "step-min", min, "sleep", pause.ptr, NULL);
+    rf_log_with(RF_LOG_WARN, "Delaying for rate limit", rf_log_text("source", s->place->name),
+                rf_log_uint("source-remain", l->remain), rf_log_uint("source-limit", l->limit),
+                rf_log_int("step-min", s->min), rf_log_duration("sleep", (int64_t)s->retry_ns));
 }
 
 /* Called with the lock held, which is given away meanwhile. */

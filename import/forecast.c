@@ -316,12 +316,11 @@ static int judge_rate(const struct rf_import_run *r, struct rf_err *err)
         return 0;
     if (r->rate.limit > 0 && need > r->rate.limit) {
         /* waiting would not help: as much as there is, and the rest as the registry grants it */
-        char n[24], limit[24];
-        (void)snprintf(n, sizeof(n), "%llu", (unsigned long long)need);
-        (void)snprintf(limit, sizeof(limit), "%llu", (unsigned long long)r->rate.limit);
-        rf_log(RF_LOG_WARN,
-               "This takes more pulls than the registry ever grants at once: it will ask to wait",
-               "destination", r->req->to_name, "pulls", n, "limit", limit, NULL);
+        rf_log_with(
+            RF_LOG_WARN,
+            "This takes more pulls than the registry ever grants at once: it will ask to wait",
+            rf_log_text("destination", r->req->to_name), rf_log_uint("pulls", need),
+            rf_log_uint("limit", r->rate.limit));
         return 0;
     }
     return rf_fail(

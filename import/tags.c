@@ -251,17 +251,17 @@ static void find_foreign(struct tag_jobs *t, const struct rf_import_state *state
 static void warn_of_foreign(const struct rf_import_run *r)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf name;
-    char text[RF_DIGEST_TEXT], n[24];
+    char text[RF_DIGEST_TEXT];
     rf_buf_init(&name, 0);
     if (r->n_foreign == 0)
         return;
     const struct rf_foreign *f = &r->foreign[0];
     rf_image_name(&r->doc->desired, &r->doc->desired.images[f->image], &name);
-    (void)snprintf(n, sizeof(n), "%zu", r->n_foreign);
-    rf_log(
+    rf_log_with(
         RF_LOG_WARN,
         "Overwriting tags that point to what no bundle brought here: somebody else set them; regimport rollback can bring them back",
-        "tags", n, "first", name.ptr, "digest", rf_digest_text(&f->was, text), NULL);
+        rf_log_uint("tags", r->n_foreign), rf_log_text("first", name.ptr),
+        rf_log_text("digest", rf_digest_text(&f->was, text)));
 }
 
 /* ---- the steps ---- */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/cancel.h"
-#include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -68,40 +67,32 @@ int rf_sync_head(struct rf_place *p, const char *repo, const char *tag,
 static void tell_delay(const struct rf_step *step, const struct rf_sync_image *i,
                        const struct rf_sync_pair *pair)
 {
-    char remain[16], limit[16], min[24];
-    RF_CLEANUP(rf_buf_release) struct rf_buf sleep;
-    rf_buf_init(&sleep, 64);
-    rf_duration_format(&sleep, (int64_t)step->s.ratelimit_retry_ns);
-    (void)snprintf(remain, sizeof(remain), "%d", i->rate.remain);
-    (void)snprintf(limit, sizeof(limit), "%d", i->rate.limit);
-    (void)snprintf(min, sizeof(min), "%lld", (long long)step->s.ratelimit_min);
-    rf_log(RF_LOG_INFO, "Delaying for rate limit", "source", pair->source, "source-remain", remain,
-           "source-limit", limit, "step-min", min, "sleep", sleep.ptr, NULL);
+    rf_log_with(RF_LOG_INFO, "Delaying for rate limit", rf_log_text("source", pair->source),
+                rf_log_int("source-remain", i->rate.remain),
+                rf_log_int("source-limit", i->rate.limit),
+                rf_log_int("step-min", step->s.ratelimit_min),
+                rf_log_duration("sleep", (int64_t)step->s.ratelimit_retry_ns));
 }
 
 static void tell_passed(const struct rf_step *step, const struct rf_sync_image *i,
                         const struct rf_sync_pair *pair)
 {
-    char remain[16], min[24];
-    (void)snprintf(remain, sizeof(remain), "%d", i->rate.remain);
-    (void)snprintf(min, sizeof(min), "%lld", (long long)step->s.ratelimit_min);
-    rf_log(RF_LOG_DEBUG, "Rate limit passed", "source", pair->source, "source-remain", remain,
-           "step-min", min, NULL);
+    rf_log_with(RF_LOG_DEBUG, "Rate limit passed", rf_log_text("source", pair->source),
+                rf_log_int("source-remain", i->rate.remain),
+                rf_log_int("step-min", step->s.ratelimit_min));
 }
 
 /* It stays so for as long as the file and the registry say what they say. */
 static void tell_hopeless(struct rf_sync_env *env, const struct rf_step *step,
                           const struct rf_sync_image *i, const struct rf_sync_pair *pair)
 {
-    char limit[16], min[24];
     if (i->rate.limit <= 0 || step->s.ratelimit_min <= i->rate.limit ||
         !rf_rate_gate_first_word(env->gate, step))
         return;
-    (void)snprintf(limit, sizeof(limit), "%d", i->rate.limit);
-    (void)snprintf(min, sizeof(min), "%lld", (long long)step->s.ratelimit_min);
-    rf_log(RF_LOG_WARN, "ratelimit.min is above the whole limit of the source, nothing is copied",
-           "source", pair->source, "step-min", min, "source-limit", limit, "step", step->where,
-           NULL);
+    rf_log_with(RF_LOG_WARN,
+                "ratelimit.min is above the whole limit of the source, nothing is copied",
+                rf_log_text("source", pair->source), rf_log_int("step-min", step->s.ratelimit_min),
+                rf_log_int("source-limit", i->rate.limit), rf_log_text("step", step->where));
 }
 
 static bool is_left(const struct rf_sync_env *env)

@@ -287,18 +287,15 @@ static int is_done(struct work *w, struct rf_err *err)
     return 1;
 }
 
-static const char *yes_no(enum rf_tri t)
-{
-    return t == RF_TRI_YES ? "true" : "false";
-}
-
 static void tell_needed(const struct work *w)
 {
     const struct rf_step_settings *s = &w->step->s;
     if (w->same)
-        rf_log(RF_LOG_INFO, "Image refreshing", "source", w->pair.source, "target", w->pair.target,
-               "forced", yes_no(s->force_recursive), "digestTags", yes_no(s->digest_tags),
-               "referrers", yes_no(s->referrers), NULL);
+        rf_log_with(RF_LOG_INFO, "Image refreshing", rf_log_text("source", w->pair.source),
+                    rf_log_text("target", w->pair.target),
+                    rf_log_bool("forced", s->force_recursive == RF_TRI_YES),
+                    rf_log_bool("digestTags", s->digest_tags == RF_TRI_YES),
+                    rf_log_bool("referrers", s->referrers == RF_TRI_YES));
     else
         rf_log(RF_LOG_INFO, "Image sync needed", "source", w->pair.source, "target", w->pair.target,
                NULL);

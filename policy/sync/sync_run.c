@@ -85,7 +85,6 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
                             const struct rf_sync_setup *setup)
 {
     struct rf_sync *s = rf_xcalloc(1, sizeof(*s));
-    char number[16];
     unsigned copies = config->defaults.parallel > 0 ? config->defaults.parallel : 1;
     s->parallel = config->defaults.parallel;
     s->setup = *setup;
@@ -106,8 +105,7 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     choose_steps(s, config, setup);
     if (!setup->hooks && !setup->checks)
         tell_hooks(s);
-    (void)snprintf(number, sizeof(number), "%u", copies);
-    rf_log(RF_LOG_DEBUG, "Configuring parallel settings", "concurrent", number, NULL);
+    rf_log_with(RF_LOG_DEBUG, "Configuring parallel settings", rf_log_uint("concurrent", copies));
     return s;
 }
 

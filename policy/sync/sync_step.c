@@ -212,7 +212,6 @@ static void tell_no_tags(const struct run *r, const char *src, size_t available)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf tags;
     RF_CLEANUP(rf_buf_release) struct rf_buf sets;
-    char number[24];
     rf_buf_init(&tags, 4096);
     rf_buf_init(&sets, 4096);
     add_rules(&tags, &r->step->tags);
@@ -220,9 +219,9 @@ static void tell_no_tags(const struct run *r, const char *src, size_t available)
     for (size_t i = 0; i < r->step->n_tag_sets; i++)
         add_rules(&sets, &r->step->tag_sets[i]);
     rf_buf_add_char(&sets, ']');
-    (void)snprintf(number, sizeof(number), "%zu", available);
-    rf_log(RF_LOG_WARN, "No matching tags found", "source", src, "tags", tags.ptr, "tagSets",
-           sets.ptr, "available", number, NULL);
+    rf_log_with(RF_LOG_WARN, "No matching tags found", rf_log_text("source", src),
+                rf_log_text("tags", tags.ptr), rf_log_text("tagSets", sets.ptr),
+                rf_log_uint("available", available));
 }
 
 /* How a layout keeps its referrers is no tag of it: they go with their images. One that cannot be looked at fails where it is copied. */

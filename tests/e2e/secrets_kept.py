@@ -165,6 +165,7 @@ class Secrets(Case):
             f.write("{post: {type: webhook, params: ['http://%s/%s']}}}\n" % (hook.host, CANARY))
         synced = self.program("regsync", "once", "--hooks", "-c", config, "-v", "trace", "--logopt", "json", status=(DONE, FAILED))
         self.no_canary(synced)
+        self.assertIn('"msg":"Configuring parallel settings","concurrent":1}', synced.err)
         self.assertTrue([r for r in self.requests_in(synced) if r["req-url"] == "http://%s/..." % hook.host], synced.err)
         with open(config, "w", encoding="utf-8") as f:
             f.write("version: 1\ncreds:\n  - {registry: '%s', tls: disabled, user: carrier, pass: %s}\n" % (source.host, CANARY))

@@ -295,6 +295,10 @@ int rf_yaml_set_list(const struct rf_yaml_reader *r, const struct rf_yaml_node *
             return rc;
         list.items[list.n++] = rf_xstrdup(text);
     }
+    /* A filter of nothing would be no filter. */
+    if (value->n > 0 && list.n == 0)
+        return rf_yaml_fail(r->doc, value, err,
+                            "%s: all its elements are empty; leave it out, or name some", r->key);
     rf_yaml_list_move(&list, field);
     return 0;
 }
@@ -315,6 +319,10 @@ int rf_yaml_set_pairs(const struct rf_yaml_reader *r, const struct rf_yaml_node 
         list.items[list.n++] = rf_xstrdup(rf_yaml_key(value, i)->text);
         list.items[list.n++] = rf_xstrdup(text);
     }
+    /* A filter of nothing would be no filter. */
+    if (value->n > 0 && list.n == 0)
+        return rf_yaml_fail(r->doc, value, err,
+                            "%s: all its elements are empty; leave it out, or name some", r->key);
     rf_yaml_list_move(&list, field);
     return 0;
 }

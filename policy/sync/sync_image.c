@@ -385,6 +385,7 @@ static int look_again(struct work *w, struct rf_err *err)
     const struct rf_sync_answer *a = source ? &i->src_answer : &i->dst_answer;
     if (a->rc == 0)
         return 0;
+    RF_CHECK(a->error != NULL); /* it comes with the code */
     *err = *a->error;
     if (!rf_cancelled())
         rf_log(RF_LOG_ERROR,

@@ -205,6 +205,21 @@ int rf_fsync_parent(const char *path, struct rf_err *err)
     return rc < 0 ? rc : fsync_folder(fd, dir, err);
 }
 
+/* Looked at first: making what is there may be refused for other reasons than being there. */
+static int make_folder(const char *path, unsigned mode, struct rf_err *err)
+{
+    if (rf_path_is_dir(path))
+        return 0;
+    if (mkdir(path, (mode_t)mode) == 0)
+        return rf_fsync_parent(path, err);
+    int why = errno;
+    if (why != EEXIST)
+        return rf_fail_errno(err, why, "make folder %s", path);
+    return rf_path_is_dir(path)
+               ? 0
+               : rf_fail(err, RFE_EXISTS, "%s is no folder; name another one", path);
+}
+
 int rf_mkdirs(const char *path, unsigned mode, struct rf_err *err)
 {
     if (*path == '\0')
@@ -215,21 +230,10 @@ int rf_mkdirs(const char *path, unsigned mode, struct rf_err *err)
             continue;
         char stop = *end;
         *end = '\0';
-        /* Looked at first: making what is there may be refused for other reasons than being there. */
-        if (!rf_path_is_dir(copy)) {
-            if (mkdir(copy, (mode_t)mode) == 0) {
-                int rc = rf_fsync_parent(copy, err);
-                if (rc < 0)
-                    return rc;
-            } else if (errno != EEXIST || !rf_path_is_dir(copy)) {
-                return errno == EEXIST
-                           ? rf_fail(err, RFE_EXISTS, "%s is no folder; name another one", copy)
-                           : rf_fail_errno(err, errno, "make folder %s", copy);
-            }
-        }
+        int rc = make_folder(copy, mode, err);
         *end = stop;
-        if (stop == '\0')
-            return 0;
+        if (rc < 0 || stop == '\0')
+            return rc;
     }
 }
 

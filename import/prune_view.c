@@ -301,7 +301,7 @@ void rf_prune_view_need(struct rf_prune_view *v, uint32_t doc, bool back)
     push(v, &s, doc, back);
     while (s.n > 0) {
         const struct rf_prune_doc *d = &v->docs[s.list[--s.n]];
-        for (uint32_t i = 0; i < d->n_below; i++)
+        for (uint32_t i = 0; d->below != NULL && i < d->n_below; i++)
             push(v, &s, d->below[i], back);
         if (d->subject_doc != RF_NO_ID)
             push(v, &s, d->subject_doc, back);

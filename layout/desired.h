@@ -27,7 +27,7 @@ struct rf_image {
     uint32_t
         original; /* in digests: the index that this one was pruned from; RF_NO_ID = not pruned */
     uint32_t first_blob, n_blobs; /* snapshots: the closure, in the snapshot's items; else 0 */
-    uint32_t rule;  /* the maker's: which of its rules decided on it, 0 = not said; in no document */
+    uint32_t rule;  /* the maker's: which of its rules decided, 0 = not said; in no document */
     uint8_t status; /* enum rf_image_status */
 };
 

@@ -155,7 +155,7 @@ static int read_int(const json_t *obj, const char *path, const char *key, int64_
 
 static int read_limits(const json_t *obj, const char *path, struct rf_host *h, struct rf_err *err)
 {
-    int64_t priority, concurrent;
+    int64_t priority = 0, concurrent = 0;
     int rc = read_int(obj, path, "blobChunk", 0, &h->blob_chunk, err);
     if (rc == 0)
         rc = read_int(obj, path, "blobMax", -1, &h->blob_max, err);

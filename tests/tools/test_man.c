@@ -71,6 +71,7 @@ START_TEST(text)
         { "&lt;tag&gt; &amp; &x", "<tag> & &x\n" },
         { "\xe2\x80\x94 dash", "\\[u2014] dash\n" },
         { "and so on\xe2\x80\xa6", "and so on...\n" },
+        { "\xe2\x80\xa6 as before", "\\&... as before\n" },
         { "", "\n" },
     };
     for (size_t i = 0; i < RF_ARRAY_LEN(rows); i++) {

@@ -37,7 +37,7 @@ void rf_man_text(struct rf_slice text, unsigned style, struct rf_buf *out)
         size_t n = rf_text_next(text, &cp);
         const char *escape = n == 1 ? escape_of(text.ptr[0], style) : NULL;
         bool starts_line = out->len == 0 || out->ptr[out->len - 1] == '\n';
-        if (starts_line && (text.ptr[0] == '.' || text.ptr[0] == '\''))
+        if (starts_line && (text.ptr[0] == '.' || text.ptr[0] == '\'' || cp == 0x2026))
             rf_buf_add_str(out, "\\&");
         if (escape != NULL)
             rf_buf_add_str(out, escape);

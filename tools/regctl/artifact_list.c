@@ -124,6 +124,7 @@ int regctl_artifact_list(const struct rf_env *env, void *ctx, int argc, char **a
     if (rc < 0)
         return rc;
     RF_CLEANUP(rf_referrers_object_release) struct rf_referrers_object object = { .list = NULL };
+    RF_CHECK(s.list.index != NULL); /* which it has when all went well */
     rf_referrers_object_init(&object, &s.list, &s.at.ref, s.has_external ? &s.external.ref : NULL);
     const struct regctl_raw raw = { .body = rf_buf_slice(&s.list.index->body) };
     const struct rf_value v = rf_referrers_object_value(&object);

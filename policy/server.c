@@ -31,7 +31,8 @@ struct task {
     size_t job; /* or FIRST */
     const char *name;
     pthread_t thread;
-    bool done; /* guarded by the server's lock; all else is the main thread's */
+    bool done;    /* guarded by the server's lock; all else is the main thread's, once it is set */
+    bool stopped; /* the program was being stopped when it came to its end */
     int rc;
     struct rf_err error;
     struct task *next;
@@ -150,6 +151,8 @@ static void *run_task(void *arg)
     struct server *s = t->server;
     struct rf_server_plan *p = &t->plan->p;
     t->rc = t->job == FIRST ? p->first(p->ctx, &t->error) : p->run(p->ctx, t->job, &t->error);
+    t->stopped =
+        rf_cancelled(); /* what failed before the stop is a failure, however late it is noted */
     pthread_mutex_lock(&s->lock);
     t->done = true;
     s->o->clock->wake(s->o->clock->ctx);
@@ -174,7 +177,7 @@ static bool is_told(const struct rf_buf *failures, struct rf_slice line)
 
 static void note_failure(struct server *s, const struct task *t)
 {
-    if (t->rc >= 0 || rf_cancelled())
+    if (t->rc >= 0 || t->stopped)
         return;
     s->failed = true;
     s->stop = s->stop || s->o->abort_on_error;

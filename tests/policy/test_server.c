@@ -25,6 +25,7 @@ struct world {
     bool let_go;
     bool fail;        /* job 1 fails */
     bool vary;        /* each time with another text */
+    bool stop_late;   /* the program is stopped when job 1 has failed, before the server knows */
     bool early;       /* a job before the first pass */
     bool first_waits; /* of the first file, before it is through with job 0: until it is retired */
     bool retired;
@@ -83,6 +84,8 @@ static void wake(void *ctx)
     struct world *w = ctx;
     pthread_mutex_lock(&w->lock);
     w->ended++;
+    if (w->stop_late && w->runs[1] > 0)
+        rf_cancel_set(RFE_TERMINATED);
     pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->lock);
 }
@@ -316,6 +319,17 @@ START_TEST(failures_are_kept_within_bounds)
 }
 END_TEST
 
+START_TEST(what_failed_before_the_stop_is_a_failure)
+{
+    struct world w;
+    RF_CLEANUP(rf_freep) char *failures = NULL;
+    init(&w, 100);
+    w.fail = w.stop_late = true;
+    ck_assert_int_eq(serve(&w, false, &failures), -RFE_FAILED);
+    ck_assert_str_eq(failures, "job 1 failed\n");
+}
+END_TEST
+
 START_TEST(the_same_failure_is_told_once)
 {
     struct world w;
@@ -390,6 +404,7 @@ Suite *rf_server_suite(void)
     tcase_add_loop_test(t, a_new_file_ends_the_first_pass, 0, 2);
     tcase_add_test(t, a_broken_file_leaves_the_old_one);
     tcase_add_test(t, failures_are_kept_within_bounds);
+    tcase_add_test(t, what_failed_before_the_stop_is_a_failure);
     tcase_add_test(t, the_same_failure_is_told_once);
     tcase_add_test(t, the_first_failure_ends_it_where_wanted);
     tcase_add_test(t, nothing_to_do);

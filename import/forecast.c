@@ -324,7 +324,7 @@ static int judge_rate(const struct rf_import_run *r, struct rf_err *err)
         return 0;
     }
     return rf_fail(
-        err, RFE_RATE_LIMITED,
+        err, RFE_REFUSED,
         "%s grants %llu more pulls, this takes %llu: %llu too few; nothing was written; apply when the limit is renewed",
         r->req->to_name, (unsigned long long)r->rate.remain, (unsigned long long)need,
         (unsigned long long)(need - r->rate.remain));

@@ -4,7 +4,7 @@
  *
  *     rf_forecast_make(r, state, err)       r->forecast: blobs, manifests, tags, requests, and the room that they take
  *     rf_forecast_rate(r, err)              what the registry says that it still grants
- *     rf_forecast_judge(r, err)             -RFE_NO_SPACE, -RFE_RATE_LIMITED
+ *     rf_forecast_judge(r, err)             -RFE_NO_SPACE, -RFE_REFUSED
  *
  * What cannot be known beforehand: whether a registry mounts (where it does not, these bytes are sent as well), and what it refuses.
  */

@@ -43,6 +43,11 @@ struct rf_companion_member {
     enum rf_companion_value value;
     size_t offset; /* of its field in what ctx points to */
 };
+/* The row of such a field of `type`. */
+#define RF_COMPANION_FIELD(name, kind, type, field)                     \
+    {                                                                   \
+        .key = (name), .value = (kind), .offset = offsetof(type, field) \
+    }
 /* -RFE_INVALID for everything that is wrong, -RFE_UNSUPPORTED for another version. Messages name path and line. -RFE_NOT_FOUND. */
 RF_MUST_USE int rf_companion_load(const char *path, enum rf_companion_kind kind,
                                   const struct rf_companion_member *members, size_t n, void *ctx,

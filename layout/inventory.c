@@ -214,17 +214,13 @@ static int read_unwhole(void *ctx, const json_t *obj, struct rf_err *err)
     return 0;
 }
 
-#define FIELD(name, kind, field)                                                       \
-    {                                                                                  \
-        .key = (name), .value = (kind), .offset = offsetof(struct rf_inventory, field) \
-    }
 static const struct rf_companion_member members[] = {
     { .key = "inventoryVersion" },
-    FIELD("site", RF_COMPANION_SITE, snapshot.site),
-    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot.id),
-    FIELD("destination", RF_COMPANION_NAME, destination),
-    FIELD("time", RF_COMPANION_TIME, time),
-    FIELD("tool", RF_COMPANION_TOOL, tool),
+    RF_COMPANION_FIELD("site", RF_COMPANION_SITE, struct rf_inventory, snapshot.site),
+    RF_COMPANION_FIELD("snapshot", RF_COMPANION_DIGEST, struct rf_inventory, snapshot.id),
+    RF_COMPANION_FIELD("destination", RF_COMPANION_NAME, struct rf_inventory, destination),
+    RF_COMPANION_FIELD("time", RF_COMPANION_TIME, struct rf_inventory, time),
+    RF_COMPANION_FIELD("tool", RF_COMPANION_TOOL, struct rf_inventory, tool),
     { .key = "blobs", .list = true, .read = read_blob },
     { .key = "images", .list = true, .read = read_image },
     { .key = "unwhole", .list = true, .read = read_unwhole },

@@ -215,20 +215,16 @@ static int read_image(void *ctx, const json_t *v, struct rf_err *err)
     return rc;
 }
 
-#define FIELD(name, kind, field)                                                     \
-    {                                                                                \
-        .key = (name), .value = (kind), .offset = offsetof(struct rf_receipt, field) \
-    }
 static const struct rf_companion_member members[] = {
     { .key = "receiptVersion" },
-    FIELD("site", RF_COMPANION_SITE, site),
-    FIELD("chain", RF_COMPANION_CHAIN, chain),
-    FIELD("bundle", RF_COMPANION_DIGEST, bundle),
-    FIELD("sequence", RF_COMPANION_NUMBER, sequence),
-    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot),
-    FIELD("destination", RF_COMPANION_NAME, destination),
-    FIELD("time", RF_COMPANION_TIME, time),
-    FIELD("tool", RF_COMPANION_TOOL, tool),
+    RF_COMPANION_FIELD("site", RF_COMPANION_SITE, struct rf_receipt, site),
+    RF_COMPANION_FIELD("chain", RF_COMPANION_CHAIN, struct rf_receipt, chain),
+    RF_COMPANION_FIELD("bundle", RF_COMPANION_DIGEST, struct rf_receipt, bundle),
+    RF_COMPANION_FIELD("sequence", RF_COMPANION_NUMBER, struct rf_receipt, sequence),
+    RF_COMPANION_FIELD("snapshot", RF_COMPANION_DIGEST, struct rf_receipt, snapshot),
+    RF_COMPANION_FIELD("destination", RF_COMPANION_NAME, struct rf_receipt, destination),
+    RF_COMPANION_FIELD("time", RF_COMPANION_TIME, struct rf_receipt, time),
+    RF_COMPANION_FIELD("tool", RF_COMPANION_TOOL, struct rf_receipt, tool),
     { .key = "counts", .read = read_counts },
     { .key = "images", .list = true, .read = read_image },
 };

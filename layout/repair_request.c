@@ -334,19 +334,15 @@ static int read_refused(void *ctx, const json_t *v, struct rf_err *err)
     return 0;
 }
 
-#define FIELD(name, kind, field)                                                            \
-    {                                                                                       \
-        .key = (name), .value = (kind), .offset = offsetof(struct rf_repair_request, field) \
-    }
 static const struct rf_companion_member members[] = {
     { .key = "requestVersion" },
-    FIELD("site", RF_COMPANION_SITE, site),
-    FIELD("chain", RF_COMPANION_CHAIN, chain),
-    FIELD("bundle", RF_COMPANION_DIGEST, bundle),
-    FIELD("sequence", RF_COMPANION_NUMBER, sequence),
-    FIELD("snapshot", RF_COMPANION_DIGEST, snapshot),
-    FIELD("destination", RF_COMPANION_NAME, destination),
-    FIELD("tool", RF_COMPANION_TOOL, tool),
+    RF_COMPANION_FIELD("site", RF_COMPANION_SITE, struct rf_repair_request, site),
+    RF_COMPANION_FIELD("chain", RF_COMPANION_CHAIN, struct rf_repair_request, chain),
+    RF_COMPANION_FIELD("bundle", RF_COMPANION_DIGEST, struct rf_repair_request, bundle),
+    RF_COMPANION_FIELD("sequence", RF_COMPANION_NUMBER, struct rf_repair_request, sequence),
+    RF_COMPANION_FIELD("snapshot", RF_COMPANION_DIGEST, struct rf_repair_request, snapshot),
+    RF_COMPANION_FIELD("destination", RF_COMPANION_NAME, struct rf_repair_request, destination),
+    RF_COMPANION_FIELD("tool", RF_COMPANION_TOOL, struct rf_repair_request, tool),
     { .key = "known", .list = true, .read = read_known },
     { .key = "found", .list = true, .read = read_found },
     { .key = "missing", .list = true, .read = read_missing },

@@ -7,7 +7,7 @@ import os
 import subprocess
 import unittest
 
-from common import Case, DONE, FAILED, GROUND, NO_SPACE, PARTIAL, images, main, references, tagged
+from common import Case, DONE, GROUND, NO_SPACE, PARTIAL, REFUSED, images, main, references, tagged
 
 NUMBERS = ("blobsSent", "bytesSent", "blobsMounted", "bytesMounted", "blobsThere", "manifestsPut", "manifestsThere", "tagsSet", "tagsRight")
 
@@ -190,7 +190,7 @@ class ImportPlans(Case):
         # Some of them are made before it can be known what is left; then nothing is written any more.
         for state, action in (("planned", "plan"), ("applied", "apply")):
             scarce, to = self.limited("scarce-" + action, {"pulls": {"limit": 5000, "remaining": pulls - 1}})
-            result = self.importer(action, *to, more.path, state=state, status=FAILED)
+            result = self.importer(action, *to, more.path, state=state, status=REFUSED)
             self.assert_one_line(result, r"grants \d+ more pulls, this takes \d+: \d+ too few; nothing was written; apply when the limit is renewed")
             self.assertEqual(scarce.write_requests(), [])
             if action == "plan":

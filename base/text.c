@@ -280,6 +280,16 @@ const char *rf_text_size(uint64_t bytes, char out[16])
     return out;
 }
 
+const char *rf_text_s(uint64_t n)
+{
+    return rf_text_by_count(n, "", "s");
+}
+
+const char *rf_text_by_count(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 const char *rf_text_duration(double seconds, char out[24])
 {
     uint64_t s = 0;

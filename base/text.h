@@ -38,6 +38,10 @@ bool rf_hex_decode(struct rf_slice hex, uint8_t *bytes, size_t n);
 
 /* "12 B", "1.5 MB" (1000-based, one decimal place); out holds 16. Returns out. */
 const char *rf_text_size(uint64_t bytes, char out[16]);
+/* The ending of a counted noun: "" for 1, else "s", as in "%zu image%s". */
+const char *rf_text_s(uint64_t n);
+/* `one` for 1, else `many`: "is", "are". */
+const char *rf_text_by_count(uint64_t n, const char *one, const char *many);
 /* "3 s", "2 min 05 s", "1 h 02 min"; out holds 24. Returns out. */
 const char *rf_text_duration(double seconds, char out[24]);
 /* RFC 3339 in UTC to the second, "2026-01-02T03:04:05Z"; out holds 32. Returns out. */

@@ -197,6 +197,17 @@ START_TEST(sizes_for_people)
 }
 END_TEST
 
+START_TEST(one_is_not_many)
+{
+    ck_assert_str_eq(rf_text_s(0), "s");
+    ck_assert_str_eq(rf_text_s(1), "");
+    ck_assert_str_eq(rf_text_s(2), "s");
+    ck_assert_str_eq(rf_text_s((uint64_t)UINT32_MAX + 2), "s"); /* not the low half of it */
+    ck_assert_str_eq(rf_text_by_count(1, "is", "are"), "is");
+    ck_assert_str_eq(rf_text_by_count(21, "is", "are"), "are");
+}
+END_TEST
+
 static const struct {
     double seconds;
     const char *want;
@@ -349,6 +360,7 @@ Suite *rf_text_suite(void)
     tcase_add_test(tc, quoted_as_go_does);
     tcase_add_test(tc, hex_both_ways);
     tcase_add_loop_test(tc, sizes_for_people, 0, RF_ARRAY_LEN(sizes));
+    tcase_add_test(tc, one_is_not_many);
     tcase_add_loop_test(tc, durations_for_people, 0, RF_ARRAY_LEN(durations));
     tcase_add_loop_test(tc, times_are_read_and_written, 0, RF_ARRAY_LEN(times));
     tcase_add_test(tc, times_out_of_range_have_no_text);

@@ -79,6 +79,8 @@ struct rf_http_response {
     uint64_t sunk;           /* bytes that the sink took */
     uint64_t received, sent; /* body bytes */
     bool closed_early;       /* the peer hung up in good order before all that it had announced */
+    bool
+        repeated; /* rf_remote_call asked before, and does not know what the failed tries did there */
 };
 void rf_http_response_init(struct rf_http_response *r);
 void rf_http_response_release(struct rf_http_response *r);

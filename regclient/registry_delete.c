@@ -7,7 +7,10 @@
 #include "base/text.h"
 #include "regclient/registry_private.h"
 
-/* Any 2xx is done. With `resp` the answer is the caller's to judge. */
+/*
+ * Any 2xx is done; `resp` holds the last answer. -RFE_NOT_FOUND with resp->repeated says that an earlier try of this call, whose answer was a failure or
+ * got lost, may well have deleted it.
+ */
 static int send_delete(struct rf_registry *g, const char *repo, const struct rf_url *url,
                        enum rf_request_kind kind, struct rf_http_response *resp, struct rf_err *err)
 {
@@ -34,8 +37,13 @@ static int send_delete(struct rf_registry *g, const char *repo, const struct rf_
     return rc;
 }
 
-int rf_registry_delete_manifest(struct rf_place *p, const char *repo,
-                                const struct rf_digest *digest, struct rf_err *err)
+/*
+ * docker-registry deletes a manifest first and then looks through the repository's tags for those that name it. It fails there with 500 when it meets a tag
+ * that somebody is writing: the manifest is gone, its tags still name it, and the next try finds nothing to delete. *half (may be NULL) then
+ * becomes true, with 0 returned.
+ */
+static int delete_manifest(struct rf_place *p, const char *repo, const struct rf_digest *digest,
+                           bool *half, struct rf_err *err)
 {
     struct rf_registry *g = rf_registry_of(p);
     char text[RF_DIGEST_TEXT];
@@ -45,7 +53,17 @@ int rf_registry_delete_manifest(struct rf_place *p, const char *repo,
     int rc = rf_registry_manifest_url(g, repo, NULL, digest, &url, err);
     if (rc == 0)
         rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, err);
+    if (half != NULL)
+        *half = rc == -RFE_NOT_FOUND && resp.repeated;
+    if (rc == -RFE_NOT_FOUND && resp.repeated)
+        return 0;
     return rc < 0 ? rf_wrap(err, rc, "%s/%s@%s", p->name, repo, rf_digest_text(digest, text)) : 0;
+}
+
+int rf_registry_delete_manifest(struct rf_place *p, const char *repo,
+                                const struct rf_digest *digest, struct rf_err *err)
+{
+    return delete_manifest(p, repo, digest, NULL, err);
 }
 
 int rf_registry_delete_blob(struct rf_place *p, const char *repo, const struct rf_digest *digest,
@@ -59,6 +77,8 @@ int rf_registry_delete_blob(struct rf_place *p, const char *repo, const struct r
     int rc = rf_registry_blob_url(g, repo, digest, &url, err);
     if (rc == 0)
         rc = send_delete(g, repo, &url, RF_REQ_BLOB_DELETE, &resp, err);
+    if (rc == -RFE_NOT_FOUND && resp.repeated)
+        return 0;
     return rc < 0 ? rf_wrap(err, rc, "%s/%s: blob %s", p->name, repo, rf_digest_text(digest, text))
                   : 0;
 }
@@ -157,29 +177,65 @@ static int put_dummy(struct rf_place *p, const char *repo, const char *tag, stru
     return rc < 0 ? rc : rf_place_put_manifest(p, repo, tag, d->manifest, 0, err);
 }
 
+/* 1: the tag names the small image, which is gone; or nothing. */
+static int put_and_delete(struct rf_place *p, const char *repo, const char *tag, struct dummy *d,
+                          bool *moved, struct rf_err *err)
+{
+    bool half = false;
+    int rc = put_dummy(p, repo, tag, d, err);
+    if (rc < 0)
+        return rc;
+    *moved = true;
+    rc = delete_manifest(p, repo, &d->manifest->digest, &half, err);
+    return half || rc == -RFE_NOT_FOUND ? 1 : rc;
+}
+
+/*
+ * Once deletes of a registry were seen to come in each other's way (see delete_manifest), those of one repository go one by one. Others may write there as
+ * well, so that it is tried again all the same.
+ */
+static int put_and_delete_until(struct rf_place *p, const char *repo, const char *tag,
+                                struct dummy *d, bool *moved, struct rf_err *err)
+{
+    struct rf_registry *g = rf_registry_of(p);
+    RF_CLEANUP(rf_freep) char *key = rf_xasprintf("untag %s", repo);
+    int rc = 1;
+    for (unsigned tries = 0; rc > 0 && tries < RF_TRIES_MAX; tries++) {
+        bool alone = atomic_load(&g->deletes_collide);
+        if (alone)
+            rf_key_lock_take(&g->locks, key);
+        rc = put_and_delete(p, repo, tag, d, moved, err);
+        if (alone)
+            rf_key_lock_give(&g->locks, key);
+        if (rc > 0)
+            atomic_store(&g->deletes_collide, true);
+    }
+    return rc > 0 ? rf_fail(err, RFE_SERVER,
+                            "%s/%s: the registry loses images that were just written, %u times",
+                            p->name, repo, RF_TRIES_MAX)
+                  : rc;
+}
+
 static int move_and_delete(struct rf_place *p, const char *repo, const char *tag,
                            const struct rf_manifest *old, struct dummy *d, struct rf_err *err)
 {
+    bool moved = false;
+    struct rf_err e = RF_ERR_INIT;
     int rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
     if (rc < 0 && rc != -RFE_NOT_FOUND)
         return rc; /* no deleting here: nothing was changed */
-    rc = put_dummy(p, repo, tag, d, err);
-    if (rc < 0)
+    rc = put_and_delete_until(p, repo, tag, d, &moved, err);
+    if (rc == 0 || !moved)
         return rc;
-    rc = rf_registry_delete_manifest(p, repo, &d->manifest->digest, err);
-    if (rc < 0) {
-        struct rf_err e = RF_ERR_INIT;
-        if (rf_place_put_manifest(p, repo, tag, old, 0, &e) < 0)
-            return rf_hint(
-                err, rc, "the tag now points to an empty image, putting it back failed as well: %s",
-                e.msg);
-        return rf_hint(err, rc, "the tag was put back");
-    }
-    return 0;
+    if (rf_place_put_manifest(p, repo, tag, old, 0, &e) < 0)
+        return rf_hint(err, rc,
+                       "the tag now points to an empty image, putting it back failed as well: %s",
+                       e.msg);
+    return rf_hint(err, rc, "the tag was put back");
 }
 
 /* 1: it is only possible by digest, as far as the answer tells. */
-static int delete_directly(struct rf_registry *g, const char *repo, const char *tag,
+static int delete_directly(struct rf_registry *g, const char *repo, const char *tag, bool *repeated,
                            struct rf_err *err)
 {
     RF_CLEANUP(rf_url_release) struct rf_url url = RF_URL_INIT;
@@ -191,6 +247,7 @@ static int delete_directly(struct rf_registry *g, const char *repo, const char *
     if (rc < 0)
         return rc;
     rc = send_delete(g, repo, &url, RF_REQ_MANIFEST_DELETE, &resp, err);
+    *repeated = resp.repeated;
     return rc == -RFE_FAILED || rc == -RFE_NOT_FOUND ? 1 : rc;
 }
 
@@ -202,10 +259,13 @@ int rf_registry_delete_tag(struct rf_place *p, const char *repo, const char *tag
     RF_CLEANUP(dummy_release) struct dummy dummy = { 0 };
     struct rf_err e = RF_ERR_INIT;
     rf_buf_init(&dummy.config, 0);
-    int rc = delete_directly(g, repo, tag, &e);
+    bool repeated = false;
+    int rc = delete_directly(g, repo, tag, &repeated, &e);
     bool by_digest_only = rc == 1;
     if (by_digest_only)
         rc = rf_registry_get_here(g, repo, tag, NULL, NULL, &old, &e);
+    if (rc == -RFE_NOT_FOUND && repeated)
+        return 0; /* the try that failed deleted it */
     if (old != NULL && rc == 0)
         rc = make_dummy(tag, rf_media_is_docker(old->media_type), &dummy, &e);
     if (by_digest_only && rc == 0)

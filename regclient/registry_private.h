@@ -18,9 +18,11 @@
 struct rf_registry {
     struct rf_place base;
     struct rf_remote *remote;
-    struct rf_key_lock locks;     /* "upload REPO DIGEST", "referrers REPO DIGEST", "tags" */
+    struct rf_key_lock
+        locks; /* "upload REPO DIGEST", "referrers REPO DIGEST", "tags", "untag REPO" */
     atomic_bool no_referrers_api; /* there is no such route */
     atomic_bool no_tag_deletes;   /* a tag could only be deleted by way of another image */
+    atomic_bool deletes_collide;  /* and two of them in one repository came in each other's way */
     struct rf_strings
         layers; /* repositories that have the layer of such images; guarded by "tags" */
     atomic_uint_fast64_t chunk_min; /* learned */

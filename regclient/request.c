@@ -300,6 +300,7 @@ static int judge(struct attempt *a, int rc, struct rf_err *err)
 struct progress {
     unsigned tries, logins;
     bool consumed; /* bytes of the body's source were taken */
+    bool unsure;   /* a try failed that may have been carried out */
 };
 
 static int run_once(struct attempt *a, struct rf_err *err)
@@ -341,6 +342,7 @@ static int step(struct attempt *a, struct progress *p, struct rf_err *err)
         !again)
         return answered ? 0 : rc;
     struct rf_err cause = *err;
+    p->unsure |= rc == -RFE_SERVER || rc == -RFE_UNREACHABLE;
     rc = rf_remote_pause(a->r, p->tries, &cause, err);
     if (rc == 0 && p->consumed)
         rc = rewind_body(call, err);
@@ -358,6 +360,7 @@ int rf_remote_call(struct rf_remote *r, const struct rf_request *call,
         e = (struct rf_err)RF_ERR_INIT;
         rc = step(&a, &p, &e);
     } while (rc > 0);
+    resp->repeated = p.unsure;
     if (resp->status != 0)
         rf_remote_count_call(r, call->kind);
     rf_wipe_freep(&a.sent);

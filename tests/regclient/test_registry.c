@@ -584,6 +584,48 @@ START_TEST(a_tag_that_cannot_be_deleted_stays)
 }
 END_TEST
 
+#define HALF(nth, count)                                                                                                   \
+    "{\"options\":{\"tag_deletes\":false},\"rules\":[{\"match\":{\"method\":\"DELETE\",\"path\":\"sha256:\",\"nth\":" #nth \
+    ",\"count\":" #count "},\"action\":{\"type\":\"half_delete\"}}]}"
+
+/* The registry deletes the image and fails before it took away the tag (docker-registry, while another tag is being written). */
+START_TEST(a_tag_that_was_half_deleted_goes)
+{
+    R = test_registry_start(HALF(2, 1), NULL);
+    RF_CLEANUP(names_release) struct names l = { .n = 0 };
+    struct rf_err err = RF_ERR_INIT;
+    test_registry_image(r, "a/b", "v1", 1, 100, NULL);
+    test_registry_image(r, "a/b", "v2", 1, 100, NULL);
+    ck_assert_msg(rf_place_delete_tag(r->place, "a/b", "v1", &err) == 0, "%s", err.msg);
+    ck_assert_int_eq(rf_place_list_tags(r->place, "a/b", add_name, &l, NULL), 0);
+    RF_CLEANUP(rf_freep) char *left = join(&l);
+    ck_assert_str_eq(left, "v2");
+    ck_assert(has_tag(r, "v2"));
+}
+END_TEST
+
+START_TEST(a_tag_that_is_always_half_deleted_is_put_back)
+{
+    R = test_registry_start(HALF(2, 0), NULL);
+    struct rf_err err = RF_ERR_INIT;
+    test_registry_image(r, "a/b", "v1", 1, 100, NULL);
+    ck_assert_int_eq(rf_place_delete_tag(r->place, "a/b", "v1", &err), -RFE_SERVER);
+    ck_assert_msg(strstr(err.msg, "the tag was put back") != NULL, "%s", err.msg);
+    ck_assert(has_tag(r, "v1"));
+}
+END_TEST
+
+START_TEST(a_manifest_that_was_half_deleted_is_deleted)
+{
+    R = test_registry_start(HALF(1, 1), NULL);
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_digest image;
+    test_registry_image(r, "a/b", "v1", 1, 100, &image);
+    ck_assert_msg(rf_place_delete_manifest(r->place, "a/b", &image, &err) == 0, "%s", err.msg);
+    ck_assert_int_eq(rf_place_delete_manifest(r->place, "a/b", &image, NULL), -RFE_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(deletes_manifests_and_blobs)
 {
     R = test_registry_start("plain", NULL);
@@ -642,6 +684,9 @@ Suite *rf_registry_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, deletes_tags, 0, 2);
     tcase_add_loop_test(t, a_tag_that_cannot_be_deleted_stays, 0, (int)RF_ARRAY_LEN(no_deletes));
+    tcase_add_test(t, a_tag_that_was_half_deleted_goes);
+    tcase_add_test(t, a_tag_that_is_always_half_deleted_is_put_back);
+    tcase_add_test(t, a_manifest_that_was_half_deleted_is_deleted);
     tcase_add_test(t, deletes_manifests_and_blobs);
     tcase_add_test(t, pings);
     suite_add_tcase(s, t);

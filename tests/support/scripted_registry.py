@@ -501,6 +501,13 @@ class ScriptedRegistry:
             self.store.content[digest] = json.dumps(json.loads(request.body), indent=3).encode()
         return response
 
+    def _fault_half_delete(self, request, origin, a):
+        """docker-registry, when a tag of the repository is being written: the manifest is gone, its tags still name it, and the answer is 500."""
+        m = re.fullmatch(r"/v2/(.+)/manifests/(sha256:[0-9a-f]+)", request.path.partition("?")[0])
+        if request.method != "DELETE" or m is None or self.store.manifests.get(m.group(1), {}).pop(m.group(2), None) is None:
+            return self._behave(request, origin)
+        return error(500, "UNKNOWN", "invalid checksum digest format")
+
     def _fault_no_digest_check(self, request, origin, a):
         return self._behave(request, origin, check=False)
 

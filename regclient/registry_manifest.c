@@ -329,6 +329,30 @@ static int check_kept_name(const struct rf_http_response *resp, const struct rf_
                    rf_digest_text(&m->digest, a), rf_digest_text(&told, b));
 }
 
+/*
+ * docker-registry's notes of what a repository has are empty for a moment while somebody else writes the same there. What is put then and names it is
+ * refused, and not only for its absence, as what is really not there: an empty note is no digest either.
+ */
+static bool is_being_written(const struct rf_http_response *resp)
+{
+    return resp->status == 400 && rf_answer_has_code(resp, "DIGEST_INVALID") &&
+           rf_answer_has_code(resp, "MANIFEST_BLOB_UNKNOWN");
+}
+
+static int put_until_settled(struct rf_registry *g, const struct rf_request *call,
+                             struct rf_http_response *resp, struct rf_err *err)
+{
+    int rc = rf_remote_call(g->remote, call, resp, err);
+    for (unsigned tries = 1; rc == 0 && is_being_written(resp) && tries < RF_TRIES_MAX; tries++) {
+        struct rf_err why = RF_ERR_INIT;
+        (void)rf_remote_fail(call, resp, &why);
+        rc = rf_remote_pause(g->remote, tries, &why, err);
+        if (rc == 0)
+            rc = rf_remote_call(g->remote, call, resp, err);
+    }
+    return rc;
+}
+
 static int send_manifest(struct rf_registry *g, const char *repo, const char *tag,
                          const struct rf_manifest *m, unsigned flags, bool *subject_known,
                          struct rf_err *err)
@@ -355,7 +379,7 @@ static int send_manifest(struct rf_registry *g, const char *repo, const char *ta
                                .n_headers = 1,
                                .body = rf_buf_slice(&m->body),
                                .any_status = true };
-    rc = rf_remote_call(g->remote, &call, &resp, err);
+    rc = put_until_settled(g, &call, &resp, err);
     if (rc < 0)
         return rc;
     *subject_known = rf_headers_get(&resp.headers, "oci-subject") != NULL;

@@ -182,6 +182,13 @@ static struct rf_manifest *parse(const char *type, const char *body)
     return m;
 }
 
+/* Somebody else is writing what the manifest names. */
+#define BEING_WRITTEN(count)                                                                                    \
+    PROFILE(RULE(                                                                                               \
+        PUT ",\"count\":" count,                                                                                \
+        "\"type\":\"status\",\"status\":400,\"body\":\"{\\\"errors\\\":[{\\\"code\\\":\\\"DIGEST_INVALID\\\"}," \
+        "{\\\"code\\\":\\\"MANIFEST_BLOB_UNKNOWN\\\"}]}\""))
+
 static const struct {
     const char *profile;
     unsigned flags;
@@ -202,6 +209,8 @@ static const struct {
           PUT ",\"count\":0",
           "\"type\":\"status\",\"status\":400,\"body\":\"{\\\"errors\\\":[{\\\"code\\\":\\\"MANIFEST_BLOB_UNKNOWN\\\"}]}\"")),
       0, -RFE_GROUND_MISSING, 1, 0 },
+    { BEING_WRITTEN("3"), RF_PUT_READ_BACK, 0, 4, 2 },
+    { BEING_WRITTEN("0"), 0, -RFE_GROUND_MISSING, RF_TRIES_MAX, 0 },
     { PROFILE(RULE(PUT ",\"count\":0", "\"type\":\"status\",\"status\":409")), 0, -RFE_FAILED, 1,
       0 },
     { PROFILE(RULE(PUT ",\"count\":0", "\"type\":\"status\",\"status\":403")), 0, -RFE_DENIED, 1,

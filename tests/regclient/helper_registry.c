@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/regclient/helper_registry.h"
 
-#include <arpa/inet.h>
 #include <check.h>
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -9,8 +8,6 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,28 +148,37 @@ void test_registry_stopp(struct test_registry **r)
 
 /* ---- the log ---- */
 
-/* The registry answers once every request that came is answered and logged. One that speaks TLS is given a moment instead. */
+static size_t collect(char *p, size_t size, size_t n, void *ctx)
+{
+    rf_buf_add(ctx, p, size * n);
+    return size * n;
+}
+
+/* What the registry tells tests of itself. */
+static json_t *tell(const struct test_registry *r, const char *what)
+{
+    RF_CLEANUP(rf_freep)
+    char *url = rf_xasprintf("%s://%s/_/%s", r->tls ? "https" : "http", r->name, what);
+    RF_CLEANUP(rf_buf_release) struct rf_buf body;
+    CURL *e = curl_easy_init();
+    rf_buf_init(&body, 0);
+    curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT, 25L);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, &body);
+    CURLcode rc = curl_easy_perform(e);
+    curl_easy_cleanup(e);
+    ck_assert_msg(rc == CURLE_OK, "%s: %s", url, curl_easy_strerror(rc));
+    return body.len > 0 ? json_loadb(body.ptr, body.len, JSON_DECODE_ANY, NULL) : NULL;
+}
+
+/* The registry answers once every request that came is answered and logged. */
 static void settle(const struct test_registry *r)
 {
-    static const char ask[] = "GET /_/settle HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-    uint64_t port = 0;
-    char answer[512];
-    const char *colon = strrchr(r->name, ':');
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    struct timeval wait = { .tv_sec = 5 };
-    usleep(20000);
-    if (r->tls || colon == NULL || rf_parse_u64(rf_slice_str(colon + 1), 65535, &port, NULL) < 0)
-        return;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    to.sin_port = htons((uint16_t)port);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-        write(fd, ask, sizeof(ask) - 1) == (ssize_t)sizeof(ask) - 1) {
-        /* The answer is short and comes at once; that the connection is closed behind it is not promised. */
-        if (read(fd, answer, sizeof(answer)) <= 0)
-            fprintf(stderr, "the scripted registry does not settle\n");
-    }
-    close(fd);
+    json_decref(tell(r, "settle"));
 }
 
 char *test_registry_log(struct test_registry *r)
@@ -215,27 +221,49 @@ unsigned test_registry_logins(struct test_registry *r, const char *origin, const
     return count(r, origin, glob, "has_authorization");
 }
 
-static size_t collect(char *p, size_t size, size_t n, void *ctx)
-{
-    rf_buf_add(ctx, p, size * n);
-    return size * n;
-}
-
 unsigned test_registry_sessions(struct test_registry *r)
 {
-    RF_CLEANUP(rf_freep) char *url = rf_xasprintf("http://%s/_/state", r->name);
-    RF_CLEANUP(rf_buf_release) struct rf_buf body;
-    CURL *e = curl_easy_init();
-    rf_buf_init(&body, 0);
-    curl_easy_setopt(e, CURLOPT_URL, url);
-    curl_easy_setopt(e, CURLOPT_PROXY, "");
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, collect);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, &body);
-    ck_assert_int_eq(curl_easy_perform(e), CURLE_OK);
-    curl_easy_cleanup(e);
-    RF_CLEANUP(rf_json_decrefp) json_t *doc = json_loadb(body.ptr, body.len, 0, NULL);
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = tell(r, "state");
     ck_assert(json_is_integer(json_object_get(doc, "uploads")));
     return (unsigned)json_integer_value(json_object_get(doc, "uploads"));
+}
+
+char *test_registry_begun(struct test_registry *r, const char *glob)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *doc = tell(r, "begun");
+    RF_CLEANUP(rf_buf_release) struct rf_buf found;
+    size_t i;
+    json_t *request;
+    rf_buf_init(&found, 0);
+    json_array_foreach (doc, i, request) {
+        RF_CLEANUP(rf_freep)
+        char *what = rf_xasprintf("%s %s", json_string_value(json_array_get(request, 0)),
+                                  json_string_value(json_array_get(request, 1)));
+        if (rf_text_glob(glob, what))
+            rf_buf_addf(&found, "%s\n", what);
+    }
+    return rf_buf_take(&found, NULL);
+}
+
+bool test_registry_waits_for(struct test_registry *r, const char *glob, unsigned n)
+{
+    for (int i = 0; i < 2000; i++) {
+        RF_CLEANUP(rf_freep) char *begun = test_registry_begun(r, glob);
+        unsigned lines = 0;
+        for (const char *p = begun; (p = strchr(p, '\n')) != NULL; p++)
+            lines++;
+        if (lines >= n)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+unsigned test_registry_most(struct test_registry *r)
+{
+    RF_CLEANUP(rf_json_decrefp) json_t *most = tell(r, "most");
+    ck_assert(json_is_integer(most));
+    return (unsigned)json_integer_value(most);
 }
 
 unsigned test_registry_certs(struct test_registry *r, const char *origin, const char *glob)
@@ -245,7 +273,7 @@ unsigned test_registry_certs(struct test_registry *r, const char *origin, const 
 
 void test_registry_forget(struct test_registry *r)
 {
-    usleep(20000);
+    json_decref(tell(r, "clear")); /* settles, too */
     ck_assert_int_eq(truncate(r->log, 0), 0);
 }
 

@@ -39,6 +39,12 @@ unsigned test_registry_logins(struct test_registry *r, const char *origin, const
 char *test_registry_log(struct test_registry *r);
 unsigned test_registry_sessions(struct test_registry *r); /* uploads that are open */
 void test_registry_forget(struct test_registry *r);       /* the log so far */
+/* Requests that came, answered or not, whose "METHOD path" fits the glob: a line each, in order. The caller frees. */
+char *test_registry_begun(struct test_registry *r, const char *glob);
+/* Waits until so many of them came; false after a long time. */
+bool test_registry_waits_for(struct test_registry *r, const char *glob, unsigned n);
+/* The most requests that it had in hand at the same time since test_registry_forget. */
+unsigned test_registry_most(struct test_registry *r);
 
 /* A blob of `size` bytes that depend on `seed`, pushed to `repo` with no help of ours. */
 void test_registry_blob(struct test_registry *r, const char *repo, unsigned seed, size_t size,

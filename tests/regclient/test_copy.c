@@ -506,12 +506,12 @@ START_TEST(no_target_at_all)
 }
 END_TEST
 
-static void *cancel_soon(void *arg)
+/* When both layers and the configuration are on their way. */
+static void *cancel_in_the_middle(void *arg)
 {
-    (void)arg;
-    usleep(300000);
+    bool came = test_registry_waits_for(arg, "PUT *blobs*", 3);
     rf_cancel_set(RFE_CANCELLED);
-    return NULL;
+    return came ? arg : NULL;
 }
 
 START_TEST(stops_when_told)
@@ -523,11 +523,13 @@ START_TEST(stops_when_told)
     struct rf_copy_result res;
     struct rf_err err;
     pthread_t thread;
-    test_registry_image(a, "x", "v1", 4, 500000, &digest);
-    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, NULL), 0);
+    void *came = NULL;
+    test_registry_image(a, "x", "v1", 2, 500000, &digest);
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_in_the_middle, b), 0);
     int rc = copy_tag(a->place, "x", "v1", b->place, "y", "v1", NULL, &res, &err);
-    pthread_join(thread, NULL);
+    pthread_join(thread, &came);
     rf_cancel_reset();
+    ck_assert_ptr_eq(came, b);
     ck_assert_msg(rc == -RFE_CANCELLED, "%d: %s", rc, err.msg);
     ck_assert(!tag_is(b->place, "y", "v1", &digest));
     ck_assert_uint_eq(test_registry_sessions(b), 0); /* those that were begun are ended */

@@ -392,6 +392,10 @@ class ScriptedRegistry:
         lines = json.loads(self.client.call("GET", "/_/begun")[2])
         return sum(1 for m, target in lines if m == method and re.search(path, target))
 
+    def most_at_once(self):
+        """The most requests that were in hand at the same time since the log was cleared."""
+        return json.loads(self.client.call("GET", "/_/most")[2])
+
     def settle(self):
         if self.process.poll() is None:
             self.client.call("GET", "/_/settle")
@@ -399,7 +403,7 @@ class ScriptedRegistry:
     def requests(self, method=None, path=None, origin=None):
         self.settle()
         with open(self.log_path, encoding="utf-8") as f:
-            lines = [json.loads(line) for line in f if line.endswith("\n")]
+            lines = sorted((json.loads(line) for line in f if line.endswith("\n")), key=lambda l: l["time"])
         return [l for l in lines if (method is None or l["method"] == method)
                 and (path is None or re.search(path, l["path"])) and (origin is None or l["origin"] == origin)]
 

@@ -41,6 +41,7 @@ class Request:
         self._stream = stream
         self._body = None
         self._started = False
+        self.answered = None  # when the answer was ready, before any of it was sent
 
     def header(self, name, default=None):
         return self.headers.get(name.lower(), default)
@@ -172,11 +173,16 @@ class Server:
         if self._thread:
             self._thread.join(5)
 
-    def settle(self, seconds=2):
-        """Waits until every request that came is answered and logged: the log is complete for what a client has seen."""
+    def settle(self, seconds=20):
+        """Waits until every request that came is answered and logged, but for those held up on purpose: the log is complete for what a client has seen."""
         end = time.monotonic() + seconds
         while self._active and time.monotonic() < end:
             time.sleep(0.002)
+
+    def held_up(self, request, seconds):
+        self._count(request, -1)
+        time.sleep(seconds)
+        self._count(request, 1)
 
     def _count(self, request, by):
         if not request.path.startswith("/_/"):
@@ -230,6 +236,7 @@ class Server:
         self._count(request, 1)
         try:
             response = self.app(request)
+            request.answered = time.monotonic()
             if request._body is None and (request.header("content-length") or request.header("transfer-encoding")):
                 request.body  # what the app did not look at must not be taken for the next request
             return self._send(sock, request, response)

@@ -9,7 +9,7 @@ As a program (prints its port, then its second origin's port, on one line; ends 
 As a module: ScriptedRegistry(profile).start(), .port, .store, .log, .stop().
 
 A profile is a JSON file of tests/data/registry (README.md there describes every key): `options` say what the registry can do,
-`rules` what goes wrong. GET /_/state, /_/begun and /_/log, POST /_/clear are for tests and are not logged.
+`rules` what goes wrong. GET /_/state, /_/begun, /_/most and /_/log, POST /_/clear are for tests and are not logged.
 """
 import argparse
 import base64
@@ -285,6 +285,7 @@ class ScriptedRegistry:
         self.pulls = PullLimit(**self.options["pulls"]) if "pulls" in self.options else None
         self.log = []
         self.begun = []  # requests that came, answered or not
+        self.at_once = self.most = 0  # requests in hand, and the most of them
         self.canaries = list(canaries) + self.options.get("canaries", [])
         self._log_file = open(log_path, "a", encoding="utf-8", buffering=1) if log_path else None
         self._log_lock = threading.Lock()
@@ -324,7 +325,7 @@ class ScriptedRegistry:
                 "path": request.target, "headers": sorted(request.headers), "has_authorization": "authorization" in request.headers,
                 "auth": request.header("authorization", "").split(" ")[0], "range": request.header("range"),
                 "status": response.status, "sent": response.sent, "received": len(request._body or b""),
-                "rule": getattr(request, "rule", None), "time": round(time.monotonic(), 4)}
+                "rule": getattr(request, "rule", None), "time": round(request.answered or time.monotonic(), 6)}
         if self.main.tls:
             line["client_cert"] = request.client_cert
         if self.canaries:
@@ -345,12 +346,13 @@ class ScriptedRegistry:
         with self._log_lock:
             self.log.clear()
             self.begun.clear()
+            self.most = 0
 
     def requests(self, method=None, path=None, origin=None):
-        """The logged requests that match, in order."""
+        """The logged requests that match, in the order of their answers; a line may be written later than what its answer brought about."""
         self.settle()
         with self._log_lock:
-            lines = list(self.log)
+            lines = sorted(self.log, key=lambda l: l["time"])
         return [l for l in lines if (method is None or l["method"] == method)
                 and (path is None or re.search(path, l["path"])) and (origin is None or l["origin"] == origin)]
 
@@ -362,7 +364,17 @@ class ScriptedRegistry:
     def _app(self, request, origin):
         if request.path.startswith("/_/"):
             return self._control(request)
-        self.begun.append([request.method, request.target])
+        with self._log_lock:
+            self.begun.append([request.method, request.target])
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        try:
+            return self._answer(request, origin)
+        finally:
+            with self._log_lock:
+                self.at_once -= 1
+
+    def _answer(self, request, origin):
         for rule in self.rules:
             if rule.fires(request, origin):
                 request.rule = rule.name
@@ -436,7 +448,7 @@ class ScriptedRegistry:
         return response
 
     def _fault_delay(self, request, origin, a):
-        time.sleep(a["ms"] / 1000)
+        request.server.held_up(request, a["ms"] / 1000)
         then = a.get("then")
         return self._misbehave(request, origin, dict(then)) if then else self._behave(request, origin)
 
@@ -517,7 +529,10 @@ class ScriptedRegistry:
         if request.path == "/_/state":
             return Response(200, json.dumps(self.store.state()).encode())
         if request.path == "/_/begun":
-            return Response(200, json.dumps(self.begun).encode())
+            with self._log_lock:
+                return Response(200, json.dumps(self.begun).encode())
+        if request.path == "/_/most":
+            return Response(200, json.dumps(self.most).encode())
         self.settle()
         if request.path == "/_/settle":
             return Response(204)

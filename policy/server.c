@@ -21,6 +21,7 @@ struct plan {
     time_t *next; /* of each job; 0: never; or UNTIMED */
     unsigned running;
     bool in_force;
+    bool first_runs;
     struct plan *older;
 };
 
@@ -43,8 +44,6 @@ struct server {
     struct rf_buf *failures;
     struct plan *plan; /* in force; older ones hang on it */
     struct task *tasks;
-    bool first_runs; /* of whatever file */
-    bool first_due;  /* that of the file in force is to begin when the older one has ended */
     bool failed, stop;
     pthread_mutex_t lock; /* guards `done` of the tasks */
 };
@@ -82,9 +81,7 @@ static void drop_plans(struct server *s, bool all)
 static bool is_held(const struct server *s, size_t job)
 {
     const struct rf_server_plan *p = &s->plan->p;
-    if (!s->first_runs && !s->first_due)
-        return false;
-    return s->first_due || p->first == NULL || p->passed == NULL || !p->passed(p->ctx, job);
+    return s->plan->first_runs && (p->passed == NULL || !p->passed(p->ctx, job));
 }
 
 /* Schedules begin when the first pass is through with the job. */
@@ -118,29 +115,6 @@ static int load(struct server *s, bool again, struct rf_err *err)
     p->older = s->plan;
     s->plan = p;
     return 0;
-}
-
-static void reload(struct server *s)
-{
-    struct rf_err e = RF_ERR_INIT;
-    unsigned older = 0;
-    drop_plans(s, false);
-    for (const struct plan *p = s->plan->older; p != NULL; p = p->older)
-        older++;
-    int rc = older < OLDER_MAX
-                 ? load(s, true, &e)
-                 : rf_fail(&e, RFE_BUSY, "runs of %u older files are still going on", older);
-    if (rc < 0) {
-        rf_log(RF_LOG_ERROR, "Failed to reload the configuration, the old one stays in force",
-               "error", e.msg, NULL);
-        return;
-    }
-    rf_log(RF_LOG_INFO, "Configuration reloaded", NULL);
-    s->first_due = s->first_runs && s->plan->p.first != NULL;
-    for (struct plan *p = s->plan->older; p != NULL; p = p->older)
-        if (p->p.retire != NULL)
-            p->p.retire(p->p.ctx);
-    drop_plans(s, false);
 }
 
 /* ---- tasks ---- */
@@ -204,7 +178,7 @@ static void start(struct server *s, size_t job, const char *name)
     t->plan->running++;
     t->next = s->tasks;
     s->tasks = t;
-    s->first_runs = s->first_runs || job == FIRST;
+    t->plan->first_runs = t->plan->first_runs || job == FIRST;
     if (s->o->clock->begun != NULL)
         s->o->clock->begun(s->o->clock->ctx);
 }
@@ -231,7 +205,7 @@ static void reap(struct server *s, bool all)
         note_failure(s, t);
         t->plan->running--;
         if (t->job == FIRST)
-            s->first_runs = false;
+            t->plan->first_runs = false;
         free(t);
     }
     drop_plans(s, false);
@@ -239,10 +213,31 @@ static void reap(struct server *s, bool all)
 
 static void start_first(struct server *s)
 {
-    if (!s->first_due || s->first_runs || s->stop)
+    if (s->plan->p.first != NULL)
+        start(s, FIRST, "first pass");
+}
+
+static void reload(struct server *s)
+{
+    struct rf_err e = RF_ERR_INIT;
+    unsigned older = 0;
+    drop_plans(s, false);
+    for (const struct plan *p = s->plan->older; p != NULL; p = p->older)
+        older++;
+    int rc = older < OLDER_MAX
+                 ? load(s, true, &e)
+                 : rf_fail(&e, RFE_BUSY, "runs of %u older files are still going on", older);
+    if (rc < 0) {
+        rf_log(RF_LOG_ERROR, "Failed to reload the configuration, the old one stays in force",
+               "error", e.msg, NULL);
         return;
-    s->first_due = false;
-    start(s, FIRST, "first pass");
+    }
+    rf_log(RF_LOG_INFO, "Configuration reloaded", NULL);
+    for (struct plan *p = s->plan->older; p != NULL; p = p->older)
+        if (p->p.retire != NULL)
+            p->p.retire(p->p.ctx);
+    drop_plans(s, false);
+    start_first(s);
 }
 
 static bool is_running(const struct server *s, const char *name)
@@ -301,7 +296,6 @@ static void serve(struct server *s)
             break;
         if (event == RF_SERVER_RELOAD)
             reload(s);
-        start_first(s);
         set_times(s);
         if (!s->stop)
             start_due(s);
@@ -317,7 +311,6 @@ int rf_server_run(const struct rf_server_options *o, struct rf_buf *failures, st
     pthread_mutex_init(&s.lock, NULL);
     int rc = load(&s, false, err);
     if (rc == 0) {
-        s.first_due = s.plan->p.first != NULL;
         start_first(&s);
         set_times(&s);
         serve(&s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Server mode: named jobs, each by its schedule, until told to stop. A job never runs beside itself: a time that comes while it still runs is
- * passed over. SIGHUP reads the file again; a broken one leaves the old one in force. Jobs that run of an older file end in peace; its first pass is told to
- * end, and the new file's begins then.
+ * passed over. SIGHUP reads the file again; a broken one leaves the old one in force. What runs of an older file is told that there is a new one, and the new file's first
+ * pass begins at once: whatever both do is theirs to keep apart.
  *
  *     rf_server_signals_open(&signals, err);
  *     const struct rf_server_options o = { .load = load, .clock = &signals.clock };
@@ -29,14 +29,11 @@ struct rf_server_plan {
     struct rf_server_job *jobs; /* taken over */
     size_t n_jobs;
     int (*run)(void *ctx, size_t job, struct rf_err *err); /* in a thread of its own */
-    /*
-     * Once, before the schedules begin; or NULL. Of a file that was read again it runs only when that of the file before was not through, and after it.
-     */
-    int (*first)(void *ctx, struct rf_err *err);
+    int (*first)(void *ctx, struct rf_err *err); /* once, before the schedules begin; or NULL */
     /* Whether `first` is through with what the job does, so that its schedule may begin; NULL: when `first` has ended. Any thread. */
     bool (*passed)(void *ctx, size_t job);
     void (*retire)(
-        void *ctx);          /* another file has taken the place: `first` is to end soon; or NULL */
+        void *ctx);          /* another file has taken the place: what runs may end soon; or NULL */
     void (*free)(void *ctx); /* when nothing of it runs any more */
 };
 

@@ -16,6 +16,7 @@ struct rf_throttle {
     pthread_mutex_t lock; /* guards all below, and the waiters */
     pthread_cond_t changed;
     unsigned free;
+    bool shut;
     struct waiter *first, **end;
 };
 
@@ -66,23 +67,32 @@ static void leave(struct rf_throttle *t, const struct waiter *w)
     }
 }
 
+/* The lock is held. */
+static bool is_over(const struct rf_throttle *t)
+{
+    return t->shut || rf_cancelled();
+}
+
 int rf_throttle_take(struct rf_throttle *t, struct rf_err *err)
 {
     struct waiter w = { 0 };
     pthread_mutex_lock(&t->lock);
-    if (t->free > 0 && t->first == NULL && !rf_cancelled()) {
+    if (t->free > 0 && t->first == NULL && !is_over(t)) {
         t->free--;
         w.has_place = true;
     } else {
         *t->end = &w;
         t->end = &w.next;
     }
-    while (!w.has_place && !rf_cancelled())
+    while (!w.has_place && !is_over(t))
         pthread_cond_wait(&t->changed, &t->lock);
     if (!w.has_place)
         leave(t, &w);
     pthread_mutex_unlock(&t->lock);
-    return w.has_place ? 0 : rf_cancel_check(err);
+    if (w.has_place)
+        return 0;
+    int rc = rf_cancel_check(err);
+    return rc < 0 ? rc : rf_fail(err, RFE_CANCELLED, "nothing more is to be begun");
 }
 
 void rf_throttle_give(struct rf_throttle *t)
@@ -98,5 +108,13 @@ void rf_throttle_give(struct rf_throttle *t)
     } else {
         t->free++;
     }
+    pthread_mutex_unlock(&t->lock);
+}
+
+void rf_throttle_shut(struct rf_throttle *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->shut = true;
+    pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
 }

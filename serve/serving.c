@@ -73,7 +73,7 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
     w->program.reloads += again && rc == 0;
     w->program.failed_reloads += again && rc < 0;
     if (rc == 0) {
-        if (w->current != NULL)
+        if (w->current != NULL && v->ops->take_over != NULL)
             v->ops->take_over(s->inner.ctx, w->current);
         w->current = s->inner.ctx;
     }

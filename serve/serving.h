@@ -15,7 +15,7 @@
 struct rf_serving_ops {
     /* Fills all of the plan. -code: the file cannot be used, and nothing is left of it. */
     int (*load)(void *ctx, bool again, struct rf_server_plan *plan, struct rf_err *err);
-    /* A session takes the place of another: over with what is known so far. Nobody looks at either meanwhile. */
+    /* A session takes the place of another: over with what is known so far. Nobody looks at either meanwhile. NULL: they share it. */
     void (*take_over)(void *session, void *old);
     /* The pages; while they are made the session is not freed. */
     void (*metrics)(const struct rf_metrics_program *p, void *session, struct rf_buf *out);

@@ -367,6 +367,8 @@ int rf_sync_copy(struct rf_sync_env *env, const struct rf_step *step, struct rf_
     if (rc == 0)
         rc = rf_throttle_take(env->throttle, err);
     p.held = rc == 0;
+    if (rc == 0 && is_left(env))
+        rc = rf_fail(err, RFE_CANCELLED, "left before it was begun");
     if (rc == 0)
         rc = pass_limit(env, step, i, pair, digest, &h, &p, err);
     if (rc == 0 && replaces && step->s.backup != NULL)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/sync/sync_run.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/cancel.h"
+#include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
@@ -21,15 +21,14 @@
 
 struct rf_sync {
     struct rf_sync_env env;
-    struct rf_sync_setup setup;
     bool keep_images;
     unsigned parallel;
     const struct rf_step **steps;
     size_t n;
-    pthread_mutex_t lock; /* guards `status` and `passed` */
-    struct rf_sync_status *status;
-    bool *passed;               /* rf_sync_all is through with it */
-    struct rf_stats **requests; /* per step */
+    struct rf_sync_ledger *ledger; /* the setup's, or our own */
+    bool own_ledger;
+    struct rf_sync_record **records; /* of the steps */
+    atomic_bool *passed;             /* rf_sync_all is through with it */
 };
 
 /* ---- shares ---- */
@@ -63,11 +62,33 @@ static void choose_steps(struct rf_sync *s, const struct rf_policy_config *confi
     for (size_t i = 0; i < config->n_steps; i++)
         if (setup->shards < 2 || rf_sync_shard_of(&config->steps[i], setup->shards) == setup->shard)
             s->steps[s->n++] = &config->steps[i];
-    s->status = rf_xcalloc(s->n + 1, sizeof(*s->status));
     s->passed = rf_xcalloc(s->n + 1, sizeof(*s->passed));
-    s->requests = rf_xcalloc(s->n + 1, sizeof(*s->requests));
     for (size_t i = 0; i < s->n; i++)
-        s->requests[i] = rf_stats_new();
+        atomic_init(&s->passed[i], false);
+}
+
+static const char *text_or_none(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+/* What makes it the same step in another file. The same type, source and target twice are two steps. */
+static void hold_records(struct rf_sync *s)
+{
+    RF_CLEANUP(rf_strings_release) struct rf_strings known;
+    RF_CLEANUP(rf_freep) unsigned *times = rf_xcalloc(s->n + 1, sizeof(*times));
+    rf_strings_init(&known);
+    s->records = rf_xcalloc(s->n + 1, sizeof(struct rf_sync_record *));
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rf_step *step = s->steps[i];
+        RF_CLEANUP(rf_freep)
+        char *plain = rf_xasprintf("%s %s %s", text_or_none(step->type_text),
+                                   text_or_none(step->source), text_or_none(step->target));
+        unsigned before = times[rf_strings_add(&known, rf_slice_str(plain))]++;
+        RF_CLEANUP(rf_freep)
+        char *name = before > 0 ? rf_xasprintf("%s (%u)", plain, before + 1) : RF_STEAL(plain);
+        s->records[i] = rf_sync_ledger_hold(s->ledger, name);
+    }
 }
 
 static void tell_hooks(const struct rf_sync *s)
@@ -87,7 +108,6 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     struct rf_sync *s = rf_xcalloc(1, sizeof(*s));
     unsigned copies = config->defaults.parallel > 0 ? config->defaults.parallel : 1;
     s->parallel = config->defaults.parallel;
-    s->setup = *setup;
     s->keep_images = setup->keep_images;
     s->env.client = client;
     s->env.throttle = rf_throttle_new(copies);
@@ -101,8 +121,10 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     s->env.sleep = setup->sleep;
     atomic_init(&s->env.stop, false);
     atomic_init(&s->env.retired, false);
-    pthread_mutex_init(&s->lock, NULL);
     choose_steps(s, config, setup);
+    s->own_ledger = setup->ledger == NULL;
+    s->ledger = s->own_ledger ? rf_sync_ledger_new() : setup->ledger;
+    hold_records(s);
     if (!setup->hooks && !setup->checks)
         tell_hooks(s);
     rf_log_with(RF_LOG_DEBUG, "Configuring parallel settings", rf_log_uint("concurrent", copies));
@@ -114,18 +136,18 @@ void rf_sync_free(struct rf_sync *s)
     if (s == NULL)
         return;
     for (size_t i = 0; i < s->n; i++)
-        rf_stats_free(s->requests[i]);
+        rf_sync_ledger_drop(s->records[i]);
+    if (s->own_ledger)
+        rf_sync_ledger_free(s->ledger);
     rf_hook_runner_free(s->env.hooks);
     rf_look_pool_free(s->env.looks);
     rf_throttle_free(s->env.throttle);
     rf_rate_gate_free(s->env.gate);
     rf_index_cache_free(s->env.choices);
     rf_blob_hints_free(s->env.hints);
-    pthread_mutex_destroy(&s->lock);
     free(s->steps);
-    free(s->status);
+    free(s->records);
     free(s->passed);
-    free(s->requests);
     free(s);
 }
 
@@ -145,99 +167,48 @@ const struct rf_step *rf_sync_step(const struct rf_sync *s, size_t step)
     return s->steps[step];
 }
 
-bool rf_sync_passed(struct rf_sync *s, size_t step)
+const char *rf_sync_step_name(const struct rf_sync *s, size_t step)
 {
-    pthread_mutex_lock(&s->lock);
-    bool passed = s->passed[step];
-    pthread_mutex_unlock(&s->lock);
-    return passed;
+    return rf_sync_ledger_name(s->records[step]);
+}
+
+bool rf_sync_passed(const struct rf_sync *s, size_t step)
+{
+    return atomic_load(&s->passed[step]);
 }
 
 void rf_sync_retire(struct rf_sync *s)
 {
     atomic_store(&s->env.retired, true);
+    rf_throttle_shut(s->env.throttle);
+    rf_sync_ledger_stir(s->ledger);
 }
 
-/* ---- status ---- */
-
-void rf_sync_status_of(struct rf_sync *s, size_t step, struct rf_sync_status *out)
+void rf_sync_status_of(const struct rf_sync *s, size_t step, struct rf_sync_status *out)
 {
-    pthread_mutex_lock(&s->lock);
-    *out = s->status[step];
-    pthread_mutex_unlock(&s->lock);
-    out->requests += rf_stats_requests(s->requests[step]);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool same_step(const struct rf_step *a, const struct rf_step *b)
-{
-    return a->type == b->type && same_text(a->source, b->source) && same_text(a->target, b->target);
-}
-
-void rf_sync_status_take(struct rf_sync *s, struct rf_sync *old)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        for (size_t k = 0; k < old->n; k++) {
-            struct rf_sync_status known;
-            if (!same_step(s->steps[i], old->steps[k]))
-                continue;
-            rf_sync_status_of(old, k, &known);
-            known.running = false;
-            pthread_mutex_lock(&s->lock);
-            s->status[i] = known;
-            pthread_mutex_unlock(&s->lock);
-            break;
-        }
-    }
-}
-
-static void note_start(struct rf_sync *s, size_t step)
-{
-    pthread_mutex_lock(&s->lock);
-    s->status[step].running = true;
-    s->status[step].last_start = time(NULL);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void note_end(struct rf_sync *s, size_t step, const struct rf_sync_report_step *r)
-{
-    pthread_mutex_lock(&s->lock);
-    struct rf_sync_status *t = &s->status[step];
-    t->running = false;
-    t->last_end = time(NULL);
-    t->runs += !r->cancelled || rf_sync_step_failed(r);
-    if (rf_sync_step_failed(r))
-        t->failed_runs++;
-    else if (!r->cancelled)
-        t->last_success = t->last_end;
-    t->copies += r->outcomes[RF_SYNC_COPIED] + r->outcomes[RF_SYNC_REFRESHED];
-    t->unchanged += r->outcomes[RF_SYNC_UNCHANGED] + r->outcomes[RF_SYNC_EXISTS];
-    t->errors += r->outcomes[RF_SYNC_FAILED];
-    t->bytes += r->bytes;
-    if (r->rate.set)
-        t->rate = r->rate;
-    pthread_mutex_unlock(&s->lock);
+    rf_sync_ledger_status(s->records[step], out);
 }
 
 /* ---- running ---- */
 
+static bool is_over(void *ctx)
+{
+    const struct rf_sync *s = ctx;
+    return rf_sync_stopped(&s->env) || atomic_load(&s->env.retired);
+}
+
 int rf_sync_one(struct rf_sync *s, size_t step, enum rf_sync_mode mode,
                 struct rf_sync_report_step *out, struct rf_err *err)
 {
+    struct rf_sync_record *record = s->records[step];
     *out = (struct rf_sync_report_step){ .step = s->steps[step], .keep_images = s->keep_images };
-    if (s->setup.begin != NULL && !s->setup.begin(s->setup.ctx, step))
-        return 0;
-    note_start(s, step);
-    struct rf_stats *before = rf_stats_also(s->requests[step]);
+    if (!rf_sync_ledger_begin(record, mode == RF_SYNC_MISSING, is_over, s, &mode))
+        return rf_cancel_check(err);
+    struct rf_stats *before = rf_stats_also(rf_sync_ledger_requests(record));
     rf_sync_step_run(&s->env, s->steps[step], mode, out);
     (void)rf_stats_also(before);
-    note_end(s, step, out);
-    if (s->setup.end != NULL)
-        s->setup.end(s->setup.ctx, step);
+    bool left = mode == RF_SYNC_COPY && out->cancelled && atomic_load(&s->env.retired);
+    rf_sync_ledger_end(record, out, left);
     if (out->cancelled && rf_cancelled())
         return rf_cancel_check(err);
     if (out->n_errors == 0)
@@ -256,9 +227,7 @@ static int run_one(const struct all *a, size_t i, struct rf_err *err)
 {
     struct rf_err e = RF_ERR_INIT;
     int rc = rf_sync_one(a->s, i, a->mode, &a->out->steps[i], &e);
-    pthread_mutex_lock(&a->s->lock);
-    a->s->passed[i] = true;
-    pthread_mutex_unlock(&a->s->lock);
+    atomic_store(&a->s->passed[i], true);
     if (rc == -RFE_FAILED || rc == 0)
         return 0;
     *err = e;

@@ -9,10 +9,8 @@
 #ifndef RF_POLICY_SYNC_RUN_H
 #define RF_POLICY_SYNC_RUN_H
 
-#include <time.h>
-
 #include "policy/config.h"
-#include "policy/sync/sync_step.h"
+#include "policy/sync/sync_ledger.h"
 
 struct rf_sync_setup {
     bool abort_on_error;    /* nothing new is begun after a failure */
@@ -21,10 +19,8 @@ struct rf_sync_setup {
     bool keep_images;       /* reports name every image */
     unsigned shard, shards; /* only the steps of this share, 1 to shards; 0: all */
     int (*sleep)(uint64_t ms, struct rf_err *err); /* NULL: the real one; for tests */
-    /* Around each run of a step, so that two runners do not run the same at once; false: it is passed over now. In the thread of the step. Or NULL. */
-    bool (*begin)(void *ctx, size_t step);
-    void (*end)(void *ctx, size_t step);
-    void *ctx;
+    struct rf_sync_ledger
+        *ledger; /* shared by the runners of one server, and outlives them; NULL: one of its own */
 };
 
 struct rf_sync;
@@ -46,32 +42,31 @@ void rf_sync_report_release(struct rf_sync_report *r);
  */
 RF_MUST_USE int rf_sync_all(struct rf_sync *s, enum rf_sync_mode mode, struct rf_sync_report *out,
                             struct rf_err *err);
-/* One step. Any thread. */
+/*
+ * One step. One that runs already, by whatever file, is passed over; with RF_SYNC_MISSING its end is waited for. What a run of RF_SYNC_COPY has left when it was retired, the
+ * next one does, of whatever mode. Any thread.
+ */
 RF_MUST_USE int rf_sync_one(struct rf_sync *s, size_t step, enum rf_sync_mode mode,
                             struct rf_sync_report_step *out, struct rf_err *err);
 
 /* rf_sync_all is through with that step. Any thread. */
-bool rf_sync_passed(struct rf_sync *s, size_t step);
-/* Another file has taken the place: rf_sync_all begins no step any more and leaves those of RF_SYNC_MISSING after the image under way; no step waits for a
- * rate limit any more. The rest of what runs ends in peace. Any thread. */
+bool rf_sync_passed(const struct rf_sync *s, size_t step);
+/*
+ * Another file has taken the place: no step is begun any more, every step ends after the images that are being copied, and nobody waits for a rate limit or for a place among
+ * the copies. Any thread.
+ */
 void rf_sync_retire(struct rf_sync *s);
 
 /* The steps of the share, 0..n-1, by their place in the file. */
 size_t rf_sync_steps(const struct rf_sync *s);
 const struct rf_step *rf_sync_step(const struct rf_sync *s, size_t step);
+/* Steps of two files are the same when they have the same name: type, source and target. In one file each has another. */
+const char *rf_sync_step_name(const struct rf_sync *s, size_t step);
 /* Which share a step belongs to: 1 to shards. The same on every machine and in every version. */
 unsigned rf_sync_shard_of(const struct rf_step *step, unsigned shards);
 
-/* What is known of a step so far. */
-struct rf_sync_status {
-    bool running;
-    time_t last_start, last_end, last_success; /* 0: never */
-    uint64_t runs, failed_runs, copies, unchanged, errors, bytes, requests;
-    struct rf_rate rate;
-};
-void rf_sync_status_of(struct rf_sync *s, size_t step, struct rf_sync_status *out);
-/* Takes over what another runner, of the file as it was before, knows of the same steps. */
-void rf_sync_status_take(struct rf_sync *s, struct rf_sync *old);
+/* What is known of a step so far; with the ledger of a server, also from the files before. */
+void rf_sync_status_of(const struct rf_sync *s, size_t step, struct rf_sync_status *out);
 
 /* Images that a check found to be out of date. */
 uint64_t rf_sync_report_needed(const struct rf_sync_report *r);

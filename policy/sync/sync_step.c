@@ -47,8 +47,10 @@ static void note_error(struct run *r, int rc, const struct rf_err *err)
         p->cancelled = true;
         return;
     }
-    if (r->env->abort_on_error)
+    if (r->env->abort_on_error) {
         atomic_store(&r->env->stop, true);
+        rf_throttle_shut(r->env->throttle);
+    }
     if (p->n_errors == RF_SYNC_ERRORS_MAX) {
         p->more_errors++;
         return;
@@ -86,11 +88,10 @@ static void note_image(struct run *r, const struct rf_sync_image *i,
                                        .error = failed ? rf_xstrdup(result->error.msg) : NULL };
 }
 
-/* Nothing more is to be begun in this step. A first pass is left where it is when another file is there; what runs by a schedule ends in peace. */
+/* Nothing more is to be begun in this step. When another file is there, what is left to do is for that one. */
 static bool is_over(const struct run *r)
 {
-    return rf_sync_stopped(r->env) || r->report->cancelled ||
-           (r->mode == RF_SYNC_MISSING && atomic_load(&r->env->retired));
+    return rf_sync_stopped(r->env) || r->report->cancelled || atomic_load(&r->env->retired);
 }
 
 /* ---- images ---- */
@@ -156,7 +157,8 @@ static void run_batch(struct run *r, const char *src, const char *dst, char **ta
     for (size_t k = 0; k < WINDOW; k++)
         fill_place(b, k);
     struct rf_look *look = rf_look_start(r->env->looks, 2 * n, 2 * WINDOW - 1, ask, b);
-    for (size_t k = 0; k < n && !is_over(r); k++) {
+    size_t k = 0;
+    for (; k < n && !is_over(r); k++) {
         struct rf_sync_result result;
         struct rf_sync_image *i = &b->ring[k % WINDOW];
         rf_look_wait(look, 2 * k);
@@ -171,8 +173,9 @@ static void run_batch(struct run *r, const char *src, const char *dst, char **ta
         rf_sync_image_release(i);
         fill_place(b, k + WINDOW);
     }
+    r->report->cancelled = r->report->cancelled || k < n;
     rf_look_end(look);
-    for (size_t k = 0; k < WINDOW; k++)
+    for (k = 0; k < WINDOW; k++)
         rf_sync_image_release(&b->ring[k]);
     free(b);
 }
@@ -400,14 +403,17 @@ static void run_repositories(struct run *r, char **names, size_t n)
     struct page p = { .r = r, .names = names, .counted = rf_stats_also(NULL) };
     (void)rf_stats_also(p.counted);
     struct rf_look *look = rf_look_start(r->env->looks, n, REPOSITORIES_AHEAD, ask_repository, &p);
-    for (size_t i = 0; i < n && !is_over(r); i++) {
+    size_t i = 0;
+    for (; i < n && !is_over(r); i++) {
         struct repository *it = &p.ring[i % REPOSITORIES_AHEAD];
         rf_look_wait(look, i);
-        if (!is_over(r))
-            act_on_repository(r, it);
+        if (is_over(r))
+            break; /* it may not have been looked at */
+        act_on_repository(r, it);
     }
+    r->report->cancelled = r->report->cancelled || i < n;
     rf_look_end(look);
-    for (size_t i = 0; i < REPOSITORIES_AHEAD; i++)
+    for (i = 0; i < REPOSITORIES_AHEAD; i++)
         repository_release(&p.ring[i]);
 }
 
@@ -433,7 +439,8 @@ static int run_page(struct run *r, char **last)
         return 0;
     }
     run_repositories(r, repos.names, repos.n);
-    return is_over(r) ? 0 : 1;
+    r->report->cancelled = r->report->cancelled || is_over(r); /* there may be more */
+    return r->report->cancelled ? 0 : 1;
 }
 
 static void run_registry(struct run *r)
@@ -492,7 +499,7 @@ static void run_tree(struct run *r)
     rc = rf_name_filter_apply(r->step->repo_names, names.list, &names.n, &e);
     if (rc < 0)
         fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
-    else if (!is_over(r))
+    else
         run_repositories(r, names.list, names.n);
 }
 

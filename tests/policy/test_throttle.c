@@ -75,6 +75,25 @@ START_TEST(who_is_told_to_stop_has_no_place)
 }
 END_TEST
 
+/* Without being told to stop: nothing more is to be begun. What has a place keeps it. */
+START_TEST(nobody_gets_a_place_of_what_is_shut)
+{
+    struct rf_throttle *t = rf_throttle_new(1);
+    pthread_t thread;
+    int rc = 1;
+    ck_assert_int_eq(rf_throttle_take(t, NULL), 0);
+    rf_thread_set_note(t);
+    ck_assert_int_eq(rf_thread_start(&thread, wait_for_place, &rc), 0);
+    pause_ms(20);
+    rf_throttle_shut(t);
+    (void)pthread_join(thread, NULL);
+    ck_assert_int_eq(rc, -RFE_CANCELLED);
+    rf_throttle_give(t);
+    ck_assert_int_eq(rf_throttle_take(t, NULL), -RFE_CANCELLED);
+    rf_throttle_free(t);
+}
+END_TEST
+
 static const struct {
     struct rf_rate rate;
     int64_t min;
@@ -160,6 +179,7 @@ Suite *rf_throttle_suite(void)
     TCase *t = tcase_create("throttle");
     tcase_add_test(t, no_more_than_so_many);
     tcase_add_test(t, who_is_told_to_stop_has_no_place);
+    tcase_add_test(t, nobody_gets_a_place_of_what_is_shut);
     tcase_add_test(t, what_an_image_pulled_itself);
     tcase_add_test(t, a_word_is_first_once);
     tcase_add_loop_test(t, limits, 0, (int)(sizeof(gates) / sizeof(gates[0])));

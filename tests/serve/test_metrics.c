@@ -12,13 +12,13 @@ struct bench {
     struct rf_sync *sync;
 };
 
-static void open_bench(struct bench *b)
+static void open_bench(struct bench *b, struct rf_sync_ledger *ledger)
 {
     static const char yaml[] =
         "sync:\n"
         "- {source: 'a\"b\\c', target: x, type: image}\n" /* no reference: its step fails at once */
         "- {source: b.example/app, target: c.example/app, type: repository}\n";
-    static const struct rf_sync_setup setup = { 0 };
+    const struct rf_sync_setup setup = { .ledger = ledger };
     struct rf_err err = RF_ERR_INIT;
     int rc = rf_policy_config_parse("x.yml", rf_slice_str(yaml), 0, &b->config, &err);
     ck_assert_msg(rc == 0, "%s", err.msg);
@@ -45,7 +45,7 @@ START_TEST(lines)
     struct rf_sync_report_step r;
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     rf_buf_init(&out, 0);
-    open_bench(&b);
+    open_bench(&b, NULL);
     ck_assert_int_eq(rf_sync_one(b.sync, 0, RF_SYNC_COPY, &r, NULL), -RFE_FAILED);
     rf_sync_report_step_release(&r);
     rf_metrics_text(&program, b.sync, &out);
@@ -77,7 +77,7 @@ START_TEST(status)
     struct rf_sync_report_step r;
     RF_CLEANUP(rf_buf_release) struct rf_buf out;
     rf_buf_init(&out, 0);
-    open_bench(&b);
+    open_bench(&b, NULL);
     ck_assert_int_eq(rf_sync_one(b.sync, 0, RF_SYNC_COPY, &r, NULL), -RFE_FAILED);
     rf_sync_report_step_release(&r);
     rf_metrics_json(&program, b.sync, &out);
@@ -99,18 +99,19 @@ START_TEST(numbers_outlive_a_reload)
     struct bench b, again;
     struct rf_sync_report_step r;
     struct rf_sync_status s;
-    open_bench(&b);
-    open_bench(&again);
+    struct rf_sync_ledger *ledger = rf_sync_ledger_new();
+    open_bench(&b, ledger);
+    open_bench(&again, ledger);
     ck_assert_int_eq(rf_sync_one(b.sync, 0, RF_SYNC_COPY, &r, NULL), -RFE_FAILED);
     rf_sync_report_step_release(&r);
-    rf_sync_status_take(again.sync, b.sync);
+    close_bench(&b);
     rf_sync_status_of(again.sync, 0, &s);
     ck_assert_uint_eq(s.runs, 1);
     ck_assert_uint_eq(s.failed_runs, 1);
     rf_sync_status_of(again.sync, 1, &s);
     ck_assert_uint_eq(s.runs, 0);
-    close_bench(&b);
     close_bench(&again);
+    rf_sync_ledger_free(ledger);
 }
 END_TEST
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regsync server: the steps of the file by their schedules, and pages for those who watch. */
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "serve/metrics.h"
@@ -15,67 +13,12 @@ struct server {
     const struct rf_env *env;
     const struct regsync_options *o;
     struct rf_buf refused; /* steps of the file as it is now that never run, one a line */
-    pthread_mutex_t lock;  /* guards all below */
-    const char **running;  /* names of steps, of whatever file */
-    size_t n_running, cap_running;
+    struct rf_sync_ledger *ledger;
 };
 
 static const char *text_or_none(const char *text)
 {
     return text != NULL ? text : "";
-}
-
-/* What makes it the same step when the file is read again. The same type, source and target twice are two steps. */
-static void name_steps(struct regsync_session *s)
-{
-    RF_CLEANUP(rf_strings_release) struct rf_strings known;
-    size_t n = rf_sync_steps(s->sync);
-    RF_CLEANUP(rf_freep) unsigned *times = rf_xcalloc(n + 1, sizeof(*times));
-    rf_strings_init(&known);
-    s->names = rf_xcalloc(n + 1, sizeof(*s->names));
-    for (size_t i = 0; i < n; i++) {
-        const struct rf_step *step = rf_sync_step(s->sync, i);
-        char *name = rf_xasprintf("%s %s %s", text_or_none(step->type_text),
-                                  text_or_none(step->source), text_or_none(step->target));
-        unsigned before = times[rf_strings_add(&known, rf_slice_str(name))]++;
-        s->names[i] = before == 0 ? RF_STEAL(name) : rf_xasprintf("%s (%u)", name, before + 1);
-        free(name);
-    }
-}
-
-/* ---- no step beside itself ---- */
-
-/* A first pass and a job, of this file or of the one before, may come to the same step. */
-static bool begin_step(void *ctx, size_t step)
-{
-    const struct regsync_session *s = ctx;
-    struct server *server = s->server;
-    const char *name = s->names[step];
-    bool free_now = true;
-    pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->n_running; i++)
-        free_now = free_now && strcmp(server->running[i], name) != 0;
-    if (free_now) {
-        server->running = rf_grow(server->running, server->n_running, &server->cap_running,
-                                  sizeof(*server->running));
-        server->running[server->n_running++] = name; /* its session outlives it there */
-    }
-    pthread_mutex_unlock(&server->lock);
-    if (!free_now)
-        rf_log(RF_LOG_DEBUG, "Task still running, this time is passed over", "task", name, NULL);
-    return free_now;
-}
-
-static void end_step(void *ctx, size_t step)
-{
-    const struct regsync_session *s = ctx;
-    struct server *server = s->server;
-    pthread_mutex_lock(&server->lock);
-    size_t i = 0;
-    while (i + 1 < server->n_running && strcmp(server->running[i], s->names[step]) != 0)
-        i++;
-    server->running[i] = server->running[--server->n_running];
-    pthread_mutex_unlock(&server->lock);
 }
 
 /* ---- a file as jobs ---- */
@@ -159,7 +102,8 @@ static void add_job(struct server *server, struct regsync_session *s, size_t i,
            text_or_none(step->s.schedule), NULL);
     s->scheduled[out->n_jobs] = i;
     out->jobs[out->n_jobs++] =
-        (struct rf_server_job){ .name = rf_xstrdup(s->names[i]), .schedule = when };
+        (struct rf_server_job){ .name = rf_xstrdup(rf_sync_step_name(s->sync, i)),
+                                .schedule = when };
 }
 
 /* At the start such a step is left out; a file that was whole before is rather kept as it was. */
@@ -175,8 +119,7 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
 {
     struct server *server = ctx;
     struct regsync_session *s = rf_xcalloc(1, sizeof(*s));
-    s->setup = (struct rf_sync_setup){ .begin = begin_step, .end = end_step, .ctx = s };
-    s->server = server;
+    s->setup.ledger = server->ledger;
     int rc = regsync_session_open(s, server->env, server->o, err);
     if (rc == 0 && again)
         rc = refuse_broken(s, err);
@@ -185,7 +128,6 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
         return rc;
     }
     size_t n = rf_sync_steps(s->sync);
-    name_steps(s);
     rf_buf_clear(&server->refused);
     *out = (struct rf_server_plan){ .ctx = s,
                                     .run = run_step,
@@ -198,12 +140,6 @@ static int load(void *ctx, bool again, struct rf_server_plan *out, struct rf_err
     for (size_t i = 0; i < n; i++)
         add_job(server, s, i, out);
     return 0;
-}
-
-static void take_over(void *session, void *old)
-{
-    const struct regsync_session *s = session, *before = old;
-    rf_sync_status_take(s->sync, before->sync);
 }
 
 /* ---- pages ---- */
@@ -238,7 +174,7 @@ static int add_refused(const struct rf_buf *refused, struct rf_buf *failures, in
 
 static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
-    static const struct rf_serving_ops ops = { load, take_over, metrics, status };
+    static const struct rf_serving_ops ops = { .load = load, .metrics = metrics, .status = status };
     struct regsync_options *o = ctx;
     struct server server = { .env = env, .o = o };
     const struct rf_serving serving = { .name = "regsync",
@@ -252,13 +188,12 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
     o->server = true;
     rf_buf_init(&failures, RF_PROGRAM_FAILURES_MAX);
     rf_buf_init(&server.refused, RF_PROGRAM_FAILURES_MAX);
-    pthread_mutex_init(&server.lock, NULL);
+    server.ledger = rf_sync_ledger_new();
     int rc = rf_serving_run(&serving, &failures, err);
     if (rc == 0 || rc == -RFE_FAILED)
         rc = add_refused(&server.refused, &failures, rc, err);
     rf_buf_release(&server.refused);
-    pthread_mutex_destroy(&server.lock);
-    free(server.running);
+    rf_sync_ledger_free(server.ledger);
     return rf_program_tell(&failures, rc, err);
 }
 
@@ -276,8 +211,8 @@ const struct rf_cmd *regsync_server_cmd(void)
         .name = "server",
         .summary = "run the steps of the file by their schedules",
         .description =
-            "First every step copies what its target lacks, then it runs by its schedule or interval, never beside itself. SIGHUP reads the file again; a "
-            "broken one leaves the old one in force. SIGTERM and SIGINT end the server within seconds; a copy on its way is given up, and its tag stays as it was.",
+            "First every step copies what its target lacks, then it runs by its schedule or interval, never beside itself. SIGHUP reads the file again and begins "
+            "so once more, without ending copies that are on their way; a broken one leaves the old one in force. SIGTERM and SIGINT end the server within seconds; a copy on its way is given up, and its tag stays as it was.",
         .examples = "regsync server -c regsync.yml\n"
                     "# with metrics for Prometheus on the loopback interface\n"
                     "regsync server -c regsync.yml --listen :9090\n"

@@ -138,9 +138,6 @@ int regsync_session_open(struct regsync_session *s, const struct rf_env *env,
 
 void regsync_session_release(struct regsync_session *s)
 {
-    for (size_t i = 0; s->names != NULL && i < rf_sync_steps(s->sync); i++)
-        free(s->names[i]);
-    free(RF_STEAL(s->names));
     if (s->client != NULL)
         rf_net_stats(s->env->net, s->client);
     rf_sync_freep(&s->sync);

@@ -22,12 +22,9 @@ struct regsync_session {
     const struct rf_env *env;
     struct rf_policy_config *config;
     struct rf_client *client;
-    struct rf_sync_setup setup; /* `begin`, `end` and `checks` are set by the command */
+    struct rf_sync_setup setup; /* `ledger` and `checks` are set by the command */
     struct rf_sync *sync;
-    /* Of a server: */
-    void *server;
-    size_t *scheduled; /* its jobs' steps */
-    char **names;      /* of every step, each another */
+    size_t *scheduled; /* of a server: its jobs' steps */
 };
 #define REGSYNC_SESSION_INIT \
     {                        \

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -558,27 +557,6 @@ char *rf_path_absolute(const char *path)
 {
     RF_CLEANUP(rf_freep) char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
     return here == NULL ? rf_xstrdup(path) : rf_path_join(here, path);
-}
-
-int rf_free_space(const char *path, uint64_t *bytes, struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) char *at = rf_xstrdup(path);
-    struct statvfs vfs;
-    while (statvfs(at, &vfs) < 0) {
-        if ((errno != ENOENT && errno != ENOTDIR) || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
-            return rf_fail_errno(err, errno, "ask for the free space of %s", path);
-        const char *name;
-        char *up = split_path(at, &name);
-        rf_freep(&at);
-        at = up;
-    }
-    uint64_t unit = vfs.f_frsize, blocks = vfs.f_bavail;
-    if (vfs.f_blocks == 0) { /* not known to this file system */
-        *bytes = UINT64_MAX;
-        return 0;
-    }
-    *bytes = unit > 0 && blocks > UINT64_MAX / unit ? UINT64_MAX : unit * blocks;
-    return 0;
 }
 
 /* ---- locks ---- */

@@ -46,8 +46,6 @@ bool rf_path_is_dir(const char *path);
 char *rf_path_join(const char *a, const char *b); /* the caller frees */
 /* Behind the working folder when it is relative; links and dots stay. The caller frees. */
 char *rf_path_absolute(const char *path);
-/* Bytes free for us on the file system of `path` (or of its nearest existing parent); UINT64_MAX when it does not know. */
-RF_MUST_USE int rf_free_space(const char *path, uint64_t *bytes, struct rf_err *err);
 
 /*
  * A kernel lock on the file `path` (made when absent), held until the descriptor is closed; a killed holder leaves none.

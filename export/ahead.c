@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/ahead.h"
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/room.h"
 
 #define FILE_UNIT 4096u /* a file takes a multiple of this */
 

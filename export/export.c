@@ -13,7 +13,7 @@ void rf_export_result_release(struct rf_export_result *r)
 {
     rf_plan_free(r->plan);
     free(r->path);
-    rf_spaces_release(&r->spaces);
+    rf_rooms_release(&r->rooms);
     rf_requests_release(&r->requests);
     rf_export_state_told(r->told);
     rf_closep(&r->told);
@@ -70,14 +70,14 @@ static int make_plan(const struct rf_export_request *req, struct rf_export_state
 static int check_space(struct rf_export_state *state, const char *output,
                        const struct rf_plan *plan, struct rf_err *err)
 {
-    RF_CLEANUP(rf_spaces_release) struct rf_spaces spaces = { 0 };
-    int rc = rf_spaces_look(&spaces, state, output, plan, err);
-    return rc < 0 ? rc : rf_spaces_check(&spaces, err);
+    RF_CLEANUP(rf_rooms_release) struct rf_rooms rooms = { 0 };
+    int rc = rf_space_look(&rooms, state, output, plan, err);
+    return rc < 0 ? rc : rf_rooms_check(&rooms, err);
 }
 
 int rf_export_check_plan(const struct rf_export_result *r, struct rf_err *err)
 {
-    int rc = rf_spaces_check(&r->spaces, err);
+    int rc = rf_rooms_check(&r->rooms, err);
     return rc < 0 ? rc : rf_requests_check(&r->requests, err);
 }
 
@@ -93,7 +93,7 @@ int rf_export_plan(const struct rf_export_request *req, const char *output,
         rf_requests_planned(&out->requests, out->plan, req->client);
     if (rc < 0 || output == NULL || output[0] == '\0' || strcmp(output, "-") == 0)
         return rc;
-    return rf_spaces_look(&out->spaces, state, output, out->plan, err);
+    return rf_space_look(&out->rooms, state, output, out->plan, err);
 }
 
 /* The recorded plan of the same command, or a new one. */

@@ -12,7 +12,7 @@ struct rf_export_result {
     uint64_t size; /* of the bundle's file */
     bool resumed;
     struct rf_requests requests; /* of a plan: what create will send; of a run: what was sent */
-    struct rf_spaces spaces;     /* of a plan: what its bundle takes, and what is free */
+    struct rf_rooms rooms;       /* of a plan: what its bundle takes, and what is free */
     int told;                    /* of an rf_export_create that succeeded: see release */
 };
 #define RF_EXPORT_RESULT_INIT \

@@ -133,20 +133,6 @@ uint64_t rf_partial_set_aside(const char *final_path)
     return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_blocks * 512u : 0;
 }
 
-static int check_room(struct rf_partial *p, struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) char *final = rf_path_join(p->dir, p->name);
-    uint64_t have = rf_partial_set_aside(final), room = 0;
-    uint64_t need = p->frame.total > have ? p->frame.total - have : 0;
-    char a[16], b[16];
-    int rc = rf_free_space(p->dir, &room, err);
-    if (rc < 0 || room >= need)
-        return rc;
-    return rf_fail(err, RFE_NO_SPACE,
-                   "%s: the bundle needs %s more, only %s are free; make room or give another -o",
-                   p->dir, rf_text_size(need, a), rf_text_size(room, b));
-}
-
 static int fail_size(struct rf_partial *p, int errnum, struct rf_err *err)
 {
     char a[16];
@@ -244,8 +230,6 @@ int rf_partial_open(const char *dir, const struct rf_bundle *bundle, struct rf_p
     p->claimed = rf_xcalloc(bundle->n_blobs + 1, sizeof(*p->claimed));
     set_names(p);
     int rc = rf_bundle_frame_init(&p->frame, bundle, err);
-    if (rc == 0)
-        rc = check_room(p, err);
     if (rc == 0)
         rc = rf_mkdirs(dir, 0777, err);
     if (rc == 0)

@@ -21,8 +21,8 @@ struct rf_partial {
     uint64_t *claimed; /* per blob: bytes that an earlier run says it wrote */
 };
 /*
- * Makes or reopens the partial file of this bundle in `dir` (made when absent), reserves its space and writes everything but the blobs.
- * -RFE_NO_SPACE names what is needed and what is free; then nothing new is there. -RFE_BUSY: another process writes it.
+ * Makes or reopens the partial file of this bundle in `dir` (made when absent), reserves its space and writes everything but the blobs. The caller has
+ * looked for room (export/space.h); where the disk does not set it aside all the same, no new file stays. -RFE_BUSY: another process writes it.
  */
 RF_MUST_USE int rf_partial_open(const char *dir, const struct rf_bundle *bundle,
                                 struct rf_partial **out, struct rf_err *err);

@@ -92,21 +92,6 @@ static void put_refused(struct rf_buf *out, const struct rf_bundle *b)
     }
 }
 
-static void put_space(struct rf_buf *out, const struct rf_space *s)
-{
-    char need[16], there[16];
-    rf_buf_addf(out, "space     %s: needs %s, ", s->path, rf_text_size(s->needed, need));
-    if (s->there == RF_SPACE_UNKNOWN)
-        rf_buf_add_str(out, "how much is free is not known");
-    else
-        rf_buf_addf(out, "%s free", rf_text_size(s->there, there));
-    if (rf_space_short(s) > 0)
-        rf_buf_addf(out, ": %llu bytes short", (unsigned long long)rf_space_short(s));
-    if (s->file > s->file_max)
-        rf_buf_addf(out, ", but files of %s at most", rf_text_size(s->file_max, need));
-    rf_buf_add_str(out, s->state ? " (what is remembered of the site)\n" : "\n");
-}
-
 static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
 {
     const struct rf_bundle *b = r->plan->bundle;
@@ -129,8 +114,7 @@ static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
         rf_buf_addf(out, "to fetch  %s\n", rf_text_size(r->plan->fetch_bytes, e));
     if (r->path == NULL)
         rf_requests_text(&r->requests, out);
-    for (size_t i = 0; i < r->spaces.n; i++)
-        put_space(out, &r->spaces.list[i]);
+    rf_rooms_text(&r->rooms, out);
 }
 
 static void put_heading(struct rf_buf *out, const struct rf_export_result *r)

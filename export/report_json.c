@@ -59,15 +59,8 @@ static void put_json_lines(const struct rf_plan *p, struct rf_buf *out)
     }
     rf_buf_add_str(out, "],\"holes\":[");
     for (size_t i = 0; i < b->n_holes; i++) {
-        const struct rf_hole *h = &b->holes[i];
-        const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
-        static const char *const keys[] = { "repository", "tag", "source", "reason" };
         rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
-            rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
-            rf_json_add_string(out, rf_desired_str(d, ids[k]));
-        }
-        rf_buf_add_char(out, '}');
+        rf_hole_json(b, &b->holes[i], out);
     }
     rf_buf_add_char(out, ']');
 }
@@ -92,25 +85,6 @@ static void put_json_refused(const struct rf_bundle *b, struct rf_buf *out)
     rf_buf_add_char(out, ']');
 }
 
-static void put_json_spaces(const struct rf_spaces *s, struct rf_buf *out)
-{
-    rf_buf_add_str(out, ",\"space\":[");
-    for (size_t i = 0; i < s->n; i++) {
-        const struct rf_space *one = &s->list[i];
-        rf_buf_add_str(out, i > 0 ? ",{\"path\":" : "{\"path\":");
-        rf_json_add_string(out, one->path);
-        rf_buf_addf(out, ",\"needed\":%llu", (unsigned long long)one->needed);
-        if (one->there != RF_SPACE_UNKNOWN)
-            rf_buf_addf(out, ",\"free\":%llu", (unsigned long long)one->there);
-        else
-            rf_buf_add_str(out, ",\"free\":null");
-        if (one->file_max != RF_SPACE_UNKNOWN)
-            rf_buf_addf(out, ",\"fileMax\":%llu", (unsigned long long)one->file_max);
-        rf_buf_add_char(out, '}');
-    }
-    rf_buf_add_char(out, ']');
-}
-
 void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_bundle *b = r->plan->bundle;
@@ -129,8 +103,9 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
         rf_buf_add_str(out, ",\"file\":");
         rf_json_add_string(out, r->path);
     } else {
-        rf_buf_addf(out, ",\"fetchBytes\":%llu", (unsigned long long)r->plan->fetch_bytes);
-        put_json_spaces(&r->spaces, out);
+        rf_buf_addf(out,
+                    ",\"fetchBytes\":%llu,\"space\":", (unsigned long long)r->plan->fetch_bytes);
+        rf_rooms_json(&r->rooms, out);
     }
     rf_buf_addf(
         out,

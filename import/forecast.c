@@ -12,6 +12,20 @@
 
 #define NO_ROOM SIZE_MAX
 
+/* Layouts, and where the receipt goes. */
+static const struct rf_room_use named = {
+    .note = "",
+    .file = "a blob",
+    .more = "make room there, or name another folder",
+    .larger = "name a folder on another file system, such as exFAT or ext4",
+};
+static const struct rf_room_use memory = {
+    .note = " (what is remembered of imports)",
+    .file = "what is remembered",
+    .more = "make room, or keep the state elsewhere (--state DIR)",
+    .larger = "keep the state elsewhere (--state DIR)",
+};
+
 /* Requests to a registry: asking for a blob; an upload in one piece; a mount and reading a byte of what was mounted. */
 #define ASK_REQUESTS 1u
 #define UPLOAD_REQUESTS 2u
@@ -51,7 +65,7 @@ static int find_rooms(struct looking *l, struct rf_err *err)
             continue;
         RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, (uint32_t)i));
         RF_CLEANUP(rf_freep) char *path = rf_xasprintf("%s/%s", r->req->to_dir, repo);
-        int rc = rf_rooms_find(&r->forecast.rooms, path, &l->rooms[i], err);
+        int rc = rf_rooms_find(&r->forecast.rooms, path, &named, &l->rooms[i], err);
         if (rc < 0)
             return rc;
     }
@@ -63,7 +77,7 @@ static void note_written(struct looking *l, uint32_t number, uint64_t size)
 {
     l->written[number] = true;
     if (l->rooms[number] != NO_ROOM)
-        l->r->forecast.rooms.list[l->rooms[number]].needed += rf_room_of(size);
+        rf_room_add_file(&l->r->forecast.rooms.list[l->rooms[number]], size);
 }
 
 /* ---- blobs ---- */
@@ -242,12 +256,12 @@ int rf_forecast_memory(struct rf_import_run *r, const struct rf_import_state *st
         return 0;
     /* the map, the receipt, the bundle's own document, and the list of what was applied */
     if (state != NULL)
-        rc = rf_rooms_add(rooms, state->dir,
+        rc = rf_rooms_add(rooms, state->dir, &memory,
                           2 * lines + rf_room_of(r->doc->json_size) +
                               rf_room_of((state->n + 1) * (uint64_t)LINE_BYTES * 2),
                           err);
     if (rc == 0 && r->req->receipt != NULL && strcmp(r->req->receipt, "-") != 0)
-        rc = rf_rooms_add(rooms, r->req->receipt, lines, err);
+        rc = rf_rooms_add(rooms, r->req->receipt, &named, lines, err);
     return rc;
 }
 
@@ -330,24 +344,10 @@ static int judge_rate(const struct rf_import_run *r, struct rf_err *err)
         (unsigned long long)(need - r->rate.remain));
 }
 
-static bool is_state(const struct rf_import_run *r, const struct rf_room *room)
-{
-    return r->req->state_dir != NULL && strcmp(room->path, r->req->state_dir) == 0;
-}
-
 int rf_forecast_judge(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = rf_rooms_ask(&r->forecast.rooms, r->req->free_space, err);
-    const struct rf_room *room = rc == 0 ? rf_rooms_short(&r->forecast.rooms) : NULL;
-    if (rc < 0)
-        return rc;
-    if (room != NULL)
-        return rf_fail(
-            err, RFE_NO_SPACE,
-            "%s: %llu bytes are needed and %llu are free there: %llu bytes short; nothing was written; %s",
-            room->path, (unsigned long long)room->needed, (unsigned long long)room->there,
-            (unsigned long long)(room->needed - room->there),
-            is_state(r, room) ? "make room, or keep the state elsewhere (--state DIR)"
-                              : "make room there, or name another folder");
-    return judge_rate(r, err);
+    if (rc == 0)
+        rc = rf_rooms_check(&r->forecast.rooms, err);
+    return rc < 0 ? rc : judge_rate(r, err);
 }

@@ -262,20 +262,12 @@ static void put_json_lists(const struct rf_import_result *res, struct rf_buf *ou
     rf_import_report_not_carried_json(r, out);
 }
 
-static void put_json_holes(const struct rf_import_run *r, struct rf_buf *out)
+static void put_json_holes(const struct rf_bundle *b, struct rf_buf *out)
 {
-    const struct rf_desired *d = &r->doc->desired;
     rf_buf_add_str(out, ",\"holes\":[");
-    for (size_t i = 0; i < r->doc->n_holes; i++) {
-        const struct rf_hole *h = &r->doc->holes[i];
-        const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
-        static const char *const keys[] = { "repository", "tag", "source", "reason" };
+    for (size_t i = 0; i < b->n_holes; i++) {
         rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
-            rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
-            rf_json_add_string(out, rf_desired_str(d, ids[k]));
-        }
-        rf_buf_add_char(out, '}');
+        rf_hole_json(b, &b->holes[i], out);
     }
     rf_buf_add_char(out, ']');
 }
@@ -314,7 +306,7 @@ void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *ou
         (unsigned long long)c->tags_set, (unsigned long long)c->tags_right);
     if (res->stage >= RF_IMPORT_PLANNED)
         rf_import_report_means_json(res, out);
-    put_json_holes(r, out);
+    put_json_holes(b, out);
     put_json_lists(res, out);
     rf_buf_add_str(out, "}\n");
 }

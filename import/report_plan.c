@@ -125,21 +125,6 @@ void rf_import_report_not_carried_json(const struct rf_import_run *r, struct rf_
 
 /* ---- what a run takes ---- */
 
-static void put_room(const struct rf_import_run *r, const struct rf_room *room, struct rf_buf *out)
-{
-    char need[16], there[16];
-    rf_buf_addf(out, "space     %s: needs %s, ", room->path, rf_text_size(room->needed, need));
-    if (room->there == RF_ROOM_UNKNOWN)
-        rf_buf_add_str(out, "how much is free is not known");
-    else
-        rf_buf_addf(out, "%s free", rf_text_size(room->there, there));
-    if (room->there != RF_ROOM_UNKNOWN && room->needed > room->there)
-        rf_buf_addf(out, ": %llu bytes short", (unsigned long long)(room->needed - room->there));
-    if (r->req->state_dir != NULL && strcmp(room->path, r->req->state_dir) == 0)
-        rf_buf_add_str(out, " (what is remembered of imports)");
-    rf_buf_add_char(out, '\n');
-}
-
 void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
 {
     bool registry = rf_registry_remote(r->req->to) != NULL;
@@ -163,25 +148,7 @@ void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
                         (unsigned long long)(r->forecast.pulls - r->rate.remain));
         rf_buf_add_char(out, '\n');
     }
-    for (size_t i = 0; i < r->forecast.rooms.n; i++)
-        put_room(r, &r->forecast.rooms.list[i], out);
-}
-
-static void put_json_rooms(const struct rf_import_run *r, struct rf_buf *out)
-{
-    rf_buf_add_str(out, ",\"space\":[");
-    for (size_t i = 0; i < r->forecast.rooms.n; i++) {
-        const struct rf_room *room = &r->forecast.rooms.list[i];
-        rf_buf_add_str(out, i > 0 ? ",{\"path\":" : "{\"path\":");
-        rf_json_add_string(out, room->path);
-        rf_buf_addf(out, ",\"needed\":%llu,\"free\":", (unsigned long long)room->needed);
-        if (room->there == RF_ROOM_UNKNOWN)
-            rf_buf_add_str(out, "null");
-        else
-            rf_buf_addf(out, "%llu", (unsigned long long)room->there);
-        rf_buf_add_char(out, '}');
-    }
-    rf_buf_add_char(out, ']');
+    rf_rooms_text(&r->forecast.rooms, out);
 }
 
 void rf_import_report_means_json(const struct rf_import_result *res, struct rf_buf *out)
@@ -197,5 +164,6 @@ void rf_import_report_means_json(const struct rf_import_result *res, struct rf_b
     if (r->rate.set)
         rf_buf_addf(out, ",\"rateLimit\":{\"remaining\":%llu,\"limit\":%llu}",
                     (unsigned long long)r->rate.remain, (unsigned long long)r->rate.limit);
-    put_json_rooms(r, out);
+    rf_buf_add_str(out, ",\"space\":");
+    rf_rooms_json(&r->forecast.rooms, out);
 }

@@ -23,7 +23,7 @@ struct rf_import_request {
     enum rf_import_check check; /* how far images that did not change are checked */
     unsigned parallel;          /* 0 = 4 */
     bool list_all;              /* reports: also what does not change, line by line */
-    /* Bytes that are free where `path` is or would be; NULL: rf_free_space. */
+    /* Bytes that are free where `path` is or would be; NULL: rf_free_space (base/room.h). */
     int (*free_space)(const char *path, uint64_t *bytes, struct rf_err *err);
     void (*phase)(void *ctx, const char *what, uint64_t total_bytes);
     void (*progress)(void *ctx, uint64_t bytes);

@@ -3,9 +3,9 @@
 #ifndef RF_IMPORT_RUN_H
 #define RF_IMPORT_RUN_H
 
+#include "base/room.h"
 #include "import/content.h"
 #include "import/request.h"
-#include "import/rooms.h"
 
 #include <pthread.h>
 

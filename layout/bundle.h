@@ -120,6 +120,8 @@ int rf_bundle_blob_cmp(const struct rf_bundle_blob *a, const struct rf_bundle_bl
 int rf_hole_cmp(const struct rf_desired *d, const struct rf_hole *a, const struct rf_hole *b);
 int rf_bundle_refused_cmp(const struct rf_desired *d, const struct rf_bundle_refused *a,
                           const struct rf_bundle_refused *b);
+/* A hole as a line of bundle.json and of reports; appended. */
+void rf_hole_json(const struct rf_bundle *b, const struct rf_hole *h, struct rf_buf *out);
 /* Writes bundle.json. The bundle is sealed. */
 RF_MUST_USE int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink,
                                 struct rf_err *err);

@@ -115,6 +115,17 @@ static void put_refused(struct out *o, const struct rf_bundle *b)
     close_array(o, b->n_refused, "],");
 }
 
+void rf_hole_json(const struct rf_bundle *b, const struct rf_hole *h, struct rf_buf *out)
+{
+    const uint32_t ids[] = { h->repository, h->tag, h->source, h->reason };
+    static const char *const keys[] = { "repository", "tag", "source", "reason" };
+    for (size_t k = 0; k < RF_ARRAY_LEN(ids); k++) {
+        rf_buf_addf(out, "%s\"%s\":", k > 0 ? "," : "{", keys[k]);
+        rf_json_add_string(out, rf_desired_str(&b->desired, ids[k]));
+    }
+    rf_buf_add_char(out, '}');
+}
+
 static void put_images(struct out *o, const struct rf_bundle *b)
 {
     open_array(o, "repositories");
@@ -132,17 +143,8 @@ static void put_images(struct out *o, const struct rf_bundle *b)
     close_array(o, b->desired.n, "],");
     open_array(o, "holes");
     for (size_t i = 0; i < b->n_holes && o->rc == 0; i++) {
-        const struct rf_hole *h = &b->holes[i];
         size_t start = element(o, i);
-        rf_buf_add_str(&o->buf, "{\"repository\":");
-        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, h->repository));
-        rf_buf_add_str(&o->buf, ",\"tag\":");
-        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, h->tag));
-        rf_buf_add_str(&o->buf, ",\"source\":");
-        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, h->source));
-        rf_buf_add_str(&o->buf, ",\"reason\":");
-        rf_json_add_string(&o->buf, rf_desired_str(&b->desired, h->reason));
-        rf_buf_add_char(&o->buf, '}');
+        rf_hole_json(b, &b->holes[i], &o->buf);
         check_line(o, start);
     }
     close_array(o, b->n_holes, "],");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Room for a bundle: what is needed, what is there, and that nothing is begun without it. */
+/* Room for a bundle: what plans need, and that nothing is begun without it. */
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -13,68 +13,15 @@ Suite *rf_space_suite(void);
 
 static const struct run plain = { 0 };
 
-/* ---- does it fit ---- */
-
-static int check(struct rf_space one, struct rf_err *err)
-{
-    char path[] = "/media/out";
-    struct rf_spaces s = { .n = 1 };
-    s.list[0] = one;
-    s.list[0].path = path;
-    return rf_spaces_check(&s, err);
-}
-
-START_TEST(the_shortfall_is_named)
-{
-    struct rf_err err = RF_ERR_INIT;
-    struct rf_space s = { .needed = 1000, .there = 999, .file = 10, .file_max = RF_SPACE_UNKNOWN };
-    ck_assert_uint_eq(rf_space_short(&s), 1);
-    expect_error(
-        check(s, &err), RFE_NO_SPACE, err,
-        "/media/out: 1000 bytes are needed and 999 are free there: 1 bytes short; nothing was written; make room there, or give another folder (-o DIR)");
-    s.state = true;
-    expect_error(check(s, &err), RFE_NO_SPACE, err, "--state DIR");
-    s.there = 1000;
-    expect_ok(check(s, &err), err);
-    s.there = RF_SPACE_UNKNOWN;
-    s.needed = UINT64_MAX - 1;
-    ck_assert_uint_eq(rf_space_short(&s), 0);
-    expect_ok(check(s, &err), err);
-}
-END_TEST
-
-START_TEST(files_of_fat)
-{
-    struct rf_err err = RF_ERR_INIT;
-    ck_assert_uint_eq(rf_space_file_max(0x4d44), UINT32_MAX);
-    ck_assert_uint_eq(rf_space_file_max(0xef53), RF_SPACE_UNKNOWN);     /* ext4 */
-    ck_assert_uint_eq(rf_space_file_max(0x2011bab0), RF_SPACE_UNKNOWN); /* exFAT */
-    struct rf_space s = { .needed = UINT64_C(1) << 32,
-                          .there = RF_SPACE_UNKNOWN,
-                          .file = UINT64_C(1) << 32,
-                          .file_max = rf_space_file_max(0x4d44) };
-    expect_error(
-        check(s, &err), RFE_NO_SPACE, err,
-        "the bundle has 4294967296 bytes, but a file there has at most 4294967295 on this file system");
-    expect_error(check(s, &err), RFE_NO_SPACE, err, "; give a folder on another file system");
-    s.process_limit = true;
-    expect_error(check(s, &err), RFE_NO_SPACE, err, "ulimit -f");
-    s.file--;
-    expect_ok(check(s, &err), err);
-}
-END_TEST
-
-/* ---- of plans ---- */
-
 static uint64_t needed(const struct run *r, const char *args, uint64_t *there)
 {
     struct rf_export_result result;
     struct rf_err err = RF_ERR_INIT;
     expect_ok(run_plan(r, args, &result, &err), err);
-    ck_assert_uint_eq(result.spaces.n, 1); /* the state is on the same file system */
-    uint64_t n = result.spaces.list[0].needed;
+    ck_assert_uint_eq(result.rooms.n, 1); /* the state is on the same file system */
+    uint64_t n = result.rooms.list[0].needed;
     if (there != NULL)
-        *there = result.spaces.list[0].there;
+        *there = result.rooms.list[0].there;
     expect_ok(rf_export_check_plan(&result, &err), err);
     rf_export_result_release(&result);
     return n;
@@ -102,7 +49,7 @@ START_TEST(without_a_folder_nobody_looks)
     struct rf_err err = RF_ERR_INIT;
     source_image("app", "1", "cfg1", "base one");
     expect_ok(run_plan(&stream, "ocidir://app", &r, &err), err);
-    ck_assert_uint_eq(r.spaces.n, 0);
+    ck_assert_uint_eq(r.rooms.n, 0);
     expect_ok(rf_export_check_plan(&r, &err), err);
     rf_export_result_release(&r);
 }
@@ -149,6 +96,53 @@ START_TEST(a_finished_bundle_needs_nothing)
 }
 END_TEST
 
+START_TEST(more_than_any_disk_holds)
+{
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_bundle b;
+    struct rf_snapshot snapshot = { 0 };
+    struct rf_plan plan = { .bundle = &b, .snapshot = &snapshot };
+    struct rf_export_state *state = NULL;
+    RF_CLEANUP(rf_rooms_release) struct rf_rooms rooms = { 0 };
+    rf_bundle_init(&b);
+    memcpy(b.site, "site", 5);
+    memcpy(b.chain, "db441b040eab9bdc7eecc0d009466316", RF_CHAIN_HEX + 1);
+    b.sequence = 1;
+    b.tool = rf_xstrdup("regexport 0");
+    struct rf_digest d = digest_of("huge"), m = digest_of("m");
+    uint32_t repo = rf_strings_add(&b.desired.strings, rf_slice_str("app"));
+    b.repositories = rf_xcalloc(1, sizeof(uint32_t));
+    b.repositories[b.n_repositories++] = repo;
+    b.lists = rf_xcalloc(2, sizeof(uint32_t));
+    b.n_lists = 2;
+    b.blobs = rf_xcalloc(2, sizeof(*b.blobs));
+    b.blobs[0] =
+        (struct rf_bundle_blob){ .digest = m, .size = 10, .kind = RF_BLOB_MANIFEST, .n_repos = 1 };
+    b.blobs[0].media_type = rf_strings_add(&b.desired.strings, rf_slice_str(RF_MT_OCI_MANIFEST));
+    b.blobs[1] = (struct rf_bundle_blob){
+        .digest = d, .size = UINT64_C(1) << 58, .kind = RF_BLOB_LAYER, .first_repo = 1, .n_repos = 1
+    };
+    b.blobs[1].media_type = rf_strings_add(&b.desired.strings, rf_slice_str(RF_MT_OCI_LAYER));
+    b.n_blobs = 2;
+    struct rf_image im = { .digest = m,
+                           .size = 10,
+                           .repository = repo,
+                           .original = RF_NO_ID,
+                           .media_type = b.blobs[0].media_type };
+    im.tag = rf_strings_add(&b.desired.strings, rf_slice_str("1"));
+    im.source = rf_strings_add(&b.desired.strings, rf_slice_str("r.example/app:1"));
+    rf_desired_add(&b.desired, &b.desired, &im);
+    expect_ok(rf_bundle_seal(&b, &err), err);
+    expect_ok(rf_export_state_open("state", "site", 0, &state, &err), err);
+    expect_ok(rf_space_look(&rooms, state, "new/out", &plan, &err), err);
+    ck_assert_uint_gt(rooms.list[0].needed, UINT64_C(1) << 58);
+    expect_error(rf_rooms_check(&rooms, &err), RFE_NO_SPACE, err, "new/out: ");
+    ck_assert(!is_there("new"));
+    rf_export_state_free(state);
+    rf_bundle_release(&b);
+}
+END_TEST
+
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
@@ -180,16 +174,13 @@ END_TEST
 Suite *rf_space_suite(void)
 {
     Suite *s = suite_create("space");
-    TCase *t = tcase_create("fits");
-    tcase_add_test(t, the_shortfall_is_named);
-    tcase_add_test(t, files_of_fat);
-    suite_add_tcase(s, t);
-    t = tcase_create("plans");
+    TCase *t = tcase_create("plans");
     tcase_add_checked_fixture(t, work_setup, work_teardown);
     tcase_add_test(t, a_plan_knows_the_size);
     tcase_add_test(t, without_a_folder_nobody_looks);
     tcase_add_test(t, an_interrupted_run_counts);
     tcase_add_test(t, a_finished_bundle_needs_nothing);
+    tcase_add_test(t, more_than_any_disk_holds);
     tcase_add_test(t, nothing_is_begun_without_room);
     suite_add_tcase(s, t);
     return s;

@@ -598,46 +598,6 @@ END_TEST
 
 /* ---- the folder ---- */
 
-START_TEST(no_room_leaves_nothing)
-{
-    struct rf_err err = RF_ERR_INIT;
-    struct rf_bundle b;
-    struct rf_partial *p = NULL;
-    rf_bundle_init(&b);
-    memcpy(b.site, "site", 5);
-    memcpy(b.chain, "db441b040eab9bdc7eecc0d009466316", RF_CHAIN_HEX + 1);
-    b.sequence = 1;
-    b.tool = rf_xstrdup("regexport 0");
-    struct rf_digest d = digest_of("huge"), m = digest_of("m");
-    uint32_t repo = rf_strings_add(&b.desired.strings, rf_slice_str("app"));
-    b.repositories = rf_xcalloc(1, sizeof(uint32_t));
-    b.repositories[b.n_repositories++] = repo;
-    b.lists = rf_xcalloc(2, sizeof(uint32_t));
-    b.n_lists = 2;
-    b.blobs = rf_xcalloc(2, sizeof(*b.blobs));
-    b.blobs[0] =
-        (struct rf_bundle_blob){ .digest = m, .size = 10, .kind = RF_BLOB_MANIFEST, .n_repos = 1 };
-    b.blobs[0].media_type = rf_strings_add(&b.desired.strings, rf_slice_str(RF_MT_OCI_MANIFEST));
-    b.blobs[1] = (struct rf_bundle_blob){
-        .digest = d, .size = UINT64_C(1) << 58, .kind = RF_BLOB_LAYER, .first_repo = 1, .n_repos = 1
-    };
-    b.blobs[1].media_type = rf_strings_add(&b.desired.strings, rf_slice_str(RF_MT_OCI_LAYER));
-    b.n_blobs = 2;
-    struct rf_image im = { .digest = m,
-                           .size = 10,
-                           .repository = repo,
-                           .original = RF_NO_ID,
-                           .media_type = b.blobs[0].media_type };
-    im.tag = rf_strings_add(&b.desired.strings, rf_slice_str("1"));
-    im.source = rf_strings_add(&b.desired.strings, rf_slice_str("r.example/app:1"));
-    rf_desired_add(&b.desired, &b.desired, &im);
-    expect_ok(rf_bundle_seal(&b, &err), err);
-    expect_error(rf_partial_open("new/out", &b, &p, &err), RFE_NO_SPACE, err, "give another -o");
-    ck_assert(!is_there("new"));
-    rf_bundle_release(&b);
-}
-END_TEST
-
 START_TEST(one_writer_at_a_time)
 {
     struct asked a;
@@ -701,7 +661,6 @@ Suite *rf_write_suite(void)
     tcase_add_test(fail, nothing_left_to_carry_fails_and_stays_pending);
     tcase_add_test(fail, a_failure_in_a_stream_ends_the_run);
     tcase_add_test(fail, another_source_has_the_blob);
-    tcase_add_test(folder, no_room_leaves_nothing);
     tcase_add_test(folder, one_writer_at_a_time);
     return s;
 }

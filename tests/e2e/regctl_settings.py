@@ -160,28 +160,22 @@ class Settings(Case):
 
     # --- limits ---
 
-    def copy_times(self, name, **settings):
-        """When answers to GETs of blobs ended, seven of them."""
-        registry = self.place(name, slow(60), **settings)
-        self.regctl("image", "copy", registry.host + "/team/app:v1", "ocidir://" + self.work(name + "-copy"))
-        times = sorted(l["time"] for l in registry.requests("GET", "/blobs/sha"))
-        self.assertEqual(len(times), 7)
-        return [b - a for a, b in zip(times, times[1:])]
+    def copied(self, name, profile=None, **settings):
+        """The registry from which an image was copied, with eight requests, and how long that took."""
+        registry = self.place(name, profile, **settings)
+        done = self.regctl("image", "copy", registry.host + "/team/app:v1", "ocidir://" + self.work(name + "-copy"))
+        self.assertEqual(len(registry.requests()), 8)
+        return registry, done.seconds
 
     def test_requests_at_once(self):
-        self.assertGreaterEqual(min(self.copy_times("one", reqConcurrent=1)), 0.055)
-        self.assertLess(min(self.copy_times("many", reqConcurrent=6)), 0.03)
+        self.assertEqual(self.copied("one", slow(60), reqConcurrent=1)[0].most_at_once(), 1)
+        many = self.copied("many", slow(200), reqConcurrent=6)[0].most_at_once()
+        self.assertTrue(1 < many <= 6, many)
 
     def test_requests_per_second(self):
-        registry = self.place("rate", None, reqPerSec=10, reqConcurrent=6)
-        self.regctl("image", "copy", registry.host + "/team/app:v1", "ocidir://" + self.work("copy"))
-        times = sorted(l["time"] for l in registry.requests())
-        self.assertEqual(len(times), 8)
-        self.assertGreaterEqual(times[-1] - times[0], 0.65)
-        free = self.place("free", None, reqConcurrent=6)
-        self.regctl("image", "copy", free.host + "/team/app:v1", "ocidir://" + self.work("copy2"))
-        times = sorted(l["time"] for l in free.requests())
-        self.assertLess(times[-1] - times[0], 0.4)
+        """Seven of the eight wait for their turn; without the setting none does, and one of some copies shows it, however slow this machine is."""
+        self.assertGreaterEqual(self.copied("rate", reqPerSec=4, reqConcurrent=6)[1], 1.7)
+        self.assertTrue(any(self.copied("free-%d" % i, reqConcurrent=6)[1] < 1.7 for i in range(5)))
 
     def push(self, name, profile=None, **settings):
         """(PATCH, PUT of uploads) with the bytes of each, for a layer of 200,000 bytes and small things."""

@@ -88,7 +88,7 @@ START_TEST(what_a_command_leaves_behind_is_ended)
     pid_t pid = (pid_t)strtol(text, NULL, 10);
     ck_assert_int_gt(pid, 1);
     int gone = 0;
-    for (int i = 0; i < 300 && !gone; i++) {
+    for (int i = 0; i < 2000 && !gone; i++) {
         /* It may stay as a zombie where nobody takes the status of orphans. */
         RF_CLEANUP(rf_freep) char *path = rf_xasprintf("/proc/%d/stat", (int)pid);
         RF_CLEANUP(rf_buf_release) struct rf_buf stat;

@@ -224,7 +224,7 @@ START_TEST(escape)
     ck_assert_msg(seen.escaped[0] == '\0', "%s: got out: %s", c->name, seen.escaped);
     ck_assert_msg(outcome_is_one_of(want, rc), "%s: want %s, got %d %s", c->name, want, rc,
                   err.msg);
-    ck_assert_msg(took < (uint64_t)(options.timeout_ns / MS) + 1000, "%s: took %u ms", c->name,
+    ck_assert_msg(took < (uint64_t)(options.timeout_ns / MS) + 10000, "%s: took %u ms", c->name,
                   (unsigned)took);
 }
 END_TEST
@@ -382,8 +382,9 @@ END_TEST
 
 START_TEST(time_in_the_host_counts)
 {
-    options.timeout_ns = LIMIT_MS * MS;
-    seen.sleep_ms = 2 * LIMIT_MS;
+    /* Long enough that the first call is begun on any machine. */
+    options.timeout_ns = 10 * LIMIT_MS * MS;
+    seen.sleep_ms = 12 * LIMIT_MS;
     open_box();
     /* The call under way is not cut; the next one is not begun. */
     must_fail("host.sleep()\nhost.echo()", ETIMEDOUT, "");
@@ -395,11 +396,12 @@ END_TEST
 
 START_TEST(each_call_has_its_own_time)
 {
-    options.timeout_ns = 2 * LIMIT_MS * MS;
+    /* All together take longer than one may, each needs far less. */
+    options.timeout_ns = 10 * LIMIT_MS * MS;
     options.cpu_ns = 10000 * MS;
-    must("function short() local t = os.clock() while os.clock() - t < 0.05 do end return 1 end");
+    must("function short() local t = os.clock() while os.clock() - t < 0.025 do end return 1 end");
     json_t *result = NULL;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 90; i++) {
         ck_assert_msg(rf_lua_box_call(box, "short", NULL, &result, &err) == 0, "%s", err.msg);
         json_decref(result);
     }
@@ -464,7 +466,7 @@ START_TEST(the_program_can_be_stopped)
     ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, NULL), 0);
     uint64_t start = rf_now_ms();
     must_fail("while true do end", RFE_CANCELLED, "interrupted");
-    ck_assert_uint_lt(rf_now_ms() - start, 1000);
+    ck_assert_uint_lt(rf_now_ms() - start, 15000); /* of the 20 s that it has */
     (void)pthread_join(thread, NULL);
     rf_cancel_reset();
 }
@@ -576,7 +578,7 @@ static bool has_ended(long pid)
 START_TEST(programs_of_scripts_end_with_them)
 {
     options.unsafe_libs = true;
-    options.timeout_ns = LIMIT_MS * MS;
+    options.timeout_ns = 10 * LIMIT_MS * MS; /* enough to begin the program and to tell of it */
     open_box();
     static const char text[] =
         "host.escaped(io.popen('echo $$; exec sleep 100'):read()) while true do end";
@@ -584,7 +586,7 @@ START_TEST(programs_of_scripts_end_with_them)
     const char *told = strrchr(seen.escaped, ' '); /* behind the place */
     long pid = told != NULL ? strtol(told, NULL, 10) : 0;
     ck_assert_int_gt(pid, 1);
-    for (int i = 0; i < 200 && !has_ended(pid); i++)
+    for (int i = 0; i < 2000 && !has_ended(pid); i++)
         (void)poll(NULL, 0, 10);
     ck_assert(has_ended(pid));
 }

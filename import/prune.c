@@ -8,6 +8,7 @@ void rf_prune_result_init(struct rf_prune_result *r)
 {
     memset(r, 0, sizeof(*r));
     rf_idmap_init(&r->by_key, rf_prune_manifest_key, r);
+    rf_strings_init(&r->memory.images);
 }
 
 void rf_prune_result_release(struct rf_prune_result *r)
@@ -24,6 +25,7 @@ void rf_prune_result_release(struct rf_prune_result *r)
     }
     free(r->manifests);
     rf_idmap_release(&r->by_key);
+    rf_strings_release(&r->memory.images);
     free(r->empties);
     free(r->refusal);
     memset(r, 0, sizeof(*r));
@@ -149,7 +151,6 @@ static void pruning_release(struct rf_pruning *p)
     for (size_t i = 0; p->former != NULL && i < p->bundle->retain.n; i++)
         free(p->former[i]);
     free(p->former);
-    rf_strings_release(&p->brought);
     rf_prune_views_release(&p->views);
     rf_prune_reader_release(&p->reader);
     rf_bundle_release(&p->last);
@@ -179,7 +180,6 @@ int rf_prune(const struct rf_prune_request *req, struct rf_import_state *state,
     struct rf_pruning p = { .req = req, .state = state, .out = out };
     p.threads = req->base->parallel > 0 ? req->base->parallel : 4;
     rf_bundle_init(&p.last);
-    rf_strings_init(&p.brought);
     rf_prune_reader_init(&p.reader, req->base->to);
     rf_prune_views_init(&p.views);
     int rc = load_bundle(&p, err);

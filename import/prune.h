@@ -45,6 +45,7 @@ struct rf_prune_item {
     struct rf_digest
         has; /* what its tag points to: this digest, or what an interrupted deletion left */
     bool tagged, done; /* its tag is there, and goes; was taken away */
+    bool away;         /* neither the tag nor the manifest is there */
 };
 /* A manifest without a tag, which goes when the time has come. */
 struct rf_prune_manifest {
@@ -52,12 +53,23 @@ struct rf_prune_manifest {
     struct rf_digest digest;
     time_t since;
     bool due, deleted;
-    bool needed;      /* by what stays: it does not wait any more */
+    bool needed; /* by what stays: it does not wait any more */
+    bool
+        again; /* it came again since it began to wait: so does its time, and that of what is below it */
     const char *kept; /* why it stays although it is due, or NULL */
     /* of the run */
     char *key;
     struct rf_prune_view *view;
     uint32_t doc;
+};
+/* What bundles brought and is not known to be away: nothing else is asked for. */
+struct rf_prune_memory {
+    bool set;
+    struct rf_strings images; /* "repository of the destination@digest" */
+    uint64_t records,
+        taken_back; /* of the state's records so many are in it, and so many of them were taken back then */
+    uint64_t standing;     /* the number of the record that stood last then, from 1; 0: none */
+    struct rf_digest last; /* the bundle of the last record that is in it */
 };
 struct rf_prune_result {
     bool has_rules, registry;
@@ -72,6 +84,7 @@ struct rf_prune_result {
     struct rf_prune_manifest *manifests;
     size_t n_manifests, cap_manifests;
     struct rf_idmap by_key; /* of manifests */
+    struct rf_prune_memory memory;
     uint64_t let_go, deleted, freed_bytes, freed_blobs;
     bool needs_confirmation; /* that was not given */
     char *empties;           /* a repository that would lose its last image, or NULL */
@@ -92,12 +105,12 @@ RF_MUST_USE int rf_prune(const struct rf_prune_request *req, struct rf_import_st
 void rf_prune_report_text(const struct rf_prune_result *r, bool plan, struct rf_buf *out);
 void rf_prune_report_json(const struct rf_prune_result *r, bool plan, struct rf_buf *out);
 
-/* ---- prune-<place>.json of the state: what waits ---- */
+/* ---- prune-<place>.json of the state: what waits, and what is not known to be away ---- */
 
-/* Appends to r->manifests. Absent: nothing waits. A damaged file is told and counts as lost: the grace time begins again. */
+/* Appends to r->manifests, sets r->memory. Absent: nothing waits. A damaged file is told and counts as lost: the grace time begins again, and all is asked for once more. */
 RF_MUST_USE int rf_prune_state_load(const struct rf_import_state *s, const char *to,
                                     struct rf_prune_result *r, struct rf_err *err);
-/* Those that are neither deleted nor needed. */
+/* Those that are neither deleted nor needed, and the memory. */
 RF_MUST_USE int rf_prune_state_store(const struct rf_import_state *s, const char *to,
                                      const struct rf_prune_result *r, struct rf_err *err);
 /* Adds one unless it is there. */

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/prune_brought.h"
 #include "layout/oci_dir.h"
 #include "regclient/manifest_delete.h"
 
@@ -392,6 +393,8 @@ int rf_prune_carry_out(struct rf_pruning *p, struct rf_err *err)
     rc = delete_due(p, &why);
     if (rc == 0)
         rc = collect_all(p, &why);
+    if (rc == 0)
+        rf_prune_forget_gone(p);
     int stored = rf_prune_state_store(p->state, to, p->out, rc < 0 ? NULL : err);
     if (rc < 0)
         return rf_fail(err, -rc, "%s", why.msg);

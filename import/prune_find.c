@@ -50,6 +50,7 @@ static int look_at_untagged(struct rf_pruning *p, struct rf_prune_item *it, stru
     if (rc != -RFE_NOT_FOUND)
         return rc;
     it->fate = RF_PRUNE_GONE;
+    it->away = true;
     return 0;
 }
 
@@ -119,7 +120,7 @@ static void open_views(struct rf_pruning *p)
         m->view->open = true;
         if (m->since > p->req->now)
             m->since = p->req->now; /* a clock was wrong */
-        if (is_due(p, m) || rf_prune_is_local(p))
+        if (m->again || is_due(p, m) || rf_prune_is_local(p))
             m->doc = rf_prune_view_doc(m->view, &m->digest);
     }
     for (size_t i = 0; i < out->n; i++) {
@@ -134,10 +135,10 @@ static void open_views(struct rf_pruning *p)
 /* What has lost its tag in a layout is listed again before space is freed there (import/prune_do.c): all that bundles brought, as far as it is there. */
 static void add_brought(struct rf_pruning *p)
 {
-    for (size_t i = 0; rf_prune_is_local(p) && i < p->brought.len; i++) {
-        const char *line = rf_strings_get(&p->brought, (uint32_t)i), *at = strrchr(line, '@');
-        RF_CLEANUP(rf_freep) char *name = rf_xstrndup(line, (size_t)(at - line));
-        RF_CLEANUP(rf_freep) char *repo = rf_prune_repo(p, name);
+    const struct rf_strings *images = &p->out->memory.images;
+    for (size_t i = 0; rf_prune_is_local(p) && i < images->len; i++) {
+        const char *line = rf_strings_get(images, (uint32_t)i), *at = strrchr(line, '@');
+        RF_CLEANUP(rf_freep) char *repo = rf_xstrndup(line, (size_t)(at - line));
         struct rf_prune_view *v = rf_prune_views_find(&p->views, repo);
         struct rf_digest d;
         if (v == NULL || !v->open || rf_digest_parse(rf_slice_str(at + 1), &d, NULL) < 0)
@@ -317,24 +318,23 @@ static void drop_shared(struct rf_pruning *p)
     }
 }
 
-/* Per document: whether its time begins; and also where it had begun, because a tag goes only now. */
-enum { NOT_BEGUN, BEGUN, BEGUN_AGAIN };
-
-/* The manifest and, of an index, what is below it. Of a sparse index not all are there. */
-static void begin_waiting(struct rf_pruning *p, struct rf_prune_view *v, uint32_t id, uint8_t how,
+/*
+ * The manifest and, of an index, what is below it. Of a sparse index not all are there. Their time begins now, also where it had begun before: a tag goes only now, or an index
+ * does without which they would not be asked for.
+ */
+static void begin_waiting(struct rf_pruning *p, struct rf_prune_view *v, uint32_t id,
                           unsigned depth)
 {
     struct rf_prune_doc *d = &v->docs[id];
-    if (d->absent || d->mark >= how)
+    if (d->absent || d->mark != 0)
         return;
-    d->mark = how;
+    d->mark = 1;
     struct rf_prune_manifest *m = rf_prune_add_manifest(p->out, v->repo, &d->digest, p->req->now);
     m->view = v;
     m->doc = id;
-    if (how == BEGUN_AGAIN)
-        m->since = p->req->now;
+    m->since = p->req->now;
     for (uint32_t i = 0; depth < RF_INDEX_DEPTH_MAX && i < d->n_below; i++)
-        begin_waiting(p, v, d->below[i], how, depth + 1);
+        begin_waiting(p, v, d->below[i], depth + 1);
 }
 
 static void begin_all(struct rf_pruning *p)
@@ -342,7 +342,12 @@ static void begin_all(struct rf_pruning *p)
     for (size_t i = 0; i < p->out->n; i++) {
         const struct rf_prune_item *it = &p->out->items[i];
         if (goes(it))
-            begin_waiting(p, it->view, it->doc, it->tagged ? BEGUN_AGAIN : BEGUN, 0);
+            begin_waiting(p, it->view, it->doc, 0);
+    }
+    for (size_t i = 0, n = p->out->n_manifests; i < n; i++) {
+        const struct rf_prune_manifest *m = &p->out->manifests[i];
+        if (m->again)
+            begin_waiting(p, m->view, m->doc, 0);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "import/prune_run.h"
 
 #include "base/mem.h"
+#include "import/prune_brought.h"
 
 struct search {
     struct rf_pruning *p;
@@ -76,6 +77,10 @@ static void take(struct search *s, const char *line)
         rf_strings_find(&s->candidates, rf_slice_str(line)) != RF_NO_ID)
         return;
     other.repository = rf_xstrndup(repository.ptr, repository.len);
+    if (!rf_prune_is_remembered(s->p, other.repository, &other.digest)) {
+        free(other.repository); /* it is away */
+        return;
+    }
     other.tag = rf_xstrndup(colon + 1, (size_t)(at - colon) - 1);
     s->list = rf_grow(s->list, s->n, &s->cap, sizeof(*s->list));
     s->list[s->n++] = other;

@@ -6,145 +6,36 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "import/keep.h"
-#include "layout/receipt.h"
+#include "import/prune_brought.h"
 #include "policy/retain_facts.h"
-
-/* ---- what bundles brought ---- */
-
-/* Of the bundles that were applied before this one. */
-struct brought {
-    struct rf_strings lines;   /* "repository:tag@digest" */
-    struct rf_strings *images; /* "repository@digest" */
-    struct rf_buf *tags;       /* per image: the tags that it had, apart by blanks */
-    size_t n, cap;
-    bool any; /* this side remembers such bundles; else the connected side's word has to do */
-};
-
-static void brought_init(struct brought *b, struct rf_strings *images)
-{
-    *b = (struct brought){ .images = images };
-    rf_strings_init(&b->lines);
-}
-
-static void brought_release(struct brought *b)
-{
-    for (size_t i = 0; i < b->n; i++)
-        rf_buf_release(&b->tags[i]);
-    free(b->tags);
-    rf_strings_release(&b->lines);
-}
-
-static void line_key(const char *repository, const char *tag, const struct rf_digest *d,
-                     struct rf_buf *out)
-{
-    char text[RF_DIGEST_TEXT];
-    rf_buf_clear(out);
-    rf_buf_addf(out, "%s%s%s@%s", repository, tag[0] != '\0' ? ":" : "", tag,
-                rf_digest_text(d, text));
-}
-
-static void add_line(struct brought *b, const char *repository, const char *tag,
-                     const struct rf_digest *d, struct rf_buf *key)
-{
-    line_key(repository, tag, d, key);
-    if (rf_strings_find(&b->lines, rf_buf_slice(key)) != RF_NO_ID)
-        return;
-    (void)rf_strings_add(&b->lines, rf_buf_slice(key));
-    line_key(repository, "", d, key);
-    uint32_t id = rf_strings_add(b->images, rf_buf_slice(key));
-    if (id == b->n) {
-        b->tags = rf_grow(b->tags, b->n, &b->cap, sizeof(*b->tags));
-        rf_buf_init(&b->tags[b->n++], 0);
-    }
-    if (tag[0] != '\0')
-        rf_buf_addf(&b->tags[id], "%s%s", b->tags[id].len > 0 ? " " : "", tag);
-}
-
-/* What was refused then, or lacked its ground, is not there by this bundle: somebody else may have put it there since. */
-static bool came(const struct rf_receipt *r, const char *repository, const char *tag,
-                 const struct rf_digest *d)
-{
-    const struct rf_receipt_image *im = rf_receipt_find(r, repository, tag, d);
-    return im == NULL || im->by == RF_NO_ID;
-}
-
-static void add_bundle(struct brought *b, const struct rf_desired *d, const struct rf_receipt *r)
-{
-    RF_CLEANUP(rf_buf_release) struct rf_buf key;
-    rf_buf_init(&key, 1024);
-    for (size_t i = 0; i < d->n; i++) {
-        const struct rf_image *im = &d->images[i];
-        const char *repository = rf_desired_str(d, im->repository),
-                   *tag = rf_desired_str(d, im->tag);
-        if (rf_image_is_wanted(im) && came(r, repository, tag, &im->digest))
-            add_line(b, repository, tag, &im->digest, &key);
-    }
-}
-
-/* Without a receipt all of it counts as brought. */
-static void load_receipt(const struct rf_pruning *p, const struct rf_import_record *record,
-                         struct rf_receipt *out)
-{
-    RF_CLEANUP(rf_freep)
-    char *path = rf_import_state_receipt_path(p->state, &record->id, p->req->base->to_name);
-    if (!record->partial || rf_receipt_load(out, path, NULL) == 0)
-        return;
-    rf_receipt_release(out);
-    rf_receipt_init(out);
-}
-
-static void load_brought(const struct rf_pruning *p, struct brought *b)
-{
-    for (size_t i = 0; i < p->state->n; i++) {
-        const struct rf_import_record *r = &p->state->records[i];
-        RF_CLEANUP(rf_receipt_release) struct rf_receipt receipt;
-        struct rf_bundle doc;
-        rf_receipt_init(&receipt);
-        if (strcmp(r->to, p->req->base->to_name) != 0 || rf_digest_eq(&r->id, &p->bundle->id))
-            continue;
-        rf_bundle_init(&doc);
-        if (rf_import_state_load_bundle(p->state, &r->id, &doc, NULL) == 0) {
-            load_receipt(p, r, &receipt);
-            add_bundle(b, &doc.desired, &receipt);
-            b->any = true;
-        }
-        rf_bundle_release(&doc);
-    }
-}
 
 /* ---- the candidates ---- */
 
-/* An image without tag may be one that its tag has left: some bundle brought it under whatever tag. */
-static bool was_brought(const struct brought *b, const struct rf_prune_item *it, char **former,
-                        struct rf_buf *key)
+static void judge_candidate(const struct rf_pruning *p, const struct rf_prune_brought *brought,
+                            const char *rule, struct rf_prune_item *it, char **former)
 {
-    line_key(it->repository, it->tag, &it->digest, key);
-    if (it->tag[0] != '\0')
-        return rf_strings_find(&b->lines, rf_buf_slice(key)) != RF_NO_ID;
-    uint32_t id = rf_strings_find(b->images, rf_buf_slice(key));
-    if (id != RF_NO_ID && b->tags[id].len > 0)
-        *former = rf_xstrdup(b->tags[id].ptr);
-    return id != RF_NO_ID;
+    bool ours = rf_prune_was_brought(brought, it, former);
+    if (!ours && brought->any) {
+        rf_prune_set_fate(it, RF_PRUNE_KEPT,
+                          rf_xstrdup("no bundle that was applied here brought it"));
+        return;
+    }
+    bool away = ours && !rf_prune_is_remembered(p, it->repository, &it->digest);
+    rf_prune_set_fate(it, away ? RF_PRUNE_GONE : RF_PRUNE_LET_GO,
+                      rf_xasprintf("connected side: %s", rule));
 }
 
-static void add_candidates(struct rf_pruning *p, const struct brought *brought)
+static void add_candidates(struct rf_pruning *p, const struct rf_prune_brought *brought)
 {
-    RF_CLEANUP(rf_buf_release) struct rf_buf key;
     const struct rf_desired *d = &p->bundle->desired;
     struct rf_prune_result *out = p->out;
-    rf_buf_init(&key, 1024);
     p->former = rf_xcalloc(p->bundle->retain.n + 1, sizeof(*p->former));
     for (size_t i = 0; i < p->bundle->retain.n; i++) {
         const struct rf_candidate *c = &p->bundle->retain.candidates[i];
         struct rf_prune_item it = { .digest = c->digest, .doc = RF_NO_ID };
         it.repository = rf_xstrdup(rf_desired_str(d, c->repository));
         it.tag = rf_xstrdup(rf_desired_str(d, c->tag));
-        if (!was_brought(brought, &it, &p->former[out->n], &key) && brought->any)
-            rf_prune_set_fate(&it, RF_PRUNE_KEPT,
-                              rf_xstrdup("no bundle that was applied here brought it"));
-        else
-            rf_prune_set_fate(&it, RF_PRUNE_LET_GO,
-                              rf_xasprintf("connected side: %s", rf_desired_str(d, c->rule)));
+        judge_candidate(p, brought, rf_desired_str(d, c->rule), &it, &p->former[out->n]);
         out->items = rf_grow(out->items, out->n, &out->cap, sizeof(*out->items));
         out->items[out->n++] = it;
     }
@@ -246,11 +137,20 @@ static void take_verdict(struct rf_prune_item *it, const struct rf_retain_verdic
                           rf_xasprintf("%s; this side: %s", it->reason, v->rule));
 }
 
-static int judge_own(struct rf_pruning *p, const struct brought *brought, struct rf_err *err)
+static bool any_goes(const struct rf_prune_result *out)
+{
+    for (size_t i = 0; i < out->n; i++)
+        if (out->items[i].fate == RF_PRUNE_LET_GO)
+            return true;
+    return false;
+}
+
+static int judge_own(struct rf_pruning *p, const struct rf_prune_brought *brought,
+                     struct rf_err *err)
 {
     RF_CLEANUP(facts_release) struct facts f = { .p = p };
     const struct rf_bundle_retain *r = &p->bundle->retain;
-    if (p->req->own == NULL || !p->req->own->read || p->out->n == 0)
+    if (p->req->own == NULL || !p->req->own->read || !any_goes(p->out))
         return 0;
     rf_prune_phase(p, "reading images for this side's rules");
     int rc = rf_prune_others(p, &brought->lines, &f.others, &f.n_others, err);
@@ -273,9 +173,9 @@ static int judge_own(struct rf_pruning *p, const struct brought *brought, struct
 
 int rf_prune_judge(struct rf_pruning *p, struct rf_err *err)
 {
-    RF_CLEANUP(brought_release) struct brought brought;
-    brought_init(&brought, &p->brought);
-    load_brought(p, &brought);
+    RF_CLEANUP(rf_prune_brought_release) struct rf_prune_brought brought;
+    rf_prune_brought_init(&brought);
+    rf_prune_brought_load(p, &brought);
     add_candidates(p, &brought);
     int rc = rf_prune_look(p, err);
     if (rc == 0)

@@ -16,7 +16,6 @@ struct rf_pruning {
     unsigned threads;
     char **
         former; /* per item, the tags that earlier bundles gave an image without tag, apart by blanks; or NULL */
-    struct rf_strings brought; /* by earlier bundles, as "repository@digest" */
     struct rf_prune_reader reader;
     struct rf_prune_views views;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waits for its grace time to pass: prune-<place>.json in import's state. */
+/* What waits for its grace time to pass, and what is not known to be away: prune-<place>.json in import's state. */
 #include "import/prune.h"
 
 #include "base/file.h"
@@ -10,6 +10,7 @@
 #include "manifests/reference.h"
 
 #define PRUNE_MAX (64u << 20)
+#define IMAGES_MAX 1000000u
 
 static char *state_path(const struct rf_import_state *s, const char *to)
 {
@@ -63,6 +64,9 @@ static void forget_all(struct rf_prune_result *r)
         free(r->manifests[i].key);
     }
     r->n_manifests = 0;
+    rf_strings_release(&r->memory.images);
+    rf_strings_init(&r->memory.images);
+    r->memory.set = false;
     rf_idmap_release(&r->by_key);
     rf_idmap_init(&r->by_key, rf_prune_manifest_key, r);
 }
@@ -88,6 +92,45 @@ static int read_one(struct rf_prune_result *r, const json_t *v, struct rf_err *e
     return rc;
 }
 
+static int read_image(struct rf_prune_memory *m, const json_t *v, struct rf_err *err)
+{
+    struct rf_slice text = rf_slice_of(json_string_value(v) != NULL ? json_string_value(v) : "",
+                                       json_string_length(v));
+    const char *at = memrchr(text.ptr, '@', text.len);
+    struct rf_digest d;
+    struct rf_slice repository = rf_slice_of(text.ptr, at != NULL ? (size_t)(at - text.ptr) : 0);
+    if (at == NULL || (repository.len > 0 && !rf_repository_valid(repository)))
+        return rf_fail(err, RFE_INVALID, "images: not REPOSITORY@DIGEST");
+    int rc = rf_digest_parse(rf_slice_str(at + 1), &d, err);
+    if (rc == 0)
+        (void)rf_strings_add(&m->images, text);
+    return rc;
+}
+
+static int read_memory(struct rf_prune_memory *m, const json_t *doc, struct rf_err *err)
+{
+    const json_t *brought = NULL, *images = NULL;
+    const char *last = "";
+    int rc = rf_json_object(doc, "brought", "", RF_JSON_OPTIONAL, &brought, err);
+    if (rc < 0 || brought == NULL)
+        return rc;
+    rc = rf_json_u64(brought, "records", "", RF_JSON_REQUIRED, &m->records, err);
+    if (rc == 0)
+        rc = rf_json_u64(brought, "takenBack", "", RF_JSON_REQUIRED, &m->taken_back, err);
+    if (rc == 0)
+        rc = rf_json_u64(brought, "standing", "", RF_JSON_REQUIRED, &m->standing, err);
+    if (rc == 0)
+        rc = rf_json_string(brought, "last", "", RF_JSON_REQUIRED, &last, err);
+    if (rc == 0)
+        rc = rf_digest_parse(rf_slice_str(last), &m->last, err);
+    if (rc == 0)
+        rc = rf_json_array(brought, "images", "", RF_JSON_REQUIRED, IMAGES_MAX, &images, err);
+    for (size_t i = 0; rc == 0 && i < json_array_size(images); i++)
+        rc = read_image(m, json_array_get(images, i), err);
+    m->set = rc == 0;
+    return rc;
+}
+
 static int read_all(struct rf_prune_result *r, struct rf_slice bytes, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
@@ -102,7 +145,7 @@ static int read_all(struct rf_prune_result *r, struct rf_slice bytes, struct rf_
         rc = rf_json_array(doc, "waiting", "", RF_JSON_REQUIRED, 1000000, &list, err);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++)
         rc = read_one(r, json_array_get(list, i), err);
-    return rc;
+    return rc < 0 ? rc : read_memory(&r->memory, doc, err);
 }
 
 int rf_prune_state_load(const struct rf_import_state *s, const char *to, struct rf_prune_result *r,
@@ -121,6 +164,30 @@ int rf_prune_state_load(const struct rf_import_state *s, const char *to, struct 
            "file", path, "error", why.msg, NULL);
     forget_all(r);
     return 0;
+}
+
+static void put_memory(const struct rf_prune_memory *m, struct rf_buf *out)
+{
+    char last[RF_DIGEST_TEXT];
+    rf_buf_addf(
+        out,
+        ",\n\"brought\":{\"records\":%llu,\"takenBack\":%llu,\"standing\":%llu,\"last\":\"%s\",\"images\":[",
+        (unsigned long long)m->records, (unsigned long long)m->taken_back,
+        (unsigned long long)m->standing, rf_digest_text(&m->last, last));
+    for (size_t i = 0; i < m->images.len; i++) {
+        rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
+        rf_json_add_string(out, rf_strings_get(&m->images, (uint32_t)i));
+    }
+    rf_buf_add_str(out, "\n]}");
+}
+
+/* More than this is not remembered: then all is asked for again. */
+static bool fits(const struct rf_prune_memory *m)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; m->set && i < m->images.len; i++)
+        bytes += strlen(rf_strings_get(&m->images, (uint32_t)i)) + 4;
+    return m->set && m->images.len <= IMAGES_MAX && bytes <= PRUNE_MAX / 2;
 }
 
 int rf_prune_state_store(const struct rf_import_state *s, const char *to,
@@ -143,7 +210,10 @@ int rf_prune_state_store(const struct rf_import_state *s, const char *to,
         rf_buf_addf(&out, ",\"digest\":\"%s\",\"untagged\":\"%s\"}",
                     rf_digest_text(&m->digest, digest), rf_text_time(m->since, since));
     }
-    rf_buf_add_str(&out, "\n]}\n");
+    rf_buf_add_str(&out, "\n]");
+    if (fits(&r->memory))
+        put_memory(&r->memory, &out);
+    rf_buf_add_str(&out, "}\n");
     if (out.rc < 0)
         return rf_fail(err, RFE_TOO_LARGE, "%s would pass %u bytes", path, PRUNE_MAX);
     return rf_file_write(path, rf_buf_slice(&out), 0600, err);

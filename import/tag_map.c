@@ -256,6 +256,25 @@ int rf_import_state_save_tags(struct rf_import_state *s, const struct rf_bundle 
     return rf_tag_map_store(s, &m, err);
 }
 
+/* ---- all of them ---- */
+
+void rf_tag_map_visit(const struct rf_import_state *s, const char *to,
+                      void (*each)(void *ctx, const struct rf_tag_map *m), void *ctx)
+{
+    RF_CLEANUP(rf_freep) char *folder = rf_path_join(s->dir, "tags");
+    DIR *dir = opendir(folder);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(folder, e->d_name);
+        RF_CLEANUP(rf_tag_map_release) struct rf_tag_map one;
+        rf_tag_map_init(&one);
+        if (e->d_name[0] != '.' && load_file(path, &one, NULL) == 0 && strcmp(one.to, to) == 0)
+            each(ctx, &one);
+    }
+    closedir(dir);
+}
+
 /* ---- what was interrupted ---- */
 
 static bool is_better(const struct rf_tag_map *a, const struct rf_tag_map *than)

@@ -29,6 +29,9 @@ RF_MUST_USE int rf_tag_map_load(const struct rf_import_state *s, const struct rf
                                 const char *to, struct rf_tag_map *m, struct rf_err *err);
 RF_MUST_USE int rf_tag_map_store(const struct rf_import_state *s, const struct rf_tag_map *m,
                                  struct rf_err *err);
+/* Those of this destination that can be read, in no order. */
+void rf_tag_map_visit(const struct rf_import_state *s, const char *to,
+                      void (*each)(void *ctx, const struct rf_tag_map *m), void *ctx);
 /*
  * The map of a bundle whose tags were being moved at this destination on top of what is applied, without the bundle having become the last one: the run
  * was interrupted. Of several the one saved last; those that were taken back come behind the others. -RFE_NOT_FOUND.

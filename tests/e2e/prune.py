@@ -18,7 +18,8 @@ def layer(name, size=3000):
     return images.random_layer(name, size)
 
 
-class Prune(Case):
+class Pruning(Case):
+    """A few images, a place for them, and what is done with both."""
     def setUp(self):
         super().setUp()
         base = layer("base", 9000)
@@ -73,6 +74,33 @@ class Prune(Case):
     def reasons(self, result):
         return {"%s:%s" % (i["repository"], i["tag"]): i["reason"] for i in json.loads(result.out)["images"]}
 
+    def age(self, state="import-state"):
+        """Two hours pass."""
+        folder = self.work(state)
+        for name in os.listdir(folder):
+            if name.startswith("prune-"):
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8") as f:
+                    doc = json.load(f)
+                for m in doc["waiting"]:
+                    m["untagged"] = "2020-01-01T00:00:00Z"
+                with open(path, "w", encoding="utf-8") as f:
+                    json.dump(doc, f)
+
+    def move(self, n, *args, status=DONE):
+        """A bundle in which app:latest is image number n; beside it app:stable is image 5 always."""
+        node = self.images["app", str(n)]
+        root = self.seed([("app", "latest", node), ("app", "stable", self.images["app", "5"])], "moved%d" % len(self.bundles()))
+        refs = ["ocidir://%s/app:%s=app:%s" % (root, t, t) for t in ("latest", "stable")]
+        bundle = self.new_bundle("-c", self.config(*args or (KEEP_NONE,)), *refs)
+        self.apply(bundle, *self.to, status=status)
+        return bundle
+
+    def left(self, bundle):
+        return [(c["tag"], c["digest"], c["rule"]) for c in bundle.doc["candidates"]]
+
+
+class Prune(Pruning):
     # --- layouts ---
 
     def test_a_rule_for_other_names_is_told(self):
@@ -146,19 +174,6 @@ class Prune(Case):
         result = json.loads(self.prune().out)
         self.assertEqual((result["letGo"], result["deleted"]), (0, 1))
         self.assertFalse(self.has_blob("app", self.digest("app", "1")))
-
-    def age(self, state="import-state"):
-        """Two hours pass."""
-        folder = self.work(state)
-        for name in os.listdir(folder):
-            if name.startswith("prune-"):
-                path = os.path.join(folder, name)
-                with open(path, encoding="utf-8") as f:
-                    doc = json.load(f)
-                for m in doc["waiting"]:
-                    m["untagged"] = "2020-01-01T00:00:00Z"
-                with open(path, "w", encoding="utf-8") as f:
-                    json.dump(doc, f)
 
     def test_lost_state_restarts_the_grace_time(self):
         last = self.two([("app", "1"), ("app", "2")], [("app", "2")], HOUR)
@@ -304,18 +319,6 @@ class Prune(Case):
         self.assertEqual(self.fates(self.prune("-c", own)), {"app:1": "letGo", "app:2": "letGo"})
 
     # --- what a tag left ---
-
-    def move(self, n, *args, status=DONE):
-        """A bundle in which app:latest is image number n; beside it app:stable is image 5 always."""
-        node = self.images["app", str(n)]
-        root = self.seed([("app", "latest", node), ("app", "stable", self.images["app", "5"])], "moved%d" % len(self.bundles()))
-        refs = ["ocidir://%s/app:%s=app:%s" % (root, t, t) for t in ("latest", "stable")]
-        bundle = self.new_bundle("-c", self.config(*args or (KEEP_NONE,)), *refs)
-        self.apply(bundle, *self.to, status=status)
-        return bundle
-
-    def left(self, bundle):
-        return [(c["tag"], c["digest"], c["rule"]) for c in bundle.doc["candidates"]]
 
     def check_what_a_tag_left(self, there):
         """app:latest was 1, is 2, will be 3: its old image goes, but not while a rollback would want it."""

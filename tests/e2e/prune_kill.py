@@ -66,6 +66,14 @@ class Killed(Case):
                     json.dump(doc, f)
         return waited
 
+    def remembered(self):
+        """What the state has as there."""
+        for name in os.listdir(self.work("state")):
+            if name.startswith("prune-"):
+                with open(os.path.join(self.work("state"), name), encoding="utf-8") as f:
+                    return {image.rpartition("@")[2] for image in json.load(f)["brought"]["images"]}
+        return None
+
     def gone(self):
         """Every manifest that is to go in the end."""
         nodes = [self.a, self.signed, *self.goes.values(), *self.goes["app", "multi"].children]
@@ -84,6 +92,8 @@ class Killed(Case):
         self.expect(run(self.command("prune"), env=self.env), DONE)
         end = self.picture()
         self.assertEqual(self.manifests() & self.gone(), set())
+        known = self.remembered()
+        self.assertEqual(known & self.gone(), set())
         self.assertEqual(set(self.tags()), {t for _, t in self.stays})
         steps = 0
         for note in self.kill_each(keep):
@@ -91,7 +101,7 @@ class Killed(Case):
             self.check_whole(note)
             self.expect(run(self.command("prune"), env=self.env), DONE, note)
             self.check_whole(note)
-            self.assertEqual(self.picture(), end, note)
+            self.assertEqual((self.picture(), self.remembered()), (end, known), note)
         print("\n%d moments" % steps)
         self.assertGreater(steps, 10)
 
@@ -116,7 +126,7 @@ class Killed(Case):
             self.assertEqual(set(self.tags()), {t for _, t in self.stays}, note)
             self.age()
             self.expect(run(self.command("prune"), env=self.env), DONE, note)
-            self.assertEqual(self.manifests() & self.gone(), set(), note)
+            self.assertEqual((self.manifests() | self.remembered()) & self.gone(), set(), note)
             self.check_whole(note)
         self.assertGreater(early, 0)
 

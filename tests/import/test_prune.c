@@ -82,6 +82,10 @@ END_TEST
 #define ONE LINE("app", DIGEST, "2026-01-01T00:00:00Z")
 #define WAITING(lines) "{\"pruneVersion\":1,\"waiting\":[" lines "]}"
 
+#define NUMBERS "\"records\":1,\"takenBack\":0,\"standing\":1"
+#define BROUGHT(head, images) \
+    "{\"pruneVersion\":1,\"waiting\":[" ONE "],\"brought\":{" head ",\"images\":[" images "]}}"
+
 static const char *const damaged[] = {
     "",
     "{",
@@ -92,6 +96,13 @@ static const char *const damaged[] = {
     WAITING(ONE "," LINE("../x", DIGEST, "2026-01-01T00:00:00Z")),
     WAITING(ONE "," LINE("app", "md5:00", "2026-01-01T00:00:00Z")),
     WAITING(LINE("app", DIGEST, "yesterday")),
+    "{\"pruneVersion\":1,\"waiting\":[" ONE "],\"brought\":[]}",
+    BROUGHT("\"records\":1", "\"app@" DIGEST "\""),
+    BROUGHT(NUMBERS ",\"last\":\"none\"", "\"app@" DIGEST "\""),
+    BROUGHT(NUMBERS ",\"last\":\"" DIGEST "\"", "\"app@" DIGEST "\",7"),
+    BROUGHT(NUMBERS ",\"last\":\"" DIGEST "\"", "\"app\""),
+    BROUGHT(NUMBERS ",\"last\":\"" DIGEST "\"", "\"../x@" DIGEST "\""),
+    BROUGHT(NUMBERS ",\"last\":\"" DIGEST "\"", "\"app@sha256:00\""),
 };
 
 /* Then the grace time begins again, for all of it. */
@@ -104,10 +115,42 @@ START_TEST(damaged_file)
     ck_assert_int_eq(rf_file_write(path, rf_slice_str(damaged[_i]), 0600, &err), 0);
     ck_assert_int_eq(rf_prune_state_load(&state, "far", &r, &err), 0);
     ck_assert_uint_eq(r.n_manifests, 0);
+    ck_assert(!r.memory.set && r.memory.images.len == 0);
     ck_assert_int_eq(rf_file_write(path, rf_slice_str(WAITING(ONE)), 0600, &err), 0);
     ck_assert_int_eq(rf_prune_state_load(&state, "far", &r, &err), 0);
     ck_assert_uint_eq(r.n_manifests, 1);
     ck_assert_str_eq(r.manifests[0].repository, "app");
+}
+END_TEST
+
+/* What is not known to be away; without it, as from an earlier version, nothing is known. */
+START_TEST(what_is_remembered)
+{
+    RF_CLEANUP(rf_prune_result_release) struct rf_prune_result r;
+    RF_CLEANUP(rf_prune_result_release) struct rf_prune_result again;
+    RF_CLEANUP(rf_prune_result_release) struct rf_prune_result none;
+    struct rf_err err = RF_ERR_INIT;
+    rf_prune_result_init(&r);
+    rf_prune_result_init(&again);
+    rf_prune_result_init(&none);
+    (void)rf_strings_add(&r.memory.images, rf_slice_str("a/app@" DIGEST));
+    (void)rf_strings_add(&r.memory.images, rf_slice_str("@" DIGEST));
+    ck_assert_int_eq(rf_prune_state_store(&state, "far", &r, &err), 0);
+    ck_assert_int_eq(rf_prune_state_load(&state, "far", &none, &err), 0);
+    ck_assert(!none.memory.set && none.memory.images.len == 0);
+    r.memory.set = true;
+    r.memory.records = 7;
+    r.memory.taken_back = 2;
+    r.memory.standing = 5;
+    digest_of_number(1, &r.memory.last);
+    ck_assert_int_eq(rf_prune_state_store(&state, "far", &r, &err), 0);
+    ck_assert_int_eq(rf_prune_state_load(&state, "far", &again, &err), 0);
+    ck_assert(again.memory.set && rf_digest_eq(&again.memory.last, &r.memory.last));
+    ck_assert_uint_eq(again.memory.records, 7);
+    ck_assert_uint_eq(again.memory.taken_back, 2);
+    ck_assert_uint_eq(again.memory.standing, 5);
+    ck_assert_uint_eq(again.memory.images.len, 2);
+    ck_assert_str_eq(rf_strings_get(&again.memory.images, 1), "@" DIGEST);
 }
 END_TEST
 
@@ -176,6 +219,7 @@ Suite *rf_prune_suite(void)
     TCase *t = tcase_create("state");
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, what_waits);
+    tcase_add_test(t, what_is_remembered);
     tcase_add_loop_test(t, damaged_file, 0, (int)RF_ARRAY_LEN(damaged));
     suite_add_tcase(s, t);
     t = tcase_create("view");

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/regimport/session.h"
 
+#include <stdlib.h>
+
+#include "base/file.h"
 #include "base/mem.h"
 #include "policy/config_site.h"
 #include "policy/state_dir.h"
@@ -13,6 +16,7 @@ void session_release(struct session *s)
     rf_policy_config_free(s->config);
     rf_ref_release(&s->to);
     free(s->prefix);
+    free(s->folder);
 }
 
 static void phase(void *ctx, const char *what, uint64_t total)
@@ -26,6 +30,40 @@ static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
     return rf_creds_merge(&config->creds, hosts, err);
 }
 
+/* What "ABOVE/.." leads to, which is not what stands before ABOVE when that is a link. Takes `above` over. */
+static char *one_up(char *above)
+{
+    RF_CLEANUP(rf_freep) char *given = above;
+    RF_CLEANUP(rf_freep) char *up = rf_xasprintf("%s/..", given);
+    RF_CLEANUP(rf_freep) char *real = realpath(up, NULL);
+    if (real == NULL)
+        return RF_STEAL(up);
+    return rf_xstrdup(strcmp(real, "/") == 0 ? "" : real);
+}
+
+/*
+ * The state knows a destination by its name. A layout has many: this is the one that says from every working folder which it is, without dots and slashes
+ * that say nothing. Links stay.
+ */
+static char *name_folder(const char *path)
+{
+    RF_CLEANUP(rf_freep) char *whole = rf_path_absolute(path);
+    char *name = rf_xstrdup("");
+    for (const char *at = whole; *at != '\0';) {
+        size_t n = strcspn(at, "/");
+        if (n == 2 && strncmp(at, "..", 2) == 0) {
+            name = one_up(name);
+        } else if (n > 0 && !(n == 1 && at[0] == '.')) {
+            char *longer = rf_xasprintf("%s/%.*s", name, (int)n, at);
+            free(name);
+            name = longer;
+        }
+        at += n + (at[n] == '/');
+    }
+    RF_CLEANUP(rf_freep) char *done = name;
+    return rf_xasprintf("ocidir://%s", name[0] != '\0' ? name : "/");
+}
+
 /* REGISTRY[/PREFIX] or ocidir://PATH. */
 static int parse_to(struct session *s, const char *to, struct rf_err *err)
 {
@@ -36,6 +74,8 @@ static int parse_to(struct session *s, const char *to, struct rf_err *err)
         int rc = rf_ref_parse_repo(to, &s->to, err);
         if (rc == 0 && (s->to.tag != NULL || rf_digest_is_set(&s->to.digest)))
             rc = rf_fail(err, RFE_USAGE, "it names one image, a folder is needed");
+        if (rc == 0)
+            s->req.to_name = s->folder = name_folder(s->to.path);
         return rc < 0 ? rf_fail(err, RFE_USAGE, "--to %s: not a destination; %s", to, hint) : 0;
     }
     size_t host = strcspn(to, "/");
@@ -87,6 +127,18 @@ static int find_to(struct session *s, const struct options *o, struct rf_err *er
     return rc;
 }
 
+static int fail_to(const struct session *s, const struct options *o, struct rf_err *err)
+{
+    int rc =
+        rf_fail(err, RFE_USAGE,
+                "--to is missing: where to import to; write REGISTRY[/PREFIX] or ocidir://PATH");
+    if (s->config == NULL || s->config->sites.n == 0)
+        return rc;
+    return rf_hint(err, rc,
+                   o->site == NULL ? "or --site, for what the policy file says of that site"
+                                   : "or \"to\" in the site's entry of the policy file");
+}
+
 int session_open(struct session *s, const struct rf_env *env, const struct options *o,
                  bool destination, struct rf_err *err)
 {
@@ -116,9 +168,7 @@ int session_open(struct session *s, const struct rf_env *env, const struct optio
     if (rc == 0)
         rc = find_to(s, o, err);
     if (rc == 0 && destination && s->req.to_name == NULL)
-        rc = rf_fail(
-            err, RFE_USAGE,
-            "--to is missing: where to import to; write REGISTRY[/PREFIX] or ocidir://PATH");
+        rc = fail_to(s, o, err);
     if (rc == 0 && destination)
         rc = parse_to(s, s->req.to_name, err);
     if (rc == 0 && destination)

@@ -23,6 +23,7 @@ struct session {
     struct rf_progress *progress;
     struct rf_ref to;
     char *prefix;
+    char *folder; /* of a layout, the name that the state knows it by */
     struct rf_import_request req;
 };
 

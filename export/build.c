@@ -194,6 +194,7 @@ static void add_holes(struct builder *b)
         hole->repository = rf_strings_add(strings, rf_slice_str(h->repository));
         hole->tag = rf_strings_add(strings, rf_slice_str(h->tag));
         hole->reason = rf_strings_add(strings, rf_slice_str(h->reason));
+        hole->rule = h->rule;
     }
 }
 

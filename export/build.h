@@ -13,6 +13,7 @@
 
 struct rf_build_hole {
     const char *source, *repository, *tag, *reason; /* borrowed */
+    uint32_t rule; /* that wanted it: a number of the plan's rules */
 };
 struct rf_build_refused {
     const char *source, *repository, *tag, *reason; /* borrowed */

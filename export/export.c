@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "export/partial.h"
 #include "export/repair.h"
 #include "export/write.h"
@@ -35,8 +36,8 @@ static int check_mistakes(const struct rf_plan *p, struct rf_err *err)
         if (rf_verdict_is_mistake(RF_VERDICT_CARRY, reason))
             return rf_fail(
                 err, RFE_FAILED,
-                "the policy failed for %zu images, which --strict does not pass over; nothing was written; the first: %s: %s",
-                n, rf_desired_str(&b->desired, b->refused[i].source), reason);
+                "the policy failed for %zu image%s, which --strict does not pass over; nothing was written; the first: %s: %s",
+                n, rf_text_s(n), rf_desired_str(&b->desired, b->refused[i].source), reason);
     }
     return 0;
 }
@@ -51,10 +52,12 @@ static int check_strict(const struct rf_export_request *req, const struct rf_pla
         return 0;
     if (b->n_holes == 0)
         return check_mistakes(p, err);
+    RF_CLEANUP(rf_freep) char *where = rf_rules_where(&p->rules, b->holes[0].rule);
     return rf_fail(
         err, RFE_FAILED,
-        "%zu images could not be had, which --strict does not pass over; nothing was written; the first: %s: %s",
-        b->n_holes, rf_desired_str(d, b->holes[0].source), rf_desired_str(d, b->holes[0].reason));
+        "%zu image%s could not be had, which --strict does not pass over; nothing was written; the first: %s%s: %s",
+        b->n_holes, rf_text_s(b->n_holes), rf_desired_str(d, b->holes[0].source), where,
+        rf_desired_str(d, b->holes[0].reason));
 }
 
 static int make_plan(const struct rf_export_request *req, struct rf_export_state *state,

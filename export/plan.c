@@ -97,21 +97,23 @@ static char *shown_source(const struct rf_selection *s, size_t i)
     return rf_xasprintf("%s%s", location, name + 3 + strcspn(name + 3, ":@"));
 }
 
-static int fail_with(const struct rf_selection *s, size_t i, size_t failed, struct rf_err *err)
+static int fail_with(struct rf_plan *p, const struct rf_selection *s, size_t i, size_t failed,
+                     struct rf_err *err)
 {
     const char *reason = rf_desired_str(&s->wanted, s->picks[i].error);
     int code = s->picks[i].error_code;
     RF_CLEANUP(rf_freep) char *source = shown_source(s, i);
+    RF_CLEANUP(rf_freep) char *where = rf_rules_where(&p->rules, rf_plan_rule_of(p, s, i));
     int rc = failed == 1
-                 ? rf_fail(err, code, "%s: %s", source, reason)
-                 : rf_fail(err, code, "none of the %zu images could be had; the first: %s: %s",
-                           failed, source, reason);
+                 ? rf_fail(err, code, "%s%s: %s", source, where, reason)
+                 : rf_fail(err, code, "none of the %zu images could be had; the first: %s%s: %s",
+                           failed, source, where, reason);
     const char *step = next_step(code, reason);
     return step[0] != '\0' ? rf_hint(err, rc, "%s", step) : rc;
 }
 
 /* Nothing could be had: that is no bundle but a failure, with the first cause. */
-static int check_any(const struct rf_selection *s, struct rf_err *err)
+static int check_any(struct rf_plan *p, const struct rf_selection *s, struct rf_err *err)
 {
     size_t failed = 0, first = SIZE_MAX;
     for (size_t i = 0; i < s->wanted.n; i++) {
@@ -127,7 +129,7 @@ static int check_any(const struct rf_selection *s, struct rf_err *err)
         return rf_fail(
             err, RFE_USAGE,
             "nothing is selected: no image is named and no tag passes the filters; name images or check the policy file");
-    return fail_with(s, first, failed, err);
+    return fail_with(p, s, first, failed, err);
 }
 
 int rf_plan_lay_out(struct rf_plan *p, const struct rf_build *in, struct rf_err *err)
@@ -167,7 +169,7 @@ int rf_plan_make(const struct rf_export_request *req, struct rf_export_state *st
     if (rc == 0)
         rc = rf_closure_build(&closure, err);
     if (rc == 0)
-        rc = check_any(&sel, err);
+        rc = check_any(p, &sel, err);
     if (rc == 0)
         rc = rf_plan_fill(p, &closure, &holes, &refused, err);
     if (rc < 0)

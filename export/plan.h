@@ -23,7 +23,9 @@ struct rf_plan {
         rules; /* what decided on each line of the bundle: its rule is a number in here; empty when resumed */
     struct rf_pulls *pulls;   /* what was read of each registry; NULL: not counted */
     struct rf_repair *repair; /* of a repair bundle: what it answers (export/repair.h) */
-    bool resumed;             /* taken from the state, not made anew */
+    uint32_t
+        asked;    /* of a repair bundle: the rule of the lines that have what it carries; else 0 */
+    bool resumed; /* taken from the state, not made anew */
     /* for retention, which is judged anew whenever images fall out of the plan; NULL: not judged */
     const struct rf_export_request *req;
     struct rf_export_state *state;

@@ -37,7 +37,8 @@ static void keep_old_holes(const struct rf_bundle *b, struct rf_holes *holes)
         rf_holes_add(holes, &(struct rf_build_hole){ .source = rf_desired_str(d, h->source),
                                                      .repository = rf_desired_str(d, h->repository),
                                                      .tag = rf_desired_str(d, h->tag),
-                                                     .reason = rf_desired_str(d, h->reason) });
+                                                     .reason = rf_desired_str(d, h->reason),
+                                                     .rule = h->rule });
     }
 }
 
@@ -112,7 +113,8 @@ static int split_lines(struct rf_plan *p, const struct rf_snapshot *from,
         struct rf_build_hole hole = { .source = source,
                                       .repository = rf_desired_str(d, im->repository),
                                       .tag = rf_desired_str(d, im->tag),
-                                      .reason = reason };
+                                      .reason = reason,
+                                      .rule = im->rule };
         rf_holes_add(holes, &hole);
         rf_log(RF_LOG_WARN, "Image left out", "source", source, "error", reason, NULL);
         h.rule = rule_of_hole(p, d, im);

@@ -65,7 +65,8 @@ static void add_failed(struct rf_holding *h, struct rf_closure *c, size_t i, str
     struct rf_build_hole hole = { .source = rf_desired_str(&s->wanted, im->source),
                                   .repository = rf_desired_str(&s->wanted, im->repository),
                                   .tag = rf_desired_str(&s->wanted, im->tag),
-                                  .reason = rf_desired_str(&s->wanted, pick->error) };
+                                  .reason = rf_desired_str(&s->wanted, pick->error),
+                                  .rule = rf_plan_rule_of(h->p, s, i) };
     rf_holes_add(holes, &hole);
     rf_log(RF_LOG_WARN, "Image left out", "source", hole.source, "error", hole.reason, NULL);
     if (pick->listless)

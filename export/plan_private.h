@@ -54,9 +54,13 @@ void rf_hold_extras(struct rf_holding *h, const struct rf_selection *s, size_t m
 void rf_hold_registry(struct rf_holding *h, const struct rf_export_item *it,
                       const struct rf_build_hole *hole, struct rf_holes *holes);
 
-/* The number of the rule that decided on line i of the selection, which is usable; of what stands because line i could not be had, or was refused. */
+/* The number of the rule that decided on line i of the selection; of what stands because line i could not be had, or was refused. */
 uint32_t rf_plan_rule_of(struct rf_plan *p, const struct rf_selection *s, size_t i);
 uint32_t rf_plan_rule_held(struct rf_plan *p, const struct rf_selection *s, size_t i);
+/* What decided on a line of a repair bundle, or on one of its holes: the request's file. asked: something of it is to be carried. */
+uint32_t rf_plan_rule_request(struct rf_plan *p, const char *file, bool asked);
+/* Says of all lines and holes of a recorded bundle that they are written anew as they were. The statuses of the snapshot are set. */
+void rf_plan_rules_again(struct rf_plan *p);
 /* Says of the removed lines of the bundle why they are. The bundle is laid out. */
 void rf_plan_rules_removed(struct rf_plan *p, const struct rf_selection *s);
 /* Fills the plan's snapshot from what was selected and walked, and seals it. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "export/bases.h"
+#include "export/plan_private.h"
 #include "export/repair.h"
 #include "export/rules_file.h"
 
@@ -172,6 +173,7 @@ int rf_plan_again(struct rf_export_state *state, const struct rf_digest *id, str
         rf_repair_statuses(p->bundle, p->snapshot);
     else
         take_statuses(p);
+    rf_plan_rules_again(p);
     p->resumed = true;
     *out = RF_STEAL(p);
     return 0;

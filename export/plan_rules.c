@@ -74,15 +74,16 @@ static void describe(struct rf_buf *out, const struct rf_selection *s, size_t i)
     const struct rf_step *step = it->step;
     const char *tag = rf_desired_str(&s->wanted, pick->source_tag);
     const char *plain = NULL;
+    bool unlisted = pick->where == RF_NO_ID; /* none of its tags is known */
     if (pick->extra)
         plain = tag[0] == '\0' ? "referrer" : "digest tag";
     else if (!it->whole_repository)
         plain = "named";
-    if (plain == NULL && step != NULL && it->registry != NULL)
+    if (plain == NULL && step != NULL && it->registry != NULL && !pick->listless)
         add_rules(out, "repos", &step->repos);
-    if (plain == NULL && step != NULL)
+    if (plain == NULL && step != NULL && !unlisted)
         add_tag_rules(out, step, tag);
-    if (out->len == 0)
+    if (out->len == 0 && (plain != NULL || !unlisted))
         rf_buf_add_str(out, plain != NULL ? plain : "every tag");
 }
 
@@ -102,7 +103,9 @@ uint32_t rf_plan_rule_of(struct rf_plan *p, const struct rf_selection *s, size_t
     char by[32], name[RF_DIGEST_TEXT];
     rf_buf_init(&how, 0);
     describe(&how, s, i);
-    struct rf_rule rule = { .by = item_name(it, by), .line = item_line(it), .how = how.ptr };
+    struct rf_rule rule = { .by = item_name(it, by),
+                            .line = item_line(it),
+                            .how = how.len > 0 ? how.ptr : NULL };
     uint32_t of = pick->of != RF_NO_ID ? rf_pick_line(s->picks, pick->of) : RF_NO_ID;
     if (of != RF_NO_ID) {
         rule.of_repository = rf_desired_str(&s->wanted, s->wanted.images[of].repository);
@@ -131,6 +134,37 @@ uint32_t rf_plan_rule_held(struct rf_plan *p, const struct rf_selection *s, size
                                                  ? tag
                                                  : rf_digest_text(&im->digest, digest) };
     return rf_rules_add(&p->rules, &rule);
+}
+
+/* ---- what was decided earlier ---- */
+
+uint32_t rf_plan_rule_request(struct rf_plan *p, const char *file, bool asked)
+{
+    RF_CLEANUP(rf_freep) char *by = rf_xasprintf("request %s", file);
+    return rf_rules_add(
+        &p->rules, &(struct rf_rule){ .by = by, .how = asked ? "asked for" : "not asked for" });
+}
+
+void rf_plan_rules_again(struct rf_plan *p)
+{
+    struct rf_bundle *b = p->bundle;
+    struct rf_desired *d = &b->desired;
+    uint32_t carried =
+        rf_rules_add(&p->rules, &(struct rf_rule){ .by = "--again", .how = "carried again" });
+    uint32_t as_was =
+        rf_rules_add(&p->rules, &(struct rf_rule){ .by = "--again", .how = "as recorded" });
+    for (size_t i = 0; i < d->n; i++) {
+        struct rf_image *im = &d->images[i];
+        const struct rf_image *line =
+            rf_desired_find(&p->snapshot->desired, rf_desired_str(d, im->repository),
+                            rf_desired_str(d, im->tag), &im->digest);
+        im->rule = im->status != RF_IMAGE_REMOVED && line != NULL && rf_image_travels(line)
+                       ? carried
+                       : as_was;
+    }
+    for (size_t i = 0; i < b->n_holes; i++)
+        b->holes[i].rule = as_was;
+    p->asked = rf_bundle_is_repair(b) ? carried : 0;
 }
 
 /* ---- what is not wanted any more ---- */

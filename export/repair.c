@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "export/build.h"
+#include "export/plan_private.h"
 #include "export/repair_sources.h"
 #include "layout/repair_request.h"
 
@@ -24,6 +24,8 @@ struct rf_repair {
     struct rf_snapshot *whole; /* the plan's */
     struct rf_snapshot **
         known; /* snapshots that the destination has; parallel to ask.known, NULL: not in the history */
+    uint32_t asked_for,
+        others;    /* rules of the plan, for lines that something is missing of or not */
     bool *lacking; /* per line: something of it is missing */
     bool *there;   /* per blob: the destination has it */
     char **failed; /* per blob: why it could not be had, or NULL */
@@ -37,12 +39,8 @@ void rf_repair_free(struct rf_repair *r)
 {
     if (r == NULL)
         return;
-    for (size_t i = 0; i < r->ask.n_known; i++) {
-        if (r->known != NULL && r->known[i] != NULL) {
-            rf_snapshot_release(r->known[i]);
-            free(r->known[i]);
-        }
-    }
+    for (size_t i = 0; r->known != NULL && i < r->ask.n_known; i++)
+        rf_plan_free_snapshot(r->known[i]);
     for (size_t i = 0; r->failed != NULL && i < r->whole->n_blobs; i++)
         free(r->failed[i]);
     free(r->known);
@@ -111,8 +109,7 @@ static void load_known(struct rf_repair *r, struct rf_export_state *state)
             r->known[i] = s;
             continue;
         }
-        rf_snapshot_release(s);
-        free(s);
+        rf_plan_free_snapshot(s);
         rf_log(
             RF_LOG_WARN,
             "A snapshot that the destination has is not in the history; more may be carried than is missing",
@@ -422,7 +419,7 @@ static void add_holes(struct builder *b)
         const char *const texts[] = { rf_desired_str(d, im->source),
                                       rf_desired_str(d, im->repository), rf_desired_str(d, im->tag),
                                       b->holes[i] };
-        struct rf_hole hole;
+        struct rf_hole hole = { .rule = b->r->asked_for };
         uint32_t *const ids[] = { &hole.source, &hole.repository, &hole.tag, &hole.reason };
         if (b->holes[i] == NULL)
             continue;
@@ -451,6 +448,7 @@ static void add_bases(const struct rf_repair *r, struct rf_bundle *out)
 static void put_header(const struct rf_repair *r, struct rf_bundle *out)
 {
     const struct rf_bundle *asked = &r->asked;
+    const struct rf_desired *lines = &r->whole->desired;
     memcpy(out->site, asked->site, sizeof(out->site));
     memcpy(out->chain, asked->chain, sizeof(out->chain));
     out->sequence = asked->sequence;
@@ -463,7 +461,12 @@ static void put_header(const struct rf_repair *r, struct rf_bundle *out)
         if (!rf_image_is_wanted(im))
             continue;
         size_t at = rf_desired_add(&out->desired, &asked->desired, im);
+        const struct rf_image *line =
+            rf_desired_find(lines, rf_desired_str(&asked->desired, im->repository),
+                            rf_desired_str(&asked->desired, im->tag), &im->digest);
+        bool lacking = line != NULL && r->lacking[line - lines->images];
         out->desired.images[at].status = RF_IMAGE_UNCHANGED;
+        out->desired.images[at].rule = lacking ? r->asked_for : r->others;
     }
 }
 
@@ -562,6 +565,8 @@ int rf_repair_plan(const struct rf_export_request *req, struct rf_export_state *
     rf_repair_request_init(&r->ask);
     rf_bundle_init(&r->asked);
     r->whole = p->snapshot;
+    r->others = rf_plan_rule_request(p, req->repair, false);
+    r->asked_for = p->asked = rf_plan_rule_request(p, req->repair, true);
     p->repair = r;
     int rc = load_asked(r, req, state, err);
     if (rc == 0)
@@ -576,8 +581,7 @@ int rf_repair_drop(struct rf_plan *p, const struct rf_plan_failure *failures, si
 {
     struct rf_repair *r = p->repair;
     struct rf_bundle *was = p->bundle;
-    struct rf_bundle *now = rf_xcalloc(1, sizeof(*now));
-    rf_bundle_init(now);
+    struct rf_bundle *now = rf_plan_new_bundle();
     for (size_t i = 0; i < n; i++) {
         uint32_t blob = rf_snapshot_find_blob(r->whole, &was->blobs[failures[i].blob].digest);
         if (blob != RF_NO_ID && r->failed[blob] == NULL)
@@ -585,8 +589,7 @@ int rf_repair_drop(struct rf_plan *p, const struct rf_plan_failure *failures, si
     }
     int rc = build(r, now, err);
     if (rc < 0) {
-        rf_bundle_release(now);
-        free(now);
+        rf_plan_free_bundle(now);
         return rc;
     }
     p->bundle = now;

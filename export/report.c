@@ -32,10 +32,10 @@ uint64_t rf_export_file_size(const struct rf_export_result *r)
     return size;
 }
 
-static void put_rule(struct rf_buf *out, const struct rf_plan *p, const struct rf_image *im)
+static void put_rule(struct rf_buf *out, const struct rf_plan *p, uint32_t number)
 {
     struct rf_rule rule;
-    if (!rf_rules_get(&p->rules, im->rule, &rule))
+    if (!rf_rules_get(&p->rules, number, &rule))
         return;
     rf_buf_add_str(out, rule.by != NULL ? " by " : ": ");
     rf_rule_text(&rule, p->rules.file, out);
@@ -55,18 +55,20 @@ static void put_line(struct rf_buf *out, const struct rf_plan *p, const struct r
         rf_buf_addf(out, " (pruned from %s)", rf_digest_text(&d->digests[im->original], text));
     rf_buf_add_str(out, " from ");
     rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), SHOWN_SOURCE);
-    put_rule(out, p, im);
+    put_rule(out, p, im->rule);
     rf_buf_add_char(out, '\n');
 }
 
-static void put_holes(struct rf_buf *out, const struct rf_bundle *b)
+static void put_holes(struct rf_buf *out, const struct rf_plan *p)
 {
+    const struct rf_bundle *b = p->bundle;
     const struct rf_desired *d = &b->desired;
     for (size_t i = 0; i < b->n_holes; i++) {
         const char *tag = rf_desired_str(d, b->holes[i].tag);
         rf_buf_addf(out, "%-9s %s%s%s from ", "hole", rf_desired_str(d, b->holes[i].repository),
                     tag[0] != '\0' ? ":" : "", tag);
         rf_text_safe(out, rf_slice_str(rf_desired_str(d, b->holes[i].source)), SHOWN_SOURCE);
+        put_rule(out, p, b->holes[i].rule);
         rf_buf_add_str(out, ": ");
         rf_text_safe(out, rf_slice_str(rf_desired_str(d, b->holes[i].reason)), 1024);
         rf_buf_add_char(out, '\n');
@@ -166,13 +168,20 @@ static void put_retain(struct rf_buf *out, const struct rf_bundle *b)
     rf_buf_add_str(out, "; deleted only by regimport prune\n");
 }
 
+/* What a run left as it was is not worth a line; a repair changes no image, and tells those that it is for. */
+static bool is_told(const struct rf_export_result *r, const struct rf_image *im)
+{
+    return r->path == NULL || im->status != RF_IMAGE_UNCHANGED ||
+           (r->plan->asked != 0 && im->rule == r->plan->asked);
+}
+
 void rf_export_report_text(const struct rf_export_result *r, struct rf_buf *out)
 {
     const struct rf_desired *d = &r->plan->bundle->desired;
     for (size_t i = 0; i < d->n; i++)
-        if (r->path == NULL || d->images[i].status != RF_IMAGE_UNCHANGED)
+        if (is_told(r, &d->images[i]))
             put_line(out, r->plan, &d->images[i]);
-    put_holes(out, r->plan->bundle);
+    put_holes(out, r->plan);
     put_candidates(out, r->plan->bundle);
     put_refused(out, r->plan->bundle);
     put_heading(out, r);

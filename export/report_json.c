@@ -35,16 +35,34 @@ static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
     rf_buf_add_char(out, ']');
 }
 
-/* The line of bundle.json, and in it what no bundle says. */
-static void put_json_line(const struct rf_plan *p, const struct rf_image *im, struct rf_buf *out)
+/* What decided, behind the last key of an object: no bundle says it. */
+static void put_json_rule(const struct rf_plan *p, uint32_t number, struct rf_buf *out)
 {
     struct rf_rule rule;
-    rf_image_json(&p->bundle->desired, im, true, out);
-    if (out->len == 0 || !rf_rules_get(&p->rules, im->rule, &rule))
+    if (!rf_rules_get(&p->rules, number, &rule))
         return;
-    out->len--; /* the brace */
     rf_buf_add_str(out, ",\"rule\":");
     rf_rule_json(&rule, out);
+}
+
+/* The line of bundle.json with its rule. */
+static void put_json_line(const struct rf_plan *p, const struct rf_image *im, struct rf_buf *out)
+{
+    rf_image_json(&p->bundle->desired, im, true, out);
+    if (out->len == 0)
+        return;
+    out->len--; /* the brace */
+    put_json_rule(p, im->rule, out);
+    rf_buf_add_char(out, '}');
+}
+
+static void put_json_hole(const struct rf_plan *p, const struct rf_hole *h, struct rf_buf *out)
+{
+    rf_hole_json(p->bundle, h, out);
+    if (out->len == 0)
+        return;
+    out->len--; /* the brace */
+    put_json_rule(p, h->rule, out);
     rf_buf_add_char(out, '}');
 }
 
@@ -60,7 +78,7 @@ static void put_json_lines(const struct rf_plan *p, struct rf_buf *out)
     rf_buf_add_str(out, "],\"holes\":[");
     for (size_t i = 0; i < b->n_holes; i++) {
         rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
-        rf_hole_json(b, &b->holes[i], out);
+        put_json_hole(p, &b->holes[i], out);
     }
     rf_buf_add_char(out, ']');
 }

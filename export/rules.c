@@ -107,6 +107,19 @@ void rf_rule_text(const struct rf_rule *rule, const char *file, struct rf_buf *o
     }
 }
 
+char *rf_rules_where(const struct rf_rules *r, uint32_t number)
+{
+    struct rf_buf out;
+    struct rf_rule rule;
+    rf_buf_init(&out, 0);
+    if (rf_rules_get(r, number, &rule) && rule.line > 0 && r->file != NULL) {
+        const struct rf_rule place = { .by = rule.by, .line = rule.line };
+        rf_buf_add_str(&out, " by ");
+        rf_rule_text(&place, r->file, &out);
+    }
+    return rf_buf_take(&out, NULL);
+}
+
 void rf_rule_json(const struct rf_rule *rule, struct rf_buf *out)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf of;

@@ -13,7 +13,7 @@
 
 /* NULL, 0: not said. Texts are the caller's; out of rf_rules_get the table's, until its release. */
 struct rf_rule {
-    const char *by;  /* "sync[1]", "command line", "request" */
+    const char *by;  /* "sync[1]", "command line", "request FILE", "--again" */
     uint32_t line;   /* where that stands in the policy file */
     const char *how; /* "named", "every tag", "tags: allow v1.*", "referrer" */
     const char *of_repository,
@@ -36,6 +36,8 @@ bool rf_rules_get(const struct rf_rules *r, uint32_t number, struct rf_rule *out
 
 /* "sync[1] (ferry.yml:12), tags: allow v1.*"; file may be NULL. Appended, escaped. */
 void rf_rule_text(const struct rf_rule *rule, const char *file, struct rf_buf *out);
+/* " by sync[1] (ferry.yml:12)", for a message; "" when the rule stands in no file. The caller frees. */
+char *rf_rules_where(const struct rf_rules *r, uint32_t number);
 /* {"by":"sync[1]","line":12,"how":"tags: allow v1.*"}. Appended. */
 void rf_rule_json(const struct rf_rule *rule, struct rf_buf *out);
 

@@ -26,6 +26,13 @@ static void put_rule(struct rf_buf *out, const struct rf_rule *rule)
     rf_buf_add_str(out, "}\n");
 }
 
+/* The rule of line i of the bundle; its holes come behind its images. */
+static uint32_t rule_at(const struct rf_bundle *b, size_t i)
+{
+    size_t n = b->desired.n;
+    return i < n ? b->desired.images[i].rule : b->holes[i - n].rule;
+}
+
 /* What has gathered goes to the file, all of it or when it is much. */
 static int drain(struct rf_buf *text, bool all, struct rf_sink *sink, struct rf_err *err)
 {
@@ -41,7 +48,7 @@ static int write_all(const struct rf_rules *r, const struct rf_bundle *b, struct
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
     char id[RF_DIGEST_TEXT];
-    const struct rf_desired *d = &b->desired;
+    const size_t n = b->desired.n, all = n + b->n_holes;
     int rc = 0;
     rf_buf_init(&text, 0);
     rf_buf_addf(&text, "{\"bundle\":\"%s\",\"rules\":%zu", rf_digest_text(&b->id, id), r->n);
@@ -56,11 +63,11 @@ static int write_all(const struct rf_rules *r, const struct rf_bundle *b, struct
         put_rule(&text, &rule);
         rc = drain(&text, false, sink, err);
     }
-    for (size_t i = 0; rc == 0 && i < d->n;) {
-        size_t first = i;
-        while (i < d->n && d->images[i].rule == d->images[first].rule)
+    for (size_t i = 0; rc == 0 && i < all;) {
+        size_t first = i, end = i < n ? n : all;
+        while (i < end && rule_at(b, i) == rule_at(b, first))
             i++;
-        rf_buf_addf(&text, "[%u,%zu]\n", d->images[first].rule, i - first);
+        rf_buf_addf(&text, "[%u,%zu]\n", rule_at(b, first), i - first);
         rc = drain(&text, false, sink, err);
     }
     return rc < 0 ? rc : drain(&text, true, sink, err);
@@ -131,7 +138,7 @@ static int read_rule(struct rf_lines *lines, struct rf_rules *r, struct rf_err *
     return r->n > before ? 0 : rf_fail(err, RFE_INVALID, "the same rule twice");
 }
 
-/* [NUMBER,COUNT] of the lines from `first` on. Returns COUNT. */
+/* [NUMBER,COUNT] of so many that are left. Returns COUNT. */
 static int64_t read_run(struct rf_lines *lines, const struct rf_rules *r, size_t left,
                         uint32_t *number, struct rf_err *err)
 {
@@ -147,6 +154,20 @@ static int64_t read_run(struct rf_lines *lines, const struct rf_rules *r, size_t
     return count;
 }
 
+static int read_runs(struct rf_lines *lines, const struct rf_rules *r, uint32_t *numbers, size_t n,
+                     struct rf_err *err)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t number = 0;
+        int64_t count = read_run(lines, r, n - i, &number, err);
+        if (count < 0)
+            return (int)count;
+        for (; count > 0; count--)
+            numbers[i++] = number;
+    }
+    return 0;
+}
+
 static int read_all(struct rf_lines *lines, struct rf_rules *r, const struct rf_bundle *b,
                     uint32_t *numbers, struct rf_err *err)
 {
@@ -154,14 +175,9 @@ static int read_all(struct rf_lines *lines, struct rf_rules *r, const struct rf_
     int rc = read_head(lines, b, r, &n, err);
     for (uint64_t i = 0; rc == 0 && i < n; i++)
         rc = read_rule(lines, r, err);
-    for (size_t i = 0; rc == 0 && i < b->desired.n;) {
-        uint32_t number = 0;
-        int64_t count = read_run(lines, r, b->desired.n - i, &number, err);
-        rc = count < 0 ? (int)count : 0;
-        for (; count > 0; count--)
-            numbers[i++] = number;
-    }
-    return rc;
+    if (rc == 0)
+        rc = read_runs(lines, r, numbers, b->desired.n, err);
+    return rc < 0 ? rc : read_runs(lines, r, numbers + b->desired.n, b->n_holes, err);
 }
 
 int rf_rules_load(struct rf_rules *r, struct rf_bundle *b, const char *path, struct rf_err *err)
@@ -169,7 +185,7 @@ int rf_rules_load(struct rf_rules *r, struct rf_bundle *b, const char *path, str
     struct rf_desired *d = &b->desired;
     RF_CLEANUP(rf_source_freep) struct rf_source *src = NULL;
     RF_CLEANUP(rf_lines_release) struct rf_lines lines;
-    RF_CLEANUP(rf_freep) uint32_t *numbers = rf_xcalloc(d->n + 1, sizeof(*numbers));
+    RF_CLEANUP(rf_freep) uint32_t *numbers = rf_xcalloc(d->n + b->n_holes + 1, sizeof(*numbers));
     uint64_t size = 0;
     int fd = -1;
     rf_lines_init(&lines, NULL, LINE_MAX_BYTES);
@@ -185,5 +201,7 @@ int rf_rules_load(struct rf_rules *r, struct rf_bundle *b, const char *path, str
     }
     for (size_t i = 0; i < d->n; i++)
         d->images[i].rule = numbers[i];
+    for (size_t i = 0; i < b->n_holes; i++)
+        b->holes[i].rule = numbers[d->n + i];
     return 0;
 }

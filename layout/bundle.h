@@ -43,6 +43,7 @@ struct rf_bundle_blob {
 
 struct rf_hole {
     uint32_t source, repository, tag, reason; /* in desired.strings; tag "" = none */
+    uint32_t rule; /* the maker's, as of a line (rf_image.rule); in no document */
 };
 
 /* What the connected side's policy left out. */

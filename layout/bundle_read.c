@@ -169,7 +169,7 @@ static int read_string(struct rf_bundle *b, const json_t *obj, const char *key, 
 
 static int read_hole(struct rf_bundle *b, const json_t *v, struct rf_err *err)
 {
-    struct rf_hole h;
+    struct rf_hole h = { 0 };
     int rc = read_string(b, v, "repository", &h.repository, err);
     if (rc == 0)
         rc = read_string(b, v, "tag", &h.tag, err);

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from common import NO_SPACE, PARTIAL, REFUSED, Case, images, main, references
+from common import FAILED, NO_SPACE, PARTIAL, REFUSED, Case, images, main, references
 from harness import program, start_process, stop_process, wait_for
 
 KINDS = {("HEAD", "manifests"): "manifestHead", ("GET", "manifests"): "manifestGet", ("HEAD", "blobs"): "blobHead", ("GET", "blobs"): "blobGet",
@@ -87,6 +87,30 @@ class Plans(Case):
         bad = self.scripted("bad", "blob-missing", self.seed([("app", "1", two), ("app", "2", two)], "seed-two"))
         doc = self.plan("--host", bad.host_flag(), bad.host + "/app:1=app:1", first.host + "/app:1=app:2", "--host", first.host_flag(), status=PARTIAL)
         self.assertEqual(self.rules(doc)["app:1"], {"by": "command line", "how": "stays for the hole", "of": "app:1"})
+
+    def test_what_wanted_a_hole(self):
+        """A hole says which step of which file wanted it: in the plan, in the report, in JSON, in the failure that --strict makes of it."""
+        source = self.scripted("source", seed=self.seed([("app", "1", images.image([images.random_layer("one", 100)]))]))
+        path = self.config([{"source": source.host + "/app", "target": "r.example/app", "type": "repository"},
+                            {"source": source.host + "/lib:2", "target": "r.example/lib:2", "type": "image"},
+                            {"source": source.host + "/none", "target": "r.example/none", "type": "repository", "tags": {"allow": ["1"]}}])
+        with open(path, encoding="utf-8") as f:
+            lines = [n for n, text in enumerate(f, 1) if text.strip() == "{"][1:]
+        args = ["-c", path, "--host", source.host_flag()]
+        doc = self.plan(*args, status=PARTIAL)
+        wanted = {("lib", "2"): {"by": "sync[1]", "line": lines[1], "how": "named"}, ("none", ""): {"by": "sync[2]", "line": lines[2]}}
+        self.assertEqual({(h["repository"], h["tag"]): h["rule"] for h in doc["holes"]}, wanted)
+        place = r"by sync\[1\] \(%s:%d\)" % (re.escape(path), lines[1])
+        line = r"(?m)^hole      lib:2 from \S+/lib:2 %s, named: \S" % place
+        self.assertRegex(self.export(*args, action="plan", status=PARTIAL).out, line)
+        strict = self.export("--strict", *args, status=FAILED)
+        self.assert_one_line(strict, "2 images could not be had", r"/lib:2 %s: \S" % place)
+        bundle = self.new_bundle(*args, status=PARTIAL)
+        self.assertRegex(bundle.result.out, line)
+        self.assertNotIn(b"sync[", open(bundle.path, "rb").read(), "no bundle says it")
+        anew = self.export("--again", bundle.id, *args[2:], out="anew", status=PARTIAL)
+        self.assertRegex(anew.out, r"(?m)^new       app:1 sha256:\w+ from \S+ by --again, carried again$")
+        self.assertRegex(anew.out, r"(?m)^hole      lib:2 from \S+/lib:2 by --again, as recorded: \S")
 
     # --- requests ---
 

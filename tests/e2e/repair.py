@@ -3,6 +3,7 @@
 """Lost bundles and lost content: what is missing is named, asked for, and brought by a bundle of exactly those bytes."""
 import json
 import os
+import re
 import shutil
 
 from common import Bundle, FAILED, GROUND, PARTIAL, REFUSED, USAGE, check_all, images, main
@@ -53,6 +54,8 @@ class Repair(Lineage):
         repair = self.answer(path)
         again = self.answer(path, out="again", state="export-state")
         self.assertEqual((again.id, again.size), (repair.id, repair.size), "the same request gives the same bundle")
+        self.assertRegex(repair.result.out, r"(?m)^unchanged app:3 sha256:\w+ from \S+ by request %s, asked for$" % re.escape(path))
+        self.assertNotIn("not asked for", repair.result.out)
         self.export("--again", repair.id, out="anew")
         self.assertEqual([Bundle(p).id for p in self.bundles("anew")], [repair.id])
         history = json.loads(self.export("--output", "json", action="history").out)["bundles"]

@@ -199,6 +199,7 @@ void asked_init(struct asked *a, const struct run *r, const char *args)
                                          .replan = r->replan,
                                          .repair = r->repair,
                                          .strict = r->strict,
+                                         .policy_file = r->config != NULL ? "ferry.yml" : NULL,
                                          .client = a->client,
                                          .progress = count_bytes,
                                          .progress_ctx = a };
@@ -275,6 +276,35 @@ char *story(const struct rf_bundle *b)
     for (size_t i = 0; i < b->n_holes; i++)
         rf_buf_addf(&out, "hole %s:%s\n", rf_desired_str(d, b->holes[i].repository),
                     rf_desired_str(d, b->holes[i].tag));
+    return rf_buf_take(&out, NULL);
+}
+
+static void put_rule(struct rf_buf *out, const struct rf_plan *p, const char *what,
+                     const uint32_t name[2], uint32_t number)
+{
+    const struct rf_desired *d = &p->bundle->desired;
+    const char *tag = rf_desired_str(d, name[1]);
+    struct rf_rule rule = { 0 };
+    rf_buf_addf(out, "%s %s%s%s: ", what, rf_desired_str(d, name[0]), tag[0] != '\0' ? ":" : "",
+                tag);
+    if (rf_rules_get(&p->rules, number, &rule))
+        rf_rule_text(&rule, "ferry.yml", out);
+    rf_buf_add_char(out, '\n');
+}
+
+char *rules_of(const struct rf_plan *p)
+{
+    struct rf_buf out;
+    const struct rf_bundle *b = p->bundle;
+    rf_buf_init(&out, 0);
+    for (size_t i = 0; i < b->desired.n; i++) {
+        const struct rf_image *im = &b->desired.images[i];
+        put_rule(&out, p, rf_image_status_name(im->status),
+                 (const uint32_t[]){ im->repository, im->tag }, im->rule);
+    }
+    for (size_t i = 0; i < b->n_holes; i++)
+        put_rule(&out, p, "hole", (const uint32_t[]){ b->holes[i].repository, b->holes[i].tag },
+                 b->holes[i].rule);
     return rf_buf_take(&out, NULL);
 }
 

@@ -69,6 +69,8 @@ char *exported(const struct run *r, const char *args);
 /* "new repo:tag", "hole repo:tag", ... in order, one per line: what the bundle says. The caller frees. */
 char *story(const struct rf_bundle *b);
 char *story_of_file(const char *path);
+/* "STATUS repository[:tag]: RULE", then "hole repository[:tag]: RULE", a line for each. The caller frees. */
+char *rules_of(const struct rf_plan *p);
 /* The bundle's blob of this content is "carried", "assumed" or "absent". */
 const char *travel_of(const struct rf_bundle *b, const char *content);
 /* Every byte of the bundle file is as it has to be. */

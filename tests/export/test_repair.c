@@ -242,6 +242,13 @@ START_TEST(a_lost_source_is_a_hole)
     ck_assert_str_eq(told, "unchanged app:1\nunchanged app:2\nunchanged lib:1\nunchanged tool:1\n"
                            "hole tool:1\n");
     free(told);
+    char *rules = rules_of(result.plan);
+    ck_assert_str_eq(rules, "unchanged app:1: request request.json, asked for\n"
+                            "unchanged app:2: request request.json, not asked for\n"
+                            "unchanged lib:1: request request.json, not asked for\n"
+                            "unchanged tool:1: request request.json, asked for\n"
+                            "hole tool:1: request request.json, asked for\n");
+    free(rules);
     ck_assert_str_eq(travel_of(result.plan->bundle, "one"), "carried");
     ck_assert_str_eq(travel_of(result.plan->bundle, "four"), "absent");
     rf_export_result_release(&result);
@@ -261,6 +268,9 @@ START_TEST(wrong_bytes_while_writing)
     expect_ok(answer(&a, false, &result, &err), err);
     ck_assert_uint_eq(result.plan->bundle->n_holes, 1);
     ck_assert_str_eq(travel_of(result.plan->bundle, "four"), "absent");
+    struct rf_rule rule = { 0 };
+    ck_assert(rf_rules_get(&result.plan->rules, result.plan->bundle->holes[0].rule, &rule));
+    ck_assert_str_eq(rule.how, "asked for");
     expect_whole(result.path);
     rf_export_result_release(&result);
     asking_release(&a);
@@ -319,6 +329,13 @@ START_TEST(the_chain_goes_on)
     expect_ok(run_again(&plain, rf_digest_text(&result.plan->bundle->id, id), "anew", &again, &err),
               err);
     expect_same_files(result.path, again.path);
+    char *rules = rules_of(again.plan);
+    /* "one" is in both */
+    ck_assert_str_eq(rules, "unchanged app:1: --again, carried again\n"
+                            "unchanged app:2: --again, carried again\n"
+                            "unchanged lib:1: --again, as recorded\n"
+                            "unchanged tool:1: --again, as recorded\n");
+    free(rules);
     rf_export_result_release(&again);
     rf_export_result_release(&result);
     asking_release(&a);

@@ -79,24 +79,6 @@ END_TEST
 
 static const struct run plain = { 0 };
 
-/* "STATUS repository[:tag]: rule", a line for each. The caller frees. */
-static char *rules_of(const struct rf_plan *p)
-{
-    struct rf_buf out;
-    const struct rf_desired *d = &p->bundle->desired;
-    rf_buf_init(&out, 0);
-    for (size_t i = 0; i < d->n; i++) {
-        struct rf_rule rule = { 0 };
-        const char *tag = rf_desired_str(d, d->images[i].tag);
-        rf_buf_addf(&out, "%s %s%s%s: ", rf_image_status_name(d->images[i].status),
-                    rf_desired_str(d, d->images[i].repository), tag[0] != '\0' ? ":" : "", tag);
-        if (rf_rules_get(&p->rules, d->images[i].rule, &rule))
-            rf_rule_text(&rule, "ferry.yml", &out);
-        rf_buf_add_char(&out, '\n');
-    }
-    return rf_buf_take(&out, NULL);
-}
-
 static void expect_rules(const struct run *r, const char *args, const char *want)
 {
     struct rf_export_result result;
@@ -216,7 +198,8 @@ START_TEST(what_stands_for_a_hole)
     source_lose("app", "three");
     expect_rules(&plain, "ocidir://app",
                  "held app:1: command line, stays for the hole of app:1\n"
-                 "unchanged app:2: command line, every tag\n");
+                 "unchanged app:2: command line, every tag\n"
+                 "hole app:1: command line, every tag\n");
 }
 END_TEST
 
@@ -238,8 +221,60 @@ START_TEST(rules_outlive_a_failure_while_writing)
     ck_assert_str_eq(got, "removed app:0: command line, the tag is gone at its source\n"
                           "held app:1: command line, stays for the hole of app:1\n"
                           "unchanged app:2: command line, every tag\n"
-                          "new app:3: command line, every tag\n");
+                          "new app:3: command line, every tag\n"
+                          "hole app:1: command line, every tag\n");
     free(got);
+    rf_export_result_release(&r);
+}
+END_TEST
+
+/* Who wanted what could not be had: an image, one that was dropped for its referrers, a repository, a registry. */
+START_TEST(who_wanted_a_hole)
+{
+    struct run run = {
+        .config =
+            "version: 1\nsync:\n"
+            "  - {source: 'ocidir://app', target: r.example/app, type: repository, tags: {allow: ['1', 'x.*']}}\n"
+            "  - {source: 'ocidir://gone', target: r.example/gone, type: repository, tags: {allow: ['1']}}\n"
+            "  - {source: 'ocidir://gone:3', target: 'r.example/gone:3', type: image}\n"
+            "  - {source: 'ocidir://lib:1', target: 'r.example/lib:1', type: image}\n"
+    };
+    source_image("app", "1", "cfg1", "base one");
+    source_image("lib", "1", "cfg2", "base two");
+    source_lose("app", "one");
+    expect_rules(&run, "",
+                 "new lib:1: sync[3] (ferry.yml:6), named\n"
+                 "hole app:1: sync[0] (ferry.yml:3), tags: allow 1 allow x.*\n"
+                 "hole gone: sync[1] (ferry.yml:4)\n"
+                 "hole gone:3: sync[2] (ferry.yml:5), named\n");
+}
+END_TEST
+
+/* Nothing is reported then: the message itself says where to look. */
+START_TEST(failures_name_the_step)
+{
+    struct run run = {
+        .config = "version: 1\nsync:\n"
+                  "  - {source: 'ocidir://app', target: r.example/app, type: repository}\n"
+    };
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    source_lose("app", "two");
+    run.strict = true;
+    expect_error(run_create(&run, "", &r, &err), RFE_FAILED, err,
+                 "1 image could not be had, which --strict does not pass over");
+    ck_assert_msg(strstr(err.msg, ":2 by sync[0] (ferry.yml:3): ") != NULL, "%s", err.msg);
+    rf_export_result_release(&r);
+    run.strict = false;
+    source_lose("app", "base");
+    expect_error(run_create(&run, "", &r, &err), RFE_NOT_FOUND, err,
+                 "none of the 2 images could be had");
+    ck_assert_msg(strstr(err.msg, ":1 by sync[0] (ferry.yml:3): ") != NULL, "%s", err.msg);
+    rf_export_result_release(&r);
+    run = plain;
+    expect_error(run_create(&run, "ocidir://app", &r, &err), RFE_NOT_FOUND, err, ":1: ");
     rf_export_result_release(&r);
 }
 END_TEST
@@ -279,6 +314,69 @@ START_TEST(rules_of_a_run_that_goes_on)
     interrupt("ocidir://app:1 ocidir://app:2");
     expect_resumed("ocidir://app:1 ocidir://app:2",
                    "new app:1: command line, named\nnew app:2: command line, named\n");
+}
+END_TEST
+
+START_TEST(rules_of_holes_of_a_run_that_goes_on)
+{
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    source_lose("app", "two");
+    interrupt("ocidir://app:1 ocidir://app:2 ocidir://lost");
+    expect_resumed("ocidir://app:1 ocidir://app:2 ocidir://lost",
+                   "new app:1: command line, named\n"
+                   "hole app:2: command line, named\n"
+                   "hole lost: command line\n");
+}
+END_TEST
+
+/* What an earlier version left says nothing of holes. */
+START_TEST(rules_without_those_of_holes)
+{
+    struct rf_bundle b;
+    struct rf_rules rules;
+    struct rf_err err = RF_ERR_INIT;
+    char id[RF_DIGEST_TEXT];
+    source_image("app", "1", "cfg1", "base one");
+    interrupt("ocidir://app:1 ocidir://app:2");
+    rf_bundle_init(&b);
+    rf_rules_init(&rules);
+    expect_ok(rf_export_load_bundle("state/pending/bundle.json", &b, &err), err);
+    char *text = rf_xasprintf("{\"bundle\":\"%s\",\"rules\":1}\n{\"line\":0,\"by\":\"x\"}\n[1,1]\n",
+                              rf_digest_text(&b.id, id));
+    write_text("state/pending/rules", text);
+    ck_assert_int_lt(rf_rules_load(&rules, &b, "state/pending/rules", &err), 0);
+    expect_resumed("ocidir://app:1 ocidir://app:2", "new app:1: \nhole app:2: \n");
+    free(text);
+    rf_rules_release(&rules);
+    rf_bundle_release(&b);
+}
+END_TEST
+
+START_TEST(rules_of_a_bundle_that_is_written_anew)
+{
+    struct rf_export_result r, again;
+    struct rf_err err = RF_ERR_INIT;
+    char id[RF_DIGEST_TEXT];
+    source_image("app", "1", "cfg1", "base one");
+    source_image("app", "2", "cfg2", "base two");
+    source_image("app", "3", "cfg3", "base three");
+    free(exported(&plain, "ocidir://app"));
+    source_image("app", "1", "cfg4", "base four");
+    source_image("lib", "1", "cfg5", "base five");
+    source_untag("app", "3");
+    expect_ok(run_create(&plain, "ocidir://app ocidir://lib:1 ocidir://lib:2", &r, &err), err);
+    expect_ok(run_again(&plain, rf_digest_text(&r.plan->bundle->id, id), "anew", &again, &err),
+              err);
+    char *got = rules_of(again.plan);
+    ck_assert_str_eq(got, "changed app:1: --again, carried again\n"
+                          "unchanged app:2: --again, as recorded\n"
+                          "removed app:3: --again, as recorded\n"
+                          "new lib:1: --again, carried again\n"
+                          "hole lib:2: --again, as recorded\n");
+    free(got);
+    rf_export_result_release(&again);
+    rf_export_result_release(&r);
 }
 END_TEST
 
@@ -368,7 +466,12 @@ Suite *rf_rules_suite(void)
     tcase_add_test(t, referrers_leave_with_their_image);
     tcase_add_test(t, what_stands_for_a_hole);
     tcase_add_test(t, rules_outlive_a_failure_while_writing);
+    tcase_add_test(t, who_wanted_a_hole);
+    tcase_add_test(t, failures_name_the_step);
     tcase_add_test(t, rules_of_a_run_that_goes_on);
+    tcase_add_test(t, rules_of_holes_of_a_run_that_goes_on);
+    tcase_add_test(t, rules_without_those_of_holes);
+    tcase_add_test(t, rules_of_a_bundle_that_is_written_anew);
     tcase_add_loop_test(t, damaged_rules, 0, (int)RF_ARRAY_LEN(damaged));
     tcase_add_test(t, no_bundle_says_any_of_it);
     suite_add_tcase(s, t);

@@ -115,8 +115,10 @@ struct rf_bundle_blob *made_blob(struct made *m, enum rf_blob_kind kind,
 void made_hole(struct made *m, const char *repository, const char *tag, const char *source,
                const char *reason)
 {
-    struct rf_hole h = { string(m, source), string(m, repository), string(m, tag),
-                         string(m, reason) };
+    struct rf_hole h = { .source = string(m, source),
+                         .repository = string(m, repository),
+                         .tag = string(m, tag),
+                         .reason = string(m, reason) };
     m->b.holes = rf_grow(m->b.holes, m->b.n_holes, &m->b.cap_holes, sizeof(*m->b.holes));
     m->b.holes[m->b.n_holes++] = h;
 }

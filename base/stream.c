@@ -462,7 +462,9 @@ static int fd_write(struct rf_sink *s, const void *p, size_t n, struct rf_err *e
             struct pollfd pfd = { .fd = f->fd, .events = POLLOUT };
             (void)poll(&pfd, 1, -1);
         } else if (done < 0 && errno != EINTR) {
-            return rf_fail_errno(err, errno, "write");
+            return rf_fail_errno(
+                err, errno,
+                f->fd == STDOUT_FILENO ? "the result could not be written to stdout" : "write");
         } else if (done > 0) {
             at += done;
             n -= (size_t)done;

@@ -7,6 +7,7 @@
 
 char *sample_seen;
 int sample_returns;
+const char *sample_prints;
 
 char *keep(char *text)
 {
@@ -76,6 +77,10 @@ static int run_create(const struct rf_env *env, void *ctx, int argc, char **argv
         rf_buf_addf(&b, " %s", argv[i]);
     free(sample_seen);
     sample_seen = rf_buf_take(&b, NULL);
+    if (sample_prints != NULL) {
+        (void)fputs(sample_prints, stdout);
+        (void)fflush(stdout);
+    }
     if (sample_returns != 0)
         return rf_fail(err, sample_returns, "it did not\nwork");
     return 0;

@@ -21,6 +21,8 @@ extern const struct rf_program sample_upstream; /* the same commands with upstre
 extern char *sample_seen;
 /* What it is to return. */
 extern int sample_returns;
+/* What it is to print, at once and out of the buffer; NULL: nothing. */
+extern const char *sample_prints;
 
 /* Keeps a text reachable until the test's process ends, so that tests need not free what they only look at. Returns it. */
 char *keep(char *text);

@@ -201,6 +201,8 @@ START_TEST(stdout_that_fails)
     struct outcome o = run(&sample, full, (const char *const[]){ "sample", "--help", NULL });
     ck_assert_int_eq(o.status, 7);
     ck_assert_ptr_nonnull(strstr(o.err, "could not be written to stdout: No space left on device"));
+    o = run(&sample_upstream, full, (const char *const[]){ "sample", "--help", NULL });
+    ck_assert_int_eq(o.status, 1);
     /* Nothing to say, nothing lost. */
     o = run(&sample, full, (const char *const[]){ "sample", "create", NULL });
     ck_assert_int_eq(o.status, 0);
@@ -214,6 +216,32 @@ START_TEST(stdout_that_fails)
     ck_assert_int_eq(o.status, 0);
     o = run(&sample, -2, (const char *const[]){ "sample", "--help", NULL });
     ck_assert_int_ne(o.status, 0);
+}
+END_TEST
+
+/* More than a buffer holds: the failure comes while it is written, and its cause is not forgotten until the end. */
+START_TEST(stdout_that_fails_early)
+{
+    static char much[100000];
+    int full = open("/dev/full", O_WRONLY), ends[2];
+    memset(much, 'x', sizeof(much) - 1);
+    sample_prints = much;
+    struct outcome o = RUN(&sample, "create");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_str_eq(o.out, much);
+    o = run(&sample, full, (const char *const[]){ "sample", "create", NULL });
+    ck_assert_int_eq(o.status, 7);
+    ck_assert_str_eq(
+        o.err, "sample: the result could not be written to stdout: No space left on device\n");
+    ck_assert_int_eq(pipe(ends), 0);
+    (void)close(ends[0]);
+    o = run(&sample, ends[1], (const char *const[]){ "sample", "create", NULL });
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_eq(o.err, "");
+    o = run(&sample, -2, (const char *const[]){ "sample", "create", NULL });
+    ck_assert_int_eq(o.status, 1);
+    ck_assert_str_eq(o.err,
+                     "sample: the result could not be written to stdout: Bad file descriptor\n");
 }
 END_TEST
 
@@ -361,6 +389,7 @@ Suite *rf_program_suite(void)
     tcase_add_test(t, errors);
     tcase_add_loop_test(t, exit_statuses, 0, (int)RF_ARRAY_LEN(statuses));
     tcase_add_test(t, stdout_that_fails);
+    tcase_add_test(t, stdout_that_fails_early);
     tcase_add_test(t, secrets_leave_argv);
     tcase_add_loop_test(t, words_that_are_secrets_leave_argv, 0, (int)RF_ARRAY_LEN(hidden_words));
     tcase_add_test(t, secrets_reach_the_command);

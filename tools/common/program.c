@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,6 +20,7 @@
 #include "tools/common/exit_table.h"
 #include "tools/common/help.h"
 #include "tools/common/man.h"
+#include "tools/common/result.h"
 
 #define PAGE_MAX (1u << 20) /* of Markdown */
 
@@ -128,12 +128,12 @@ static int exit_status(const struct rf_program *program, int rc)
     return own ? rf_error_exit_status(rc) : 1;
 }
 
-/* One line, whatever the message holds. */
+/* One line, whatever the message holds; none when the reader of the result has gone away, as head does. */
 static void print_error(const struct rf_program *program, const struct rf_err *err)
 {
     char safe[2 * sizeof(err->msg)];
     (void)rf_text_safe_fixed(safe, sizeof(safe), rf_slice_str(err->msg));
-    if (safe[0] == '\0')
+    if (safe[0] == '\0' || err->code == EPIPE)
         return;
     if (program->upstream_habits)
         (void)fprintf(stderr, "%s\n", safe);
@@ -299,26 +299,6 @@ int rf_program_run(const struct rf_program *program, int argc, char **argv)
     return exit_status(program, rc);
 }
 
-int rf_program_close_stdout(const char *name)
-{
-    bool wrote = __fpending(stdout) > 0;
-    bool failed = ferror(stdout) != 0;
-    errno = 0;
-    failed = fflush(stdout) != 0 || failed;
-    int errnum = errno;
-    if (fclose(stdout) != 0 && !failed) {
-        /* Nothing was written to a stdout that is not there: fine. */
-        errnum = errno;
-        failed = wrote || errnum != EBADF;
-    }
-    if (!failed)
-        return 0;
-    if (errnum != EPIPE)
-        (void)fprintf(stderr, "%s: the result could not be written to stdout: %s\n", name,
-                      errnum != 0 ? strerrordesc_np(errnum) : "an earlier write failed");
-    return errnum == ENOSPC || errnum == EDQUOT ? rf_error_exit_status(RFE_NO_SPACE) : 1;
-}
-
 int rf_program_main(const struct rf_program *program, int argc, char **argv)
 {
     rf_lua_start(argc, argv);
@@ -327,10 +307,11 @@ int rf_program_main(const struct rf_program *program, int argc, char **argv)
     open_standard_files();
     harden();
     rf_cancel_on_signals();
+    rf_result_open();
     json_object_seed(0); /* before any thread can race for it */
     int status = rf_program_run(program, argc, words);
     free_words(words, argc);
-    int at_end = rf_program_close_stdout(program->name);
+    int at_end = rf_result_close(program->name);
     if (status == 0 && at_end != 0)
         status = program->upstream_habits ? 1 : at_end;
     return status;

@@ -28,7 +28,5 @@ int rf_program_tell(const struct rf_buf *failures, int rc, struct rf_err *err);
 int rf_program_run(const struct rf_program *program, int argc, char **argv);
 /* Overwrites the secrets in argv: of --host, --pass, --client-key, and of -p where the command is `login`. */
 void rf_program_hide(int argc, char **argv);
-/* Flushes and closes stdout: 0, or the exit status for a result that was not written. A reader that has gone away is not worth a message. */
-int rf_program_close_stdout(const char *name);
 
 #endif

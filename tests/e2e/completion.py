@@ -71,7 +71,7 @@ class Completion(Case):
         with open(self.config, "w", encoding="utf-8") as f:
             json.dump({"hosts": hosts}, f)
 
-    def ask(self, *words, options=(), limit=2.6):
+    def ask(self, *words, options=(), limit=10):
         """(flags, candidates) for the words behind the program's name."""
         result = run([program("regctl"), "__complete", *options], env=self.env, cwd=self.work.path,
                      stdin=b"".join(w.encode() + b"\0" for w in words))

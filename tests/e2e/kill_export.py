@@ -39,6 +39,8 @@ class KillExport(Case):
             self.forget()
             result = run(self.command(), env=self.env, kill_after=took * (point + 0.5) / POINTS)
             killed += result.status == -9
+            if result.status == 0:
+                took = min(took, result.seconds)  # this machine has become faster
             if result.status == 0 or "carried " in result.out:
                 continue  # it had told its end; the same command again is a new bundle then
             note = "killed after %.3f of %.3f s" % (result.seconds, took)

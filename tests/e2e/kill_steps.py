@@ -33,7 +33,7 @@ class Killing(ScriptedRegistry):
             return super()._app(request, origin)
         if self.after:
             super()._app(request, origin)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while self.victim is None and time.monotonic() < end:
             time.sleep(0.001)
         os.kill(self.victim, signal.SIGKILL)

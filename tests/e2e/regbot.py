@@ -261,22 +261,22 @@ class Runs(Bot):
 
     def test_timeouts(self):
         registry = self.scripted("slow", {"about": "slow", "rules": [{"match": {"path": "/tags/list", "count": 0},
-                                                                      "action": {"type": "delay", "ms": 700}}]}, self.seed([("app", "1", dated("x"))]))
+                                                                      "action": {"type": "delay", "ms": 1500}}]}, self.seed([("app", "1", dated("x"))]))
         config = self.config([
             {"name": "loop", "script": "while true do end", "timeout": "300ms"},
             {"name": "caught", "script": "while true do pcall(function() while true do end end) end", "timeout": "300ms"},
             {"name": "pattern", "script": "string.find(string.rep('a', 5000), string.rep('.-', 12) .. 'b')", "timeout": "300ms"},
             {"name": "calls", "script": "while true do tag.ls('%s/app') end" % registry.host},
             {"name": "fine", "script": "print('fine')"},
-        ], [registry], {"timeout": "1s"})
+        ], [registry], {"timeout": "5s"})
         began = time.monotonic()
         done = self.once(config, status=FAILED)
-        self.assertLess(time.monotonic() - began, 8 * harness.SLOW)
+        self.assertLess(time.monotonic() - began, 40 * harness.SLOW)
         self.assertEqual(done.out, "fine\n")
         failed = {l["script"]: l["error"] for l in done.log if l.get("msg") == "Error running script"}
         self.assertEqual(set(failed), {"loop", "caught", "pattern", "calls"})
         self.assertEqual(failed["loop"], "<string>:1: script ran longer than its timeout")
-        self.assertLessEqual(len(registry.requests("GET", "/tags/list")), 3)
+        self.assertLessEqual(len(registry.requests("GET", "/tags/list")), 5)
 
     def test_memory(self):
         bomb = "local t = {} for i = 1, 1e9 do t[i] = string.rep('x', 1000) .. i end"
@@ -291,7 +291,7 @@ class Runs(Bot):
     def test_parallel(self):
         """Scripts wait beside each other; copies only as many at once as the file says."""
         triples = [("app", "t%d" % i, images.image([images.random_layer("p%d" % i, 30000)])) for i in range(6)]
-        slow = {"about": "slow blobs", "rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0}, "action": {"type": "delay", "ms": 150}}]}
+        slow = {"about": "slow blobs", "rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0}, "action": {"type": "delay", "ms": 1000}}]}
         a, b = self.scripted("a", slow, self.seed(triples)), self.scripted("b")
         sleepy = "image.copy('%s/app:t%d', '%s/app:t%d') print('%d')"
         config = self.config([sleepy % (a.host, i, b.host, i, i) for i in range(6)], [a, b], {"parallel": 2})
@@ -308,7 +308,7 @@ class Runs(Bot):
     def test_killed_in_the_middle(self):
         """A script, and regbot itself, ended while it copies: no tag that names something half there; a second run finishes."""
         triples = [("app", "t%d" % i, images.image([images.random_layer("k%d" % i, 200_000)])) for i in range(4)]
-        slow = {"about": "slow", "rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0}, "action": {"type": "drip", "bytes": 20000, "ms": 30}}]}
+        slow = {"about": "slow", "rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0}, "action": {"type": "drip", "bytes": 20000, "ms": 80}}]}
         a, b = self.scripted("a", slow, self.seed(triples)), self.scripted("b")
         text = """
             for _, t in ipairs(tag.ls('%s/app')) do

@@ -217,7 +217,7 @@ class RegctlLogin(Case):
 
     def test_the_command_line_is_overwritten(self):
         slow = self.enter(harness.ScriptedRegistry(self.work.folder("slow"), {"rules": [{"match": {"path": "^/v2/$", "count": 0},
-                          "action": {"type": "delay", "ms": 1500}}]}))
+                          "action": {"type": "delay", "ms": 20000}}]}))
         for words in (["--pass", "canary-secret-1"], ["-pcanary-secret-1"]):
             slow.clear_log()
             process = harness.start_process([program("regctl"), "--host", "reg=%s,tls=disabled" % slow.host, "registry", "login", slow.host,

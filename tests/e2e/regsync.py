@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import time
 
 from common import Case, harness, images, main
 
@@ -354,9 +353,7 @@ class Refusals(Sync):
             [harness.program("regsync"), "once", "-c", config], env=self.env, stderr=open(self.work("log"), "wb"))
         harness.wait_for("the delay", lambda: "Delaying" in open(self.work("log"), encoding="utf-8").read())
         process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        self.assertNotEqual(process.wait(5 * harness.SLOW), 0)
-        self.assertLess(time.monotonic() - began, 5 * harness.SLOW)
+        self.assertNotEqual(process.wait(15 * harness.SLOW), 0)  # it would wait for minutes
         seen = lines_of(open(self.work("log"), encoding="utf-8").read())
         told = [l for l in seen if l.get("msg") == "Delaying for rate limit"][0]
         self.assertEqual({k: told[k] for k in ("source-remain", "source-limit", "step-min", "sleep")},

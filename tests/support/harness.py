@@ -5,6 +5,7 @@ programs run with their time and memory measured, and comparison of places.
 Every process that is started here is started in its own session, remembered, and ended when the test ends.
 """
 import atexit
+import glob
 import hashlib
 import json
 import os
@@ -232,6 +233,18 @@ class DockerRegistry:
         return "\n".join(lines) + "\n"
 
     def start(self):
+        """On its old port again, if it had one; who took that meanwhile is waited for."""
+        end = time.monotonic() + 60 * SLOW
+        while True:
+            try:
+                return self._start()
+            except AssertionError as e:
+                self.stop()
+                if "address already in use" not in str(e) or time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+
+    def _start(self):
         os.makedirs(os.path.join(self.folder, "storage"), exist_ok=True)
         config = os.path.join(self.folder, "config.yml")
         with open(config, "w", encoding="utf-8") as f:
@@ -253,7 +266,7 @@ class DockerRegistry:
             found = re.search(r"listening on 127\.0\.0\.1:(\d+)", text)
             return found and int(found.group(1))
 
-        self.port = wait_for("docker-registry to listen", listening, 15)
+        self.port = wait_for("docker-registry to listen", listening, 60)
         return self
 
     def stop(self):
@@ -325,11 +338,24 @@ class DockerRegistry:
         return [(method, path, int(status)) for method, path, status in lines]
 
     def _settle(self):
-        """The line of a request may come just after its answer: waits until the file no longer grows."""
-        size, end = -1, time.monotonic() + 2
-        while size != os.path.getsize(self.access_path) and time.monotonic() < end:
+        """The line of a request may come just after its answer: waits until the file no longer grows and the process has nothing to do."""
+        size, end = -1, time.monotonic() + 20
+        while (size != os.path.getsize(self.access_path) or self._at_work()) and time.monotonic() < end:
             size = os.path.getsize(self.access_path)
             time.sleep(0.03)
+
+    def _at_work(self):
+        """Whether one of its threads runs, or would if there were a processor for it."""
+        if not self.process or self.process.poll() is not None:
+            return False
+        for path in glob.glob("/proc/%d/task/*/stat" % self.process.pid):
+            try:
+                with open(path, encoding="utf-8") as f:
+                    if f.read().rsplit(")", 1)[1].split()[0] in "RD":
+                        return True
+            except OSError:
+                pass  # it has ended
+        return False
 
     def mark(self):
         self._settle()

@@ -523,7 +523,7 @@ def list_referrer(client, repository, subject, node):
 
 
 def push_all(client, triples, workers=8):
-    have, first, busy = set(), {}, {}
+    have, first, busy, writing = set(), {}, {}, {}
     lock = threading.Lock()
 
     def one(triple):
@@ -536,7 +536,10 @@ def push_all(client, triples, workers=8):
                 if (repository, digest) not in have:
                     client.put_blob(repository, blob.data, digest, source if source != repository else None)
                     have.add((repository, digest))
-        push(client, repository, tag, node, have)
+        with lock:
+            alone = writing.setdefault(repository, threading.Lock())
+        with alone:  # nor does it take a manifest while what that names is written once more
+            push(client, repository, tag, node, have)
 
     tagged_first = sorted(triples, key=lambda t: t[1] is None)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:

@@ -124,6 +124,18 @@ int rf_json_string(const json_t *obj, const char *key, const char *path, enum rf
     return 0;
 }
 
+int rf_json_digest(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
+                   struct rf_digest *out, struct rf_err *err)
+{
+    const char *text;
+    memset(out, 0, sizeof(*out));
+    int rc = rf_json_string(obj, key, path, need, &text, err);
+    if (rc < 0 || text == NULL)
+        return rc;
+    rc = rf_digest_parse(rf_slice_str(text), out, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s%s%s", path, *path != '\0' ? "." : "", key) : 0;
+}
+
 int rf_json_u64(const json_t *obj, const char *key, const char *path, enum rf_json_need need,
                 uint64_t *out, struct rf_err *err)
 {

@@ -7,6 +7,7 @@
 #define RF_BASE_JSON_H
 
 #include "base/buf.h"
+#include "base/digest.h"
 
 #include <jansson.h>
 
@@ -22,6 +23,9 @@ enum rf_json_need { RF_JSON_OPTIONAL, RF_JSON_REQUIRED };
 RF_MUST_USE int rf_json_string(const json_t *obj, const char *key, const char *path,
                                enum rf_json_need need, const char **out,
                                struct rf_err *err); /* borrowed; a NUL inside is refused */
+/* Absent and OPTIONAL: not set. */
+RF_MUST_USE int rf_json_digest(const json_t *obj, const char *key, const char *path,
+                               enum rf_json_need need, struct rf_digest *out, struct rf_err *err);
 RF_MUST_USE int rf_json_u64(const json_t *obj, const char *key, const char *path,
                             enum rf_json_need need, uint64_t *out, struct rf_err *err);
 RF_MUST_USE int rf_json_bool(const json_t *obj, const char *key, const char *path, bool dflt,

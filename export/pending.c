@@ -113,7 +113,7 @@ int rf_export_state_set_pending(struct rf_export_state *s, const char *key,
     int rc = load_request(s, &r, err);
     add_file(&r, path);
     if (rc == 0)
-        rc = rf_export_store_bundle(bundle, b, err);
+        rc = rf_bundle_store(b, bundle, err);
     if (rc == 0)
         rc = rf_snapshot_store(snap, snapshot, err);
     if (rc == 0)
@@ -144,7 +144,7 @@ static int load_plan(struct rf_export_state *s, const char *id, struct rf_bundle
     RF_CLEANUP(rf_freep)
     char *snapshot = recorded ? rf_export_state_snapshot_path(s, &last->snapshot)
                               : rf_export_state_pending_path(s, "snapshot");
-    int rc = rf_export_load_bundle(bundle, b, err);
+    int rc = rf_bundle_load(b, bundle, err);
     if (rc == 0)
         rc = rf_snapshot_load(snap, snapshot, err);
     if (rc == 0 &&

@@ -83,16 +83,6 @@ char *rf_export_state_pending_path(const struct rf_export_state *s, const char *
 
 /* ---- history.json ---- */
 
-static int get_digest(const json_t *v, const char *key, enum rf_json_need need,
-                      struct rf_digest *out, struct rf_err *err)
-{
-    const char *text;
-    int rc = rf_json_string(v, key, "", need, &text, err);
-    if (rc < 0 || text == NULL)
-        return rc;
-    return rf_digest_parse(rf_slice_str(text), out, err);
-}
-
 static int get_numbers(const json_t *v, struct rf_export_record *r, struct rf_err *err)
 {
     const struct {
@@ -119,13 +109,13 @@ static int get_record(struct rf_export_state *s, const json_t *v, struct rf_err 
 {
     struct rf_export_record r = { 0 };
     const char *chain = NULL, *file = NULL, *time = NULL;
-    int rc = get_digest(v, "id", RF_JSON_REQUIRED, &r.id, err);
+    int rc = rf_json_digest(v, "id", "", RF_JSON_REQUIRED, &r.id, err);
     if (rc == 0)
-        rc = get_digest(v, "snapshot", RF_JSON_REQUIRED, &r.snapshot, err);
+        rc = rf_json_digest(v, "snapshot", "", RF_JSON_REQUIRED, &r.snapshot, err);
     if (rc == 0)
-        rc = get_digest(v, "parent", RF_JSON_OPTIONAL, &r.parent, err);
+        rc = rf_json_digest(v, "parent", "", RF_JSON_OPTIONAL, &r.parent, err);
     if (rc == 0)
-        rc = get_digest(v, "repairs", RF_JSON_OPTIONAL, &r.repairs, err);
+        rc = rf_json_digest(v, "repairs", "", RF_JSON_OPTIONAL, &r.repairs, err);
     if (rc == 0)
         rc = get_numbers(v, &r, err);
     if (rc == 0)
@@ -300,32 +290,20 @@ int rf_export_state_open(const char *dir, const char *site, unsigned wait_ms,
     static const char *const folders[] = { "bundles", "snapshots", "cache",
                                            "pending", "receipts",  "inventories" };
     RF_CLEANUP(rf_export_state_freep) struct rf_export_state *s = new_state(dir, site);
-    for (size_t i = 0; i < RF_ARRAY_LEN(folders); i++) {
-        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
-        int rc = rf_mkdirs(path, 0700, err);
-        if (rc < 0)
-            return rf_wrap(err, rc, "state of site %s", site);
-    }
-    RF_CLEANUP(rf_freep) char *lock = rf_path_join(dir, "lock");
-    int rc = rf_lock_file(lock, true, wait_ms, &s->lock, err);
+    RF_CLEANUP(rf_freep) char *cache = rf_path_join(dir, "cache");
+    int rc = rf_state_dir_open(dir, folders, RF_ARRAY_LEN(folders), wait_ms, &s->lock, err);
     if (rc == -RFE_BUSY)
         return rf_hint(
             err, rc,
             "another export of site %s is running; wait for it, or use another --site or --state",
             site);
-    RF_CLEANUP(rf_freep) char *cache = rf_path_join(dir, "cache");
-    if (rc == 0)
-        rc = rf_state_dir_claim(dir, site, err);
+    if (rc < 0)
+        return rf_wrap(err, rc, "state of site %s", site);
+    rc = rf_state_dir_claim(dir, site, err);
     if (rc == 0)
         rc = rf_blob_store_open(cache, true, &s->cache, err);
     if (rc == 0)
         rc = rf_blob_store_sweep(s->cache, err);
-    if (rc == 0)
-        rc = rf_file_sweep(dir, err);
-    for (size_t i = 0; rc == 0 && i < RF_ARRAY_LEN(folders); i++) {
-        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
-        rc = rf_file_sweep(path, err);
-    }
     if (rc == 0)
         rc = load_history(s, true, err);
     if (rc < 0)
@@ -381,34 +359,11 @@ int rf_export_state_find(const struct rf_export_state *s, const char *id,
 
 /* ---- bundles ---- */
 
-int rf_export_store_bundle(const char *path, const struct rf_bundle *b, struct rf_err *err)
-{
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
-    int rc = rf_file_sink(path, 0600, true, &sink, err);
-    if (rc == 0)
-        rc = rf_bundle_write(b, sink, err);
-    if (rc == 0)
-        rc = rf_sink_commit(sink, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
-}
-
-int rf_export_load_bundle(const char *path, struct rf_bundle *b, struct rf_err *err)
-{
-    int fd = -1;
-    uint64_t size;
-    int rc = rf_file_open(path, &fd, &size, err);
-    if (rc < 0)
-        return rc;
-    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd_owned(fd, 0, size);
-    rc = rf_bundle_read(src, size, b, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
-}
-
 int rf_export_state_load_bundle(const struct rf_export_state *s, const struct rf_digest *id,
                                 struct rf_bundle *b, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = rf_export_state_bundle_path(s, id);
-    int rc = rf_export_load_bundle(path, b, err);
+    int rc = rf_bundle_load(b, path, err);
     if (rc == 0 && !rf_digest_eq(&b->id, id))
         rc = rf_fail(err, RFE_INVALID, "%s: it is not the bundle that its name says", path);
     return rc;
@@ -435,7 +390,7 @@ int rf_export_state_record(struct rf_export_state *s, const struct rf_bundle *b,
     /* that of a repair bundle is the one of the bundle that it repairs, and there already */
     int rc = rf_bundle_is_repair(b) ? 0 : rf_snapshot_store(snap, snapshot, err);
     if (rc == 0)
-        rc = rf_export_store_bundle(bundle, b, err);
+        rc = rf_bundle_store(b, bundle, err);
     if (rc < 0)
         return rc;
     const struct rf_export_record *last = s->n > 0 ? &s->records[s->n - 1] : NULL;

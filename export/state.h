@@ -64,9 +64,6 @@ RF_MUST_USE int rf_export_state_check(struct rf_export_state *s, struct rf_err *
 /* Keeps a manifest. */
 RF_MUST_USE int rf_export_state_keep(struct rf_export_state *s, const struct rf_digest *d,
                                      struct rf_slice bytes, struct rf_err *err);
-RF_MUST_USE int rf_export_store_bundle(const char *path, const struct rf_bundle *b,
-                                       struct rf_err *err);
-RF_MUST_USE int rf_export_load_bundle(const char *path, struct rf_bundle *b, struct rf_err *err);
 /* Paths inside the folder; the caller frees. */
 char *rf_export_state_bundle_path(const struct rf_export_state *s, const struct rf_digest *id);
 char *rf_export_state_snapshot_path(const struct rf_export_state *s,

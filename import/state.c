@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "policy/state_dir.h"
 
 #include <time.h>
 
@@ -31,20 +32,13 @@ void rf_import_state_freep(struct rf_import_state **s)
     *s = NULL;
 }
 
-static int get_digest(const json_t *v, const char *key, struct rf_digest *out, struct rf_err *err)
-{
-    const char *text;
-    int rc = rf_json_string(v, key, "", RF_JSON_REQUIRED, &text, err);
-    return rc < 0 ? rc : rf_digest_parse(rf_slice_str(text), out, err);
-}
-
 static int get_record(struct rf_import_state *s, const json_t *v, struct rf_err *err)
 {
     struct rf_import_record r = { 0 };
     const char *chain = NULL, *to = NULL, *time_text = NULL, *taken_back = NULL;
-    int rc = get_digest(v, "id", &r.id, err);
+    int rc = rf_json_digest(v, "id", "", RF_JSON_REQUIRED, &r.id, err);
     if (rc == 0)
-        rc = get_digest(v, "snapshot", &r.snapshot, err);
+        rc = rf_json_digest(v, "snapshot", "", RF_JSON_REQUIRED, &r.snapshot, err);
     if (rc == 0)
         rc = rf_json_u64(v, "sequence", "", RF_JSON_REQUIRED, &r.sequence, err);
     if (rc == 0)
@@ -108,36 +102,15 @@ static int load(struct rf_import_state *s, struct rf_err *err)
     return 0;
 }
 
-static const char *const folders[] = { "bundles", "receipts", "tags" };
-
-static int make_folders(const char *dir, struct rf_err *err)
-{
-    for (size_t i = 0; i < RF_ARRAY_LEN(folders); i++) {
-        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
-        int rc = rf_mkdirs(path, 0700, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
 int rf_import_state_open(const char *dir, struct rf_import_state **out, struct rf_err *err)
 {
+    static const char *const folders[] = { "bundles", "receipts", "tags" };
     RF_CLEANUP(rf_import_state_freep) struct rf_import_state *s = rf_xcalloc(1, sizeof(*s));
     s->dir = rf_xstrdup(dir);
     s->lock = -1;
-    RF_CLEANUP(rf_freep) char *lock = rf_path_join(dir, "lock");
-    int rc = make_folders(dir, err);
-    if (rc == 0)
-        rc = rf_lock_file(lock, true, 0, &s->lock, err);
+    int rc = rf_state_dir_open(dir, folders, RF_ARRAY_LEN(folders), 0, &s->lock, err);
     if (rc == -RFE_BUSY)
         return rf_hint(err, rc, "another import of this site is running; wait for it");
-    if (rc == 0)
-        rc = rf_file_sweep(dir, err);
-    for (size_t i = 0; rc == 0 && i < RF_ARRAY_LEN(folders); i++) {
-        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
-        rc = rf_file_sweep(path, err);
-    }
     if (rc == 0)
         rc = load(s, err);
     if (rc < 0)
@@ -218,30 +191,11 @@ static char *bundle_path(const struct rf_import_state *s, const struct rf_digest
     return rf_xasprintf("%s/bundles/%s.json", s->dir, rf_digest_hex(id, hex));
 }
 
-static int store_bundle(struct rf_import_state *s, const struct rf_bundle *b, struct rf_err *err)
-{
-    RF_CLEANUP(rf_freep) char *path = bundle_path(s, &b->id);
-    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
-    int rc = rf_file_sink(path, 0600, true, &sink, err);
-    if (rc == 0)
-        rc = rf_bundle_write(b, sink, err);
-    if (rc == 0)
-        rc = rf_sink_commit(sink, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
-}
-
 int rf_import_state_load_bundle(const struct rf_import_state *s, const struct rf_digest *id,
                                 struct rf_bundle *b, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = bundle_path(s, id);
-    int fd = -1;
-    uint64_t size;
-    int rc = rf_file_open(path, &fd, &size, err);
-    if (rc < 0)
-        return rc;
-    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd_owned(fd, 0, size);
-    rc = rf_bundle_read(src, size, b, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
+    return rf_bundle_load(b, path, err);
 }
 
 /* Twelve digits tell one destination from another in names of files. */
@@ -274,7 +228,8 @@ int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
                            bool partial, struct rf_err *err)
 {
     char now[32];
-    int rc = store_bundle(s, b, err);
+    RF_CLEANUP(rf_freep) char *path = bundle_path(s, &b->id);
+    int rc = rf_bundle_store(b, path, err);
     if (rc < 0)
         return rc;
     struct rf_import_record r = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layout/bundle.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "layout/bundle_retain.h"
@@ -279,4 +280,29 @@ size_t rf_bundle_carried_count(const struct rf_bundle *b)
     for (size_t i = 0; i < b->n_blobs; i++)
         n += b->blobs[i].travel == RF_TRAVEL_CARRIED;
     return n;
+}
+
+/* ---- files of bundle.json alone ---- */
+
+int rf_bundle_store(const struct rf_bundle *b, const char *path, struct rf_err *err)
+{
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = NULL;
+    int rc = rf_file_sink(path, 0600, true, &sink, err);
+    if (rc == 0)
+        rc = rf_bundle_write(b, sink, err);
+    if (rc == 0)
+        rc = rf_sink_commit(sink, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
+}
+
+int rf_bundle_load(struct rf_bundle *b, const char *path, struct rf_err *err)
+{
+    int fd = -1;
+    uint64_t size;
+    int rc = rf_file_open(path, &fd, &size, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_fd_owned(fd, 0, size);
+    rc = rf_bundle_read(src, size, b, err);
+    return rc < 0 ? rf_wrap(err, rc, "%s", path) : 0;
 }

@@ -126,6 +126,9 @@ void rf_hole_json(const struct rf_bundle *b, const struct rf_hole *h, struct rf_
 /* Writes bundle.json. The bundle is sealed. */
 RF_MUST_USE int rf_bundle_write(const struct rf_bundle *b, struct rf_sink *sink,
                                 struct rf_err *err);
+/* The same as a file, durably; and the reverse, into an initialised *b. -RFE_NOT_FOUND, else what rf_bundle_read says. */
+RF_MUST_USE int rf_bundle_store(const struct rf_bundle *b, const char *path, struct rf_err *err);
+RF_MUST_USE int rf_bundle_load(struct rf_bundle *b, const char *path, struct rf_err *err);
 /* Writes index.json: the tagged images that travel. */
 RF_MUST_USE int rf_bundle_write_index(const struct rf_bundle *b, struct rf_sink *sink,
                                       struct rf_err *err);

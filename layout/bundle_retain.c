@@ -207,17 +207,15 @@ int rf_bundle_read_retain(struct rf_bundle *b, const json_t *v, struct rf_err *e
 
 int rf_bundle_read_candidate(struct rf_bundle *b, const json_t *v, struct rf_err *err)
 {
-    const char *repository = "", *tag = "", *digest = "", *rule = "";
+    const char *repository = "", *tag = "", *rule = "";
     struct rf_digest d;
     int rc = rf_json_string(v, "repository", "", RF_JSON_REQUIRED, &repository, err);
     if (rc == 0)
         rc = rf_json_string(v, "tag", "", RF_JSON_REQUIRED, &tag, err);
     if (rc == 0)
-        rc = rf_json_string(v, "digest", "", RF_JSON_REQUIRED, &digest, err);
+        rc = rf_json_digest(v, "digest", "", RF_JSON_REQUIRED, &d, err);
     if (rc == 0)
         rc = rf_json_string(v, "rule", "", RF_JSON_REQUIRED, &rule, err);
-    if (rc == 0)
-        rc = rf_digest_parse(rf_slice_str(digest), &d, err);
     if (rc < 0)
         return rc;
     rf_bundle_add_candidate(b, repository, tag, &d, rule);

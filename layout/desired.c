@@ -201,20 +201,6 @@ void rf_image_json(const struct rf_desired *d, const struct rf_image *i, bool wi
     rf_buf_addf(out, "\"size\":%llu}", (unsigned long long)i->size);
 }
 
-static int read_digest(const json_t *obj, const char *key, enum rf_json_need need,
-                       struct rf_digest *out, struct rf_err *err)
-{
-    const char *text;
-    int rc = rf_json_string(obj, key, "", need, &text, err);
-    if (rc < 0)
-        return rc;
-    memset(out, 0, sizeof(*out));
-    if (text == NULL)
-        return 0;
-    rc = rf_digest_parse(rf_slice_str(text), out, err);
-    return rc < 0 ? rf_wrap(err, rc, "%s", key) : 0;
-}
-
 static int read_children(struct rf_desired *d, const json_t *obj, struct rf_image *im,
                          struct rf_err *err)
 {
@@ -305,11 +291,11 @@ int rf_image_from_json(struct rf_desired *d, const json_t *obj, bool with_status
     struct rf_digest original;
     int rc = read_names(d, obj, &im, err);
     if (rc == 0)
-        rc = read_digest(obj, "digest", RF_JSON_REQUIRED, &im.digest, err);
+        rc = rf_json_digest(obj, "digest", "", RF_JSON_REQUIRED, &im.digest, err);
     if (rc == 0)
         rc = read_children(d, obj, &im, err);
     if (rc == 0)
-        rc = read_digest(obj, "original", RF_JSON_OPTIONAL, &original, err);
+        rc = rf_json_digest(obj, "original", "", RF_JSON_OPTIONAL, &original, err);
     if (rc == 0)
         rc = rf_json_u64(obj, "size", "", RF_JSON_REQUIRED, &im.size, err);
     if (rc == 0 && with_status)

@@ -178,7 +178,7 @@ static int get_header(struct in *in, struct rf_err *err)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *v = NULL;
     uint64_t version = 0;
-    const char *site = "", *id = "";
+    const char *site = "";
     int rc = next(in, &v, err);
     if (rc == 0)
         rc = rf_json_u64(v, "snapshotVersion", "", RF_JSON_REQUIRED, &version, err);
@@ -189,9 +189,7 @@ static int get_header(struct in *in, struct rf_err *err)
     if (rc == 0 && !rf_site_valid(rf_slice_str(site)))
         rc = rf_fail(err, RFE_INVALID, "site: not a site name");
     if (rc == 0)
-        rc = rf_json_string(v, "snapshot", "", RF_JSON_REQUIRED, &id, err);
-    if (rc == 0)
-        rc = rf_digest_parse(rf_slice_str(id), &in->s->id, err);
+        rc = rf_json_digest(v, "snapshot", "", RF_JSON_REQUIRED, &in->s->id, err);
     if (rc == 0)
         rc = rf_json_u64(v, "blobs", "", RF_JSON_REQUIRED, &in->n_blobs, err);
     if (rc == 0)

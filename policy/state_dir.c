@@ -20,6 +20,35 @@ int rf_state_dir_default(const char *side, const char *site, char **out, struct 
     return 0;
 }
 
+/* Each folder in `dir`. */
+static int for_folders(const char *dir, const char *const *folders, size_t n,
+                       int (*act)(const char *path, struct rf_err *err), struct rf_err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, folders[i]);
+        rc = act(path, err);
+    }
+    return rc;
+}
+
+static int make_private(const char *path, struct rf_err *err)
+{
+    return rf_mkdirs(path, 0700, err);
+}
+
+int rf_state_dir_open(const char *dir, const char *const *folders, size_t n, unsigned wait_ms,
+                      int *lock, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, "lock");
+    int rc = for_folders(dir, folders, n, make_private, err);
+    if (rc == 0)
+        rc = rf_lock_file(path, true, wait_ms, lock, err);
+    if (rc == 0)
+        rc = rf_file_sweep(dir, err);
+    return rc < 0 ? rc : for_folders(dir, folders, n, rf_file_sweep, err);
+}
+
 int rf_state_dir_claim(const char *dir, const char *site, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = rf_path_join(dir, "site");

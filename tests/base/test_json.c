@@ -194,6 +194,26 @@ START_TEST(what_is_no_object_has_no_members)
 }
 END_TEST
 
+START_TEST(digests)
+{
+    static const char doc[] = "{\"d\":\"sha256:"
+                              "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","
+                              "\"x\":\"sha256:12\",\"n\":null}";
+    RF_CLEANUP(rf_json_decrefp) json_t *v = NULL;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_digest d, empty;
+    rf_digest_of(RF_DIGEST_SHA256, rf_slice_str(""), &empty);
+    ck_assert_int_eq(rf_json_parse(rf_slice_str(doc), MAX, &v, NULL), 0);
+    ck_assert_int_eq(rf_json_digest(v, "d", "", RF_JSON_REQUIRED, &d, &err), 0);
+    ck_assert(rf_digest_eq(&d, &empty));
+    ck_assert_int_eq(rf_json_digest(v, "n", "", RF_JSON_OPTIONAL, &d, &err), 0);
+    ck_assert(!rf_digest_is_set(&d));
+    ck_assert_int_eq(rf_json_digest(v, "none", "", RF_JSON_REQUIRED, &d, &err), -RFE_INVALID);
+    ck_assert_int_lt(rf_json_digest(v, "x", "images[2]", RF_JSON_REQUIRED, &d, &err), 0);
+    ck_assert_msg(strncmp(err.msg, "images[2].x: ", 13) == 0, "%s", err.msg);
+}
+END_TEST
+
 START_TEST(arrays_are_capped)
 {
     RF_CLEANUP(rf_json_decrefp) json_t *doc = NULL;
@@ -289,6 +309,7 @@ Suite *rf_json_suite(void)
     tcase_add_test(tc, keys_are_counted_per_object);
     tcase_add_loop_test(tc, members, 0, RF_ARRAY_LEN(getters));
     tcase_add_test(tc, what_is_no_object_has_no_members);
+    tcase_add_test(tc, digests);
     tcase_add_test(tc, arrays_are_capped);
     tcase_add_loop_test(tc, strings_are_escaped_as_little_as_possible, 0, RF_ARRAY_LEN(strings));
     tcase_add_test(tc, values_are_compact);

@@ -410,7 +410,7 @@ START_TEST(damaged_rules)
     interrupt("ocidir://app:1 ocidir://app:2");
     rf_bundle_init(&b);
     rf_rules_init(&rules);
-    expect_ok(rf_export_load_bundle("state/pending/bundle.json", &b, &err), err);
+    expect_ok(rf_bundle_load(&b, "state/pending/bundle.json", &err), err);
     expect_ok(rf_rules_load(&rules, &b, "state/pending/rules", &err), err);
     ck_assert_uint_eq(rules.n, 1);
     rf_rules_release(&rules);

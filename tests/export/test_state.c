@@ -257,13 +257,13 @@ START_TEST(a_plan_in_parts_is_none)
     set_pending(s, &a, "k1", "out/a.tar");
     switch (_i) { /* killed while the next one was being written */
     case 0:
-        expect_ok(rf_export_store_bundle("state/pending/bundle.json", &b.m.b, &err), err);
+        expect_ok(rf_bundle_store(&b.m.b, "state/pending/bundle.json", &err), err);
         break;
     case 1:
         expect_ok(rf_snapshot_store(&b.snap, "state/pending/snapshot", &err), err);
         break;
     case 2: /* both are whole and go together, but the request is of the older one */
-        expect_ok(rf_export_store_bundle("state/pending/bundle.json", &b.m.b, &err), err);
+        expect_ok(rf_bundle_store(&b.m.b, "state/pending/bundle.json", &err), err);
         expect_ok(rf_snapshot_store(&b.snap, "state/pending/snapshot", &err), err);
         break;
     case 3:

@@ -341,7 +341,7 @@ START_TEST(rules_without_those_of_holes)
     interrupt("ocidir://app:1 ocidir://app:2");
     rf_bundle_init(&b);
     rf_rules_init(&rules);
-    expect_ok(rf_export_load_bundle("state/pending/bundle.json", &b, &err), err);
+    expect_ok(rf_bundle_load(&b, "state/pending/bundle.json", &err), err);
     char *text = rf_xasprintf("{\"bundle\":\"%s\",\"rules\":1}\n{\"line\":0,\"by\":\"x\"}\n[1,1]\n",
                               rf_digest_text(&b.id, id));
     write_text("state/pending/rules", text);

@@ -5,9 +5,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/template.h"
-#include "policy/object/object_version.h"
 #include "tools/common/program.h"
+#include "tools/common/runner.h"
 #include "tools/regbot/session.h"
 
 #define OUTPUT_MAX (64u << 20)
@@ -92,25 +91,6 @@ static int run_file(const struct rf_env *env, void *ctx, int argc, char **argv, 
     return rf_bot_run_text(s.bot, name, rf_buf_slice(&text), argv + 1, (size_t)argc - 1, err);
 }
 
-/* ---- version ---- */
-
-struct version_options {
-    const char *format;
-};
-
-static int run_version(const struct rf_env *env, void *ctx, int argc, char **argv,
-                       struct rf_err *err)
-{
-    const struct version_options *o = ctx;
-    const struct rf_value v = rf_value_object(&rf_type_version, rf_version_info());
-    RF_CLEANUP(rf_buf_release) struct rf_buf out;
-    (void)env, (void)argc, (void)argv;
-    rf_buf_init(&out, OUTPUT_MAX);
-    int rc = rf_template_render("out", rf_slice_str(o->format), &v, NULL, &out, err);
-    (void)fwrite(out.ptr, 1, out.len, stdout);
-    return rc;
-}
-
 /* ---- rows ---- */
 
 static const struct rf_opt once_opts[] = { REGBOT_CONFIG_ROW, REGBOT_STRICT_ROW, REGBOT_BOX_ROWS };
@@ -124,11 +104,6 @@ static const struct rf_opt run_opts[] = {
       "how long the script may run; without it defaults.timeout of the file, or for ever", NULL,
       0 },
 };
-static const struct rf_opt version_opts[] = {
-    { "format", 0, RF_OPT_STRING, offsetof(struct version_options, format), "TEMPLATE",
-      "form of the output", "{{printPretty .}}", 0 },
-};
-
 static const struct rf_cmd once_cmd = {
     .name = "once",
     .summary = "run every script of the file once",
@@ -178,20 +153,14 @@ static const struct rf_cmd run_cmd = {
     .run = run_file,
 };
 
-static const struct rf_cmd version_cmd = {
-    .name = "version",
-    .summary = "print the version",
-    .examples = "regbot version --format '{{.VCSTag}}'",
-    .opts = version_opts,
-    .n_opts = RF_ARRAY_LEN(version_opts),
-    .ctx_size = sizeof(struct version_options),
-    .run = run_version,
-};
-
 int main(int argc, char **argv)
 {
     const struct rf_cmd cmds[] = {
-        once_cmd, *regbot_server_cmd(), check_cmd, run_cmd, version_cmd,
+        once_cmd,
+        *regbot_server_cmd(),
+        check_cmd,
+        run_cmd,
+        rf_runner_version_cmd("regbot version --format '{{.VCSTag}}'"),
     };
     const struct rf_program regbot = {
         .name = "regbot",

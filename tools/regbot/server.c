@@ -115,9 +115,7 @@ static const struct rf_opt opts[] = {
     REGBOT_CONFIG_ROW,
     REGBOT_STRICT_ROW,
     REGBOT_BOX_ROWS,
-    { "listen", 0, RF_OPT_STRING, REGBOT_AT(listen), "ADDRESS",
-      "serve /metrics, /healthz and /status over HTTP there: :9090 (loopback), 0.0.0.0:9090, [::]:9090",
-      NULL, 0 },
+    RF_RUNNER_LISTEN_ROW(REGBOT_AT(listen)),
 };
 
 const struct rf_cmd *regbot_server_cmd(void)

@@ -113,14 +113,6 @@ static int merge_creds(void *ctx, struct rf_hosts *hosts, struct rf_err *err)
     return rf_creds_merge(&config->creds, hosts, err);
 }
 
-static int open_client(struct regbot_session *s, struct rf_err *err)
-{
-    struct rf_net_options net = *s->env->net;
-    if (net.user_agent == NULL)
-        net.user_agent = s->config->defaults.user_agent;
-    return rf_net_client(&net, merge_creds, s->config, &s->client, err);
-}
-
 static int load_config(struct regbot_session *s, const struct regbot_options *o, struct rf_err *err)
 {
     if (o->config == NULL)
@@ -158,7 +150,7 @@ static int open_session(struct regbot_session *s, const struct rf_env *env,
         return rf_fail(err, RFE_USAGE, "--memory: wanted is a size from 1MiB to 64GiB");
     int rc = load_config(s, o, err);
     if (rc == 0 && online)
-        rc = open_client(s, err);
+        rc = rf_runner_client(env, s->config, merge_creds, s->config, &s->client, err);
     if (rc < 0)
         return rc;
     warn_of_wishes(o);

@@ -9,7 +9,7 @@
 #define RF_TOOLS_REGBOT_SESSION_H
 
 #include "policy/bot/bot_run.h"
-#include "tools/common/options.h"
+#include "tools/common/runner.h"
 
 /* Of all commands; each has rows for those that it knows. */
 struct regbot_options {
@@ -42,17 +42,11 @@ void regbot_session_release(struct regbot_session *s);
 const struct rf_cmd *regbot_server_cmd(void);
 
 #define REGBOT_AT(field) offsetof(struct regbot_options, field)
-#define REGBOT_CONFIG_ROW                                                     \
-    {                                                                         \
-        "config", 'c', RF_OPT_STRING, REGBOT_AT(config), "FILE",              \
-            "configuration file; - for standard input", NULL, RF_OPT_REQUIRED \
-    }
-#define REGBOT_STRICT_ROW                                                                         \
-    {                                                                                             \
-        "strict", 0, RF_OPT_FLAG, REGBOT_AT(strict), NULL,                                        \
-            "refuse a file with unknown keys or scripts that cannot be run, before any is begun", \
-            NULL, 0                                                                               \
-    }
+#define REGBOT_CONFIG_ROW RF_RUNNER_CONFIG_ROW(REGBOT_AT(config))
+#define REGBOT_STRICT_ROW  \
+    RF_RUNNER_STRICT_ROW(  \
+        REGBOT_AT(strict), \
+        "refuse a file with unknown keys or scripts that cannot be run, before any is begun")
 #define REGBOT_BOX_ROWS                                                                                                                \
     { "dry-run",                                                                                                                       \
       0,                                                                                                                               \

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regsync: registries kept the same by a file. The rows of commands and options are here, the work is done in policy/. */
 #include "base/mem.h"
-#include "base/template.h"
 #include "policy/config_print.h"
-#include "policy/object/object_version.h"
 #include "tools/common/program.h"
+#include "tools/common/runner.h"
 #include "tools/regsync/session.h"
 
 #include <malloc.h>
@@ -67,7 +66,7 @@ static int run_check(const struct rf_env *env, void *ctx, int argc, char **argv,
     return run_mode(env, ctx, RF_SYNC_CHECK, err);
 }
 
-/* ---- config and version ---- */
+/* ---- config ---- */
 
 /* One a line; 0 when there are none. */
 static int tell_refused(const struct rf_policy_config *config, struct rf_err *err)
@@ -101,23 +100,6 @@ static int run_config(const struct rf_env *env, void *ctx, int argc, char **argv
     return 0;
 }
 
-struct version_options {
-    const char *format;
-};
-
-static int run_version(const struct rf_env *env, void *ctx, int argc, char **argv,
-                       struct rf_err *err)
-{
-    const struct version_options *o = ctx;
-    const struct rf_value v = rf_value_object(&rf_type_version, rf_version_info());
-    RF_CLEANUP(rf_buf_release) struct rf_buf out;
-    (void)env, (void)argc, (void)argv;
-    rf_buf_init(&out, OUTPUT_MAX);
-    int rc = rf_template_render("out", rf_slice_str(o->format), &v, NULL, &out, err);
-    (void)fwrite(out.ptr, 1, out.len, stdout);
-    return rc;
-}
-
 /* ---- rows ---- */
 
 #define OUTPUT_ROW                                                   \
@@ -140,11 +122,6 @@ static const struct rf_opt check_opts[] = {
     OUTPUT_ROW,
 };
 static const struct rf_opt config_opts[] = { REGSYNC_CONFIG_ROW, REGSYNC_STRICT_ROW };
-static const struct rf_opt version_opts[] = {
-    { "format", 0, RF_OPT_STRING, offsetof(struct version_options, format), "TEMPLATE",
-      "form of the output", "{{printPretty .}}", 0 },
-};
-
 static const struct rf_cmd once_cmd = {
     .name = "once",
     .summary = "run every step of the file once",
@@ -188,20 +165,14 @@ static const struct rf_cmd config_cmd = {
     .run = run_config,
 };
 
-static const struct rf_cmd version_cmd = {
-    .name = "version",
-    .summary = "print the version",
-    .examples = "regsync version --format '{{.VCSTag}}'",
-    .opts = version_opts,
-    .n_opts = RF_ARRAY_LEN(version_opts),
-    .ctx_size = sizeof(struct version_options),
-    .run = run_version,
-};
-
 int main(int argc, char **argv)
 {
     const struct rf_cmd cmds[] = {
-        once_cmd, *regsync_server_cmd(), check_cmd, config_cmd, version_cmd,
+        once_cmd,
+        *regsync_server_cmd(),
+        check_cmd,
+        config_cmd,
+        rf_runner_version_cmd("regsync version --format '{{.VCSTag}}'"),
     };
     const struct rf_program regsync = {
         .name = "regsync",

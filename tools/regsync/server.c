@@ -200,9 +200,7 @@ static int run(const struct rf_env *env, void *ctx, int argc, char **argv, struc
 static const struct rf_opt opts[] = {
     REGSYNC_RUN_ROWS,
     REGSYNC_HOOKS_ROW,
-    { "listen", 0, RF_OPT_STRING, REGSYNC_AT(listen), "ADDRESS",
-      "serve /metrics, /healthz and /status over HTTP there: :9090 (loopback), 0.0.0.0:9090, [::]:9090",
-      NULL, 0 },
+    RF_RUNNER_LISTEN_ROW(REGSYNC_AT(listen)),
 };
 
 const struct rf_cmd *regsync_server_cmd(void)

@@ -126,11 +126,8 @@ int regsync_session_open(struct regsync_session *s, const struct rf_env *env,
         rc = regsync_config_load(o, &s->config, err);
     if (rc < 0)
         return rc;
-    struct rf_net_options net = *env->net;
-    if (net.user_agent == NULL)
-        net.user_agent = s->config->defaults.user_agent;
     struct merging merging = { s->config, o->strict };
-    rc = rf_net_client(&net, merge_creds, &merging, &s->client, err);
+    rc = rf_runner_client(env, s->config, merge_creds, &merging, &s->client, err);
     if (rc == 0)
         s->sync = rf_sync_new(s->config, s->client, &s->setup);
     return rc;

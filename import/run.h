@@ -22,6 +22,9 @@ struct rf_foreign {
     struct rf_digest was;
 };
 
+/* Whether a carried list of referrers was there before the run. */
+enum rf_list_there { RF_LIST_NOT_ASKED, RF_LIST_THERE, RF_LIST_ABSENT };
+
 /* A list of referrers in which others listed some as well: they stay. */
 struct rf_merged {
     uint32_t image; /* in desired.images */
@@ -76,6 +79,8 @@ struct rf_import_run {
     struct rf_digest *tag_gets; /* with tag_had: what it gets */
     struct rf_digest *
         list_had; /* per image: what the tag of a list of referrers had before the run; NULL: not looked */
+    uint8_t *
+        list_there; /* per item of doc->lists: enum rf_list_there, of carried lists of referrers; NULL: not looked */
     struct rf_merged *merged;
     size_t n_merged;
     pthread_mutex_t lock; /* guards counts, forecast, content.edges, failed, refused, missing */

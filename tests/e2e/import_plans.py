@@ -72,6 +72,20 @@ class ImportPlans(Case):
             plan, _ = self.plan_and_apply(self.new_bundle(*refs[:n]), *to)
         self.assertEqual((plan["blobsSent"], plan["blobsThere"], plan["tagsSet"], plan["tagsRight"]), (2, 1, 1, 2))
 
+    def test_lists_of_referrers(self):
+        """Without the referrers API putting a referrer makes a list, which may be the one that the bundle carries: it is counted as written all the same."""
+        source, far = self.docker_registry("source"), self.docker_registry("far")
+        to = ["--host", far.host_flag(), "--to", far.host + "/mirror"]
+        first = images.sample_set(1)
+        for bundle, sample in zip(self.two_bundles(), (first, first + images.sample_set(2))):
+            self.apply(bundle, "--host", source.host_flag(), "--to", source.host, state="source-state")
+            carried = self.new_bundle("--digest-tags", "--host", source.host_flag(), *references(source, tagged(sample)), state="lists-state", out="lists")
+            plan, _ = self.plan_and_apply(carried, *to)
+        self.assertTrue([i for i in carried.images() if i["tag"].startswith("sha256-")])
+        again, _ = self.plan_and_apply(carried, *to)
+        self.assertGreater(again["manifestsThere"], plan["manifestsThere"])
+        self.assertEqual((again["blobsSent"], again["tagsSet"]), (0, 0))
+
     def test_what_is_not_mounted_is_said(self):
         far = self.scripted("far")
         base = images.random_layer("base", 50000)

@@ -178,7 +178,7 @@ class BadInput(Case):
                 wait_for("a transfer", lambda: slow.begun("GET", "/blobs/"), 10)
                 time.sleep(0.1)
                 process.send_signal(number)
-                self.assertEqual(process.wait(10), status)
+                self.assertEqual(process.wait(30), status)
             finally:
                 stop_process(process)
             self.assertEqual(self.bundles(), [])

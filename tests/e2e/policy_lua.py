@@ -32,11 +32,11 @@ class PolicyLua(Case):
         near = self.scripted("near", seed=self.seed(triples))
         return ["--host", "reg=registry.example,hostname=%s,tls=disabled" % near.host]
 
-    def policy(self, script, name="policy.yml", **more):
+    def policy(self, script, name="policy.yml", timeout="20s", **more):
         path = self.work(name)
         with open(path, "w", encoding="utf-8") as f:
             f.write("".join("%s: %s\n" % item for item in more.items()))
-            f.write("policy:\n  timeout: 500ms\n  script: |\n" + "".join("    %s\n" % line for line in script.splitlines()))
+            f.write("policy:\n  timeout: %s\n  script: |\n" % timeout + "".join("    %s\n" % line for line in script.splitlines()))
         return path
 
     def layout(self, triples, name="seed"):
@@ -256,7 +256,7 @@ class PolicyLua(Case):
     def test_accept_fails_closed(self):
         good, bad = image("good"), image("bad")
         bundle = self.new_bundle(*self.layout([("app", "1", good), ("app", "2", bad)]))
-        policy = self.policy("function accept(image)\n  if image.tag == '2' then while true do end end\n  return true\nend")
+        policy = self.policy("function accept(image)\n  if image.tag == '2' then while true do end end\n  return true\nend", timeout="2s")
         done = self.apply(bundle, "-c", policy, *self.to(), status=PARTIAL)
         self.assertRegex(done.out, "refused   app:2 here, by accept failed: .*timeout")
         self.there([("app", "1", good)])

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/lua/lua_child.h"
 
-#include <errno.h>
 #include <lauxlib.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "policy/lua/lua_child_private.h"
+#include "policy/lua/lua_child_talk.h"
 #include "policy/lua/lua_jail.h"
 #include "policy/lua/lua_json.h"
 #include "policy/lua/lua_libs.h"
@@ -29,45 +26,11 @@ const char rf_lua_child_word[] = "--lua-child";
 static const char
     trace_key; /* its address is the traceback's key in the registry: a key that takes no memory */
 
-/* One per process, and what its one Lua state knows of the world. */
-struct child {
-    lua_State *L;
-    int fd;
-    size_t used, cap;                /* bytes of the Lua state */
-    int64_t deadline_ns, cpu_end_ns; /* of what is running; 0: none */
-    const char *over;                /* why the script has to end, NULL while it need not */
-    bool missing;                    /* what was to be called is not there */
-    char *in; /* the frame that came last, NUL behind it; kept here since Lua may raise */
-    size_t in_len, in_cap;
-    json_t *env;                  /* what os.getenv sees */
-    const struct rf_lua_api *api; /* or NULL */
-};
-
-static struct child *child_of(lua_State *L)
-{
-    struct child *c;
-    memcpy(&c, lua_getextraspace(L), sizeof(c));
-    return c;
-}
-
-static int64_t clock_ns(clockid_t which)
-{
-    struct timespec t = { 0, 0 };
-    (void)clock_gettime(which, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* The parent is gone, or what it sends makes no sense: nothing is left to do here. */
-_Noreturn static void leave(int status)
-{
-    _exit(status);
-}
-
 /* ---- memory ---- */
 
 static void *allocate(void *ud, void *ptr, size_t old, size_t want)
 {
-    struct child *c = ud;
+    struct rf_lua_child *c = ud;
     size_t had = ptr != NULL ? old : 0;
     if (want == 0) {
         free(ptr);
@@ -86,19 +49,10 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t want)
 
 /* ---- time ---- */
 
-static const char *time_is_over(struct child *c)
-{
-    if (c->over == NULL && c->deadline_ns > 0 && clock_ns(CLOCK_MONOTONIC) >= c->deadline_ns)
-        c->over = "script ran longer than its timeout";
-    if (c->over == NULL && c->cpu_end_ns > 0 && clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= c->cpu_end_ns)
-        c->over = "script used more CPU time than it may";
-    return c->over;
-}
-
 /* Once the time is over, each further step fails: no pcall gets a script over that. */
 static void hook(lua_State *L, lua_Debug *ar)
 {
-    const char *why = time_is_over(child_of(L));
+    const char *why = rf_lua_child_over(rf_lua_child_of(L));
     if (why == NULL)
         return;
     lua_sethook(L, hook, LUA_MASKCOUNT | LUA_MASKLINE, 1);
@@ -107,209 +61,6 @@ static void hook(lua_State *L, lua_Debug *ar)
     else
         (void)lua_pushstring(L, why);
     (void)lua_error(L);
-}
-
-/* ---- frames ---- */
-
-static void write_all(struct child *c, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = write(c->fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            leave(0);
-        p += done;
-        n -= (size_t)done;
-    }
-}
-
-static void send_text(struct child *c, const char *p, size_t n)
-{
-    char head[RF_LUA_FRAME_HEAD];
-    for (size_t i = 0; i < sizeof(head); i++)
-        head[i] = (char)(uint8_t)(n >> (8 * i));
-    write_all(c, head, sizeof(head));
-    write_all(c, p, n);
-}
-
-static void read_all(struct child *c, char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t done = read(c->fd, p, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            leave(0);
-        p += done;
-        n -= (size_t)done;
-    }
-}
-
-/* The next frame into c->in. Outside of Lua's memory: a message that is on its way has to be taken whatever the script has left. */
-static void receive(struct child *c)
-{
-    uint8_t head[RF_LUA_FRAME_HEAD];
-    size_t len = 0;
-    read_all(c, (char *)head, sizeof(head));
-    for (size_t i = 0; i < sizeof(head); i++)
-        len |= (size_t)head[i] << (8 * i);
-    if (len > RF_LUA_FRAME_MAX)
-        leave(70);
-    if (len + 1 > c->in_cap || c->in_cap > (1u << 20)) {
-        free(c->in);
-        c->in_cap = len + 1 > 4096 ? len + 1 : 4096;
-        c->in = rf_xmalloc(c->in_cap);
-    }
-    read_all(c, c->in, len);
-    c->in[len] = '\0';
-    c->in_len = len;
-}
-
-/* Pushes the object of the last frame. */
-static void push_frame(lua_State *L, struct child *c)
-{
-    const struct rf_lua_json_style style = { .wire = true };
-    (void)rf_lua_json_decode(L, c->in, c->in_len, 0, &style);
-    if (!lua_istable(L, -1))
-        leave(70);
-}
-
-/* ---- messages of a script ---- */
-
-/* "<string>:12" of the Lua function that is running, or "". Pushes it. */
-static const char *push_where(lua_State *L)
-{
-    lua_Debug ar;
-    for (int level = 0; lua_getstack(L, level, &ar) != 0 && level < 20; level++) {
-        if (lua_getinfo(L, "Sl", &ar) != 0 && ar.currentline > 0)
-            return lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-    }
-    return lua_pushliteral(L, "");
-}
-
-static void add_member(lua_State *L, struct rf_lua_text *t, const char *name, const char *value,
-                       size_t n)
-{
-    rf_lua_text_add_str(L, t, name);
-    rf_lua_json_encode_bytes(L, t, value, n);
-}
-
-/* Sends {"say":..., "where":..., "function":..., "args":[the topmost values]} and takes the values off the stack. */
-static void send_call(lua_State *L, const char *say, const char *function, int n_args)
-{
-    const struct rf_lua_json_style style = { .wire = true };
-    int first = lua_gettop(L) - n_args + 1;
-    luaL_checkstack(L, 8, "a call");
-    struct rf_lua_text *t = rf_lua_text_push(L, RF_LUA_FRAME_MAX);
-    const char *where = push_where(L);
-    add_member(L, t, "{\"say\":", say, strlen(say));
-    add_member(L, t, ",\"where\":", where, strlen(where));
-    add_member(L, t, ",\"function\":", function, strlen(function));
-    rf_lua_text_add_str(L, t, ",\"args\":[");
-    t->nodes = (size_t)n_args + 8;
-    for (int i = 0; i < n_args; i++) {
-        if (i > 0)
-            rf_lua_text_add(L, t, ",", 1);
-        rf_lua_json_encode(L, first + i, &style, t);
-    }
-    rf_lua_text_add_str(L, t, "]}");
-    send_text(child_of(L), t->ptr, t->len);
-    rf_lua_text_drop(L, t);
-    lua_settop(L, first - 1);
-}
-
-/* Pushes the value of the reply, or raises its error. */
-static void take_reply(lua_State *L, int level)
-{
-    struct child *c = child_of(L);
-    receive(c);
-    push_frame(L, c);
-    if (lua_getfield(L, -1, "error") == LUA_TSTRING) {
-        luaL_where(L, level);
-        lua_insert(L, -2);
-        lua_concat(L, 2);
-        (void)lua_error(L);
-    }
-    lua_pop(L, 1);
-    (void)lua_getfield(L, -1, "value");
-    lua_remove(L, -2);
-}
-
-int rf_lua_host_call(lua_State *L, const char *function, int n_args)
-{
-    if (time_is_over(child_of(L)) != NULL)
-        return luaL_error(L, "Context error: context deadline exceeded");
-    send_call(L, "call", function, n_args);
-    take_reply(L, 1);
-    return 1;
-}
-
-void rf_lua_host_tell(lua_State *L, const char *function, int n_args)
-{
-    send_call(L, "tell", function, n_args);
-}
-
-/* Long lines take their time, and the hook counts steps. */
-static void check_time(lua_State *L)
-{
-    const char *why = time_is_over(child_of(L));
-    if (why != NULL)
-        (void)luaL_error(L, "%s", why);
-}
-
-static int say_print(lua_State *L)
-{
-    int n = lua_gettop(L);
-    check_time(L);
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (int i = 1; i <= n; i++) {
-        if (i > 1)
-            luaL_addchar(&b, '\t');
-        (void)luaL_tolstring(L, i, NULL);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    send_call(L, "print", "print", 1);
-    return 0;
-}
-
-static int say_log(lua_State *L)
-{
-    check_time(L);
-    luaL_checkany(L, 1);
-    lua_settop(L, 1);
-    (void)luaL_tolstring(L, 1, NULL);
-    send_call(L, "log", "log", 1);
-    return 0;
-}
-
-/* source(name) of struct rf_lua_libs. */
-static int ask_source(lua_State *L)
-{
-    luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    if (time_is_over(child_of(L)) != NULL)
-        return luaL_error(L, "Context error: context deadline exceeded");
-    send_call(L, "require", "require", 1);
-    take_reply(L, 2);
-    if (!lua_istable(L, -1))
-        return luaL_error(L, "no answer");
-    (void)lua_getfield(L, -1, "text");
-    (void)lua_getfield(L, -2, "file");
-    return 2;
-}
-
-static int get_env(lua_State *L)
-{
-    const char *value =
-        json_string_value(json_object_get(child_of(L)->env, luaL_checkstring(L, 1)));
-    if (value != NULL)
-        (void)lua_pushstring(L, value);
-    else
-        lua_pushnil(L);
-    return 1;
 }
 
 /* ---- what the parent asks for ---- */
@@ -350,7 +101,7 @@ static int prepare(lua_State *L)
     (void)lua_getfield(L, 1, "do");
     const char *what = lua_tostring(L, -1);
     if (what == NULL)
-        leave(70);
+        rf_lua_child_leave(70);
     if (strcmp(what, "run") == 0) {
         size_t n;
         (void)lua_getfield(L, 1, "text");
@@ -362,7 +113,7 @@ static int prepare(lua_State *L)
     }
     (void)lua_getfield(L, 1, "function");
     if (!push_function(L, lua_tostring(L, -1))) {
-        child_of(L)->missing = true;
+        rf_lua_child_of(L)->missing = true;
         return luaL_error(L, "there is no function %s", lua_tostring(L, -2));
     }
     int n = 0;
@@ -373,22 +124,22 @@ static int prepare(lua_State *L)
     luaL_checkstack(L, n + 8, "arguments");
     for (int i = 1; i <= n; i++) {
         (void)lua_rawgeti(L, function + 2, i);
-        if (child_of(L)->api != NULL && child_of(L)->api->argument != NULL)
-            child_of(L)->api->argument(L);
+        if (rf_lua_child_of(L)->api != NULL && rf_lua_child_of(L)->api->argument != NULL)
+            rf_lua_child_of(L)->api->argument(L);
     }
     lua_remove(L, function + 2);
     lua_remove(L, function + 1);
     return n;
 }
 
-static void arm(struct child *c)
+static void arm(struct rf_lua_child *c)
 {
     lua_State *L = c->L;
     (void)lua_getfield(L, 1, "deadline");
     c->deadline_ns = lua_tointeger(L, -1);
     (void)lua_getfield(L, 1, "cpu");
     int64_t cpu = lua_tointeger(L, -1);
-    c->cpu_end_ns = cpu > 0 ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) + cpu : 0;
+    c->cpu_end_ns = cpu > 0 ? rf_lua_child_clock(CLOCK_PROCESS_CPUTIME_ID) + cpu : 0;
     lua_pop(L, 2);
     if (c->deadline_ns > 0 || c->cpu_end_ns > 0)
         lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_STEPS);
@@ -398,8 +149,8 @@ static void arm(struct child *c)
 static int perform(lua_State *L)
 {
     const struct rf_lua_json_style style = { .wire = true };
-    struct child *c = child_of(L);
-    push_frame(L, c);
+    struct rf_lua_child *c = rf_lua_child_of(L);
+    rf_lua_child_push_frame(L, c);
     arm(c);
     int n_args = prepare(L);
     lua_call(L, n_args, 1);
@@ -413,12 +164,12 @@ static int perform(lua_State *L)
     rf_lua_json_encode(L, result, &style, t);
     (void)lua_pushfstring(L, ",\"memory\":%I}", (LUAI_UACINT)c->used);
     rf_lua_text_add_str(L, t, lua_tostring(L, -1));
-    send_text(c, t->ptr, t->len);
+    rf_lua_child_send(c, t->ptr, t->len);
     rf_lua_text_drop(L, t);
     return 0;
 }
 
-static const char *kind_of(struct child *c, int status)
+static const char *kind_of(struct rf_lua_child *c, int status)
 {
     return c->over != NULL        ? "timeout"
            : status == LUA_ERRMEM ? "memory"
@@ -433,20 +184,20 @@ static int send_failure(lua_State *L)
     const char *kind = lua_touserdata(L, 2);
     const char *text = luaL_tolstring(L, 1, &n);
     struct rf_lua_text *t = rf_lua_text_push(L, RF_LUA_FRAME_MAX);
-    add_member(L, t, "{\"say\":\"failed\",\"kind\":", kind, strlen(kind));
-    add_member(L, t, ",\"error\":", text, n < TRACE_MAX ? n : TRACE_MAX);
+    rf_lua_child_add_member(L, t, "{\"say\":\"failed\",\"kind\":", kind, strlen(kind));
+    rf_lua_child_add_member(L, t, ",\"error\":", text, n < TRACE_MAX ? n : TRACE_MAX);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key) == LUA_TSTRING) {
         const char *trace = lua_tolstring(L, -1, &n);
-        add_member(L, t, ",\"traceback\":", trace, n < TRACE_MAX ? n : TRACE_MAX);
+        rf_lua_child_add_member(L, t, ",\"traceback\":", trace, n < TRACE_MAX ? n : TRACE_MAX);
     }
-    (void)lua_pushfstring(L, ",\"memory\":%I}", (LUAI_UACINT)child_of(L)->used);
+    (void)lua_pushfstring(L, ",\"memory\":%I}", (LUAI_UACINT)rf_lua_child_of(L)->used);
     rf_lua_text_add_str(L, t, lua_tostring(L, -1));
-    send_text(child_of(L), t->ptr, t->len);
+    rf_lua_child_send(rf_lua_child_of(L), t->ptr, t->len);
     rf_lua_text_drop(L, t);
     return 0;
 }
 
-static void fail(struct child *c, int status)
+static void fail(struct rf_lua_child *c, int status)
 {
     lua_State *L = c->L;
     const char *kind = kind_of(c, status);
@@ -466,7 +217,7 @@ static void fail(struct child *c, int status)
         int n = snprintf(
             text, sizeof(text),
             "{\"say\":\"failed\",\"kind\":\"%s\",\"error\":\"the error cannot be told\"}", kind);
-        send_text(c, text, (size_t)n);
+        rf_lua_child_send(c, text, (size_t)n);
     }
     if (status == LUA_ERRMEM)
         c->cap -= 1u << 20;
@@ -474,35 +225,35 @@ static void fail(struct child *c, int status)
 
 static int look_for_function(lua_State *L)
 {
-    push_frame(L, child_of(L));
+    rf_lua_child_push_frame(L, rf_lua_child_of(L));
     (void)lua_getfield(L, 1, "function");
     lua_pushboolean(L, push_function(L, lua_tostring(L, -1)));
     return 1;
 }
 
 /* A question before it is parsed: the parent writes its keys in this order. */
-static bool is_question(const struct child *c)
+static bool is_question(const struct rf_lua_child *c)
 {
     static const char begin[] = "{\"do\":\"has\"";
     return c->in_len >= sizeof(begin) - 1 && memcmp(c->in, begin, sizeof(begin) - 1) == 0;
 }
 
-static void answer_question(struct child *c)
+static void answer_question(struct rf_lua_child *c)
 {
     lua_State *L = c->L;
     lua_pushcfunction(L, look_for_function);
     bool has = lua_pcall(L, 0, 1, 0) == LUA_OK && lua_toboolean(L, -1);
     char text[64];
     int n = snprintf(text, sizeof(text), "{\"say\":\"done\",\"value\":%s}", has ? "true" : "false");
-    send_text(c, text, (size_t)n);
+    rf_lua_child_send(c, text, (size_t)n);
 }
 
-_Noreturn static void serve(struct child *c)
+_Noreturn static void serve(struct rf_lua_child *c)
 {
     lua_State *L = c->L;
     for (;;) {
         lua_settop(L, 0);
-        receive(c);
+        rf_lua_child_receive(c);
         c->over = NULL;
         c->missing = false;
         if (is_question(c)) {
@@ -527,31 +278,32 @@ static int open_libs(lua_State *L)
     const struct rf_lua_libs libs = {
         .unsafe = json_is_true(json_object_get(wish, "unsafe")),
         .seed = json_integer_value(json_object_get(wish, "seed")),
-        .print = say_print,
-        .log = say_log,
-        .source = ask_source,
-        .getenv = get_env,
+        .print = rf_lua_child_print,
+        .log = rf_lua_child_log,
+        .source = rf_lua_child_source,
+        .getenv = rf_lua_child_getenv,
     };
     rf_lua_libs_open(L, &libs);
     const char *api = json_string_value(json_object_get(wish, "api"));
     for (size_t i = 0; api != NULL && rf_lua_apis[i] != NULL; i++) {
         if (strcmp(rf_lua_apis[i]->name, api) == 0) {
             rf_lua_apis[i]->open(L);
-            child_of(L)->api = rf_lua_apis[i];
+            rf_lua_child_of(L)->api = rf_lua_apis[i];
             return 0;
         }
     }
     return api != NULL ? luaL_error(L, "there is no API %s", api) : 0;
 }
 
-static void say_ready(struct child *c, const struct rf_lua_jail_gaps *gaps, const char *error)
+static void say_ready(struct rf_lua_child *c, const struct rf_lua_jail_gaps *gaps,
+                      const char *error)
 {
     json_t *ready = json_pack("{s:s, s:s*, s:s*, s:s*}", "say", "ready", "landlock", gaps->landlock,
                               "seccomp", gaps->seccomp, "error", error);
     char *text = json_dumps(ready, JSON_COMPACT);
     if (text == NULL)
-        leave(70);
-    send_text(c, text, strlen(text));
+        rf_lua_child_leave(70);
+    rf_lua_child_send(c, text, strlen(text));
     free(text);
     json_decref(ready);
 }
@@ -569,10 +321,10 @@ static void set_time_zone(const json_t *wish)
 static int panic(lua_State *L)
 {
     (void)L;
-    leave(72);
+    rf_lua_child_leave(72);
 }
 
-static void start(struct child *c, json_t *wish)
+static void start(struct rf_lua_child *c, json_t *wish)
 {
     struct rf_lua_jail_gaps gaps = { NULL, NULL };
     bool unsafe = json_is_true(json_object_get(wish, "unsafe"));
@@ -582,10 +334,10 @@ static void start(struct child *c, json_t *wish)
     const struct rf_lua_jail jail = { .fd = c->fd,
                                       .memory = 2 * c->cap + 4 * (size_t)RF_LUA_FRAME_MAX };
     if (!unsafe && !rf_lua_jail_enter(&jail, &gaps))
-        leave(71);
+        rf_lua_child_leave(71);
     c->L = lua_newstate(allocate, c);
     if (c->L == NULL)
-        leave(70);
+        rf_lua_child_leave(70);
     memcpy(lua_getextraspace(c->L), &c, sizeof(c));
     (void)lua_atpanic(c->L, panic);
     lua_pushcfunction(c->L, open_libs);
@@ -610,11 +362,11 @@ int rf_lua_child_if_asked(int argc, char **argv)
     if (argc != 2 || strcmp(argv[1], rf_lua_child_word) != 0 || !is_socket(RF_LUA_CHILD_FD))
         return 0;
     rf_lua_jail_basics();
-    struct child c = { .fd = RF_LUA_CHILD_FD };
-    receive(&c);
+    struct rf_lua_child c = { .fd = RF_LUA_CHILD_FD };
+    rf_lua_child_receive(&c);
     json_t *wish = NULL;
     if (rf_json_parse(rf_slice_of(c.in, c.in_len), RF_LUA_FRAME_MAX, &wish, NULL) < 0)
-        leave(70);
+        rf_lua_child_leave(70);
     start(&c, wish);
     json_decref(wish);
     serve(&c);

@@ -41,7 +41,7 @@ static int by_policy(const struct rf_import_run *r, struct rf_err *err)
     if (mistakes > 0)
         return rf_fail(
             err, RFE_PARTIAL,
-            "the policy here failed for %zu images and refused %zu (listed above): nothing of them is written for their sake, and their tags stay as they are; mend the policy and apply again",
+            "the policy here could not judge %zu images and refused %zu (listed above): nothing of them is written for their sake, and their tags stay as they are; mend it, or leave such images out of the bundle, and apply again",
             mistakes, n - mistakes);
     if (before > 0)
         return rf_fail(

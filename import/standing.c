@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines stand in order of repository, so each repository is a run of lines. It is walked in a graph of its own, because a manifest that one
- * repository has says nothing of another; blobs are asked for once each, wherever they are named first.
+ * Lines stand in order of repository, so each repository is a run of lines. It is walked in a graph of its own, and asked for each blob that is named in it,
+ * because what one repository has says nothing of another: layouts keep files of their own, and a registry may delete a blob in one of them.
  */
 #include "import/standing.h"
 
-#include "base/idmap.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "layout/graph.h"
@@ -18,13 +17,11 @@ struct group {
     unsigned threads;
     struct rf_graph graph;
     uint32_t *roots; /* per line from `first` on; RF_NO_ID when it does not stand */
+    bool *absent;    /* per node */
 };
 
 struct blob {
-    struct rf_digest digest;
-    uint64_t size;
-    uint32_t group;
-    bool absent;
+    uint32_t group, node;
 };
 
 struct standing {
@@ -33,29 +30,18 @@ struct standing {
     size_t n, cap;
     struct blob *blobs;
     size_t n_blobs, cap_blobs;
-    struct rf_idmap by_digest;
 };
-
-static struct rf_slice digest_key(const struct rf_digest *d)
-{
-    return rf_slice_of(d, offsetof(struct rf_digest, bytes) + d->len);
-}
-
-static struct rf_slice blob_key(const void *ctx, uint32_t id)
-{
-    return digest_key(&((const struct standing *)ctx)->blobs[id].digest);
-}
 
 static void standing_release(struct standing *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         rf_graph_release(&s->groups[i].graph);
         free(s->groups[i].roots);
+        free(s->groups[i].absent);
         free(s->groups[i].repo);
     }
     free(s->groups);
     free(s->blobs);
-    rf_idmap_release(&s->by_digest);
 }
 
 /* What the policy refused need not be there. */
@@ -205,15 +191,12 @@ static void collect_blobs(struct standing *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct rf_graph *g = &s->groups[i].graph;
+        s->groups[i].absent = rf_xcalloc(g->n_nodes + 1, sizeof(bool));
         for (size_t k = 0; k < g->n_nodes; k++) {
-            const struct rf_node *n = &g->nodes[k];
-            if (rf_node_is_manifest(n) || n->external ||
-                rf_idmap_find(&s->by_digest, digest_key(&n->digest)) != RF_NO_ID)
+            if (rf_node_is_manifest(&g->nodes[k]) || g->nodes[k].external)
                 continue;
             s->blobs = rf_grow(s->blobs, s->n_blobs, &s->cap_blobs, sizeof(*s->blobs));
-            s->blobs[s->n_blobs] =
-                (struct blob){ .digest = n->digest, .size = n->size, .group = (uint32_t)i };
-            rf_idmap_add(&s->by_digest, (uint32_t)s->n_blobs++);
+            s->blobs[s->n_blobs++] = (struct blob){ .group = (uint32_t)i, .node = (uint32_t)k };
         }
     }
 }
@@ -221,12 +204,12 @@ static void collect_blobs(struct standing *s)
 static int probe(void *ctx, size_t i, struct rf_err *err)
 {
     struct standing *s = ctx;
-    struct blob *b = &s->blobs[i];
-    int rc = rf_place_probe_blob(s->r->req->to, s->groups[b->group].repo, &b->digest, b->size,
-                                 RF_PROBE_RANGE, err);
+    struct group *g = &s->groups[s->blobs[i].group];
+    const struct rf_node *n = &g->graph.nodes[s->blobs[i].node];
+    int rc = rf_place_probe_blob(s->r->req->to, g->repo, &n->digest, n->size, RF_PROBE_RANGE, err);
     if (rc < 0 && !is_absent(-rc))
         return could_not_tell(s->r, rc, err);
-    b->absent = rc < 0;
+    g->absent[s->blobs[i].node] = rc < 0;
     if (rc == 0)
         rf_run_count(s->r, &s->r->counts.probes, 1);
     return 0;
@@ -234,18 +217,17 @@ static int probe(void *ctx, size_t i, struct rf_err *err)
 
 struct listing {
     struct standing *s;
-    const struct rf_graph *graph;
+    const struct group *group;
     size_t line;
 };
 
 static int list_node(void *ctx, uint32_t node, struct rf_err *err)
 {
     struct listing *l = ctx;
-    const struct rf_node *n = &l->graph->nodes[node];
+    const struct rf_node *n = &l->group->graph.nodes[node];
     bool manifest = rf_node_is_manifest(n);
-    uint32_t blob = manifest ? RF_NO_ID : rf_idmap_find(&l->s->by_digest, digest_key(&n->digest));
     (void)err;
-    if (manifest ? n->error_code != 0 : blob != RF_NO_ID && l->s->blobs[blob].absent)
+    if (manifest ? n->error_code != 0 : l->group->absent != NULL && l->group->absent[node])
         rf_run_add_missing(l->s->r, l->line, &n->digest, n->size, manifest);
     return 0;
 }
@@ -255,7 +237,7 @@ static int list(struct standing *s, struct rf_err *err)
     for (size_t i = 0; i < s->n; i++) {
         const struct group *g = &s->groups[i];
         for (size_t k = g->first; k < g->end; k++) {
-            struct listing l = { .s = s, .graph = &g->graph, .line = k };
+            struct listing l = { .s = s, .group = g, .line = k };
             if (g->roots[k - g->first] == RF_NO_ID)
                 continue;
             int rc = rf_graph_closure(&g->graph, g->roots[k - g->first], list_node, &l, err);
@@ -269,7 +251,6 @@ static int list(struct standing *s, struct rf_err *err)
 int rf_standing_check(struct rf_import_run *r, struct rf_err *err)
 {
     RF_CLEANUP(standing_release) struct standing s = { .r = r };
-    rf_idmap_init(&s.by_digest, blob_key, &s);
     int rc = walk(&s, err);
     if (rc == 0)
         rc = judge_manifests(&s, err);

@@ -259,7 +259,7 @@ START_TEST(a_function_that_fails_accepts_nothing)
                "function accept(image)\n  if image.tag == '2' then error('broken') end\n"
                "  if image.repository == 'lib' then return false end\n  return true\nend\n",
                path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "failed for 2 images and refused 0 ");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "could not judge 2 images and refused 0 ");
     expect_refused(&a, "app", "2", "accept failed: ");
     expect_refused(&a, "app", "2", "broken");
     expect_refused(&a, "lib", "1", "without a reason");
@@ -283,7 +283,7 @@ START_TEST(what_cannot_be_judged_is_not_accepted)
     char *path = written(&m, "b.tar");
     made_release(&m);
     apply_with(&a, no_root, path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "failed for 1 images and refused 0 ");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "could not judge 1 images and refused 0 ");
     expect_refused(&a, "app", "big", "accept failed: ");
     expect_no_tag("app", "big");
     expect_tag("app", "1", &d);

@@ -156,8 +156,11 @@ START_TEST(less_can_be_checked)
 }
 END_TEST
 
-START_TEST(every_repository_has_its_own_manifests)
+/* Its manifest, or a blob, is lost in one repository; another has the same. */
+START_TEST(every_repository_is_looked_at_by_itself)
 {
+    static const char *const lost[] = { NULL, "one", "cfg1" };
+    struct rf_digest gone;
     struct made m;
     struct applied a;
     made_init(&m);
@@ -175,12 +178,17 @@ START_TEST(every_repository_has_its_own_manifests)
     add_line(&m, "b", "1", "cfg1", "one", RF_IMAGE_HELD);
     char *next = written(&m, "next.tar");
     made_release(&m);
-    lose_manifest("b", &d);
+    gone = lost[_i / 2] != NULL ? digest_of(lost[_i / 2]) : d;
+    if (lost[_i / 2] != NULL)
+        lose_blob(_i % 2 ? "a" : "b", lost[_i / 2]);
+    else
+        lose_manifest(_i % 2 ? "a" : "b", &d);
     apply(&a, &far, next, NULL);
     expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
     ck_assert_uint_eq(a.result.run.n_missing, 1);
-    ck_assert(rf_digest_eq(&a.result.run.missing[0].digest, &d));
-    ck_assert(a.result.run.missing[0].manifest);
+    ck_assert_uint_eq(a.result.run.missing[0].image, _i % 2 ? 0 : 1);
+    ck_assert(rf_digest_eq(&a.result.run.missing[0].digest, &gone));
+    ck_assert(a.result.run.missing[0].manifest == (lost[_i / 2] == NULL));
     rf_import_result_release(&a.result);
     free(full);
     free(next);
@@ -244,7 +252,7 @@ Suite *rf_ground_suite(void)
     tcase_add_test(t, below_an_absent_manifest);
     tcase_add_test(t, each_place_is_asked_once);
     tcase_add_test(t, less_can_be_checked);
-    tcase_add_test(t, every_repository_has_its_own_manifests);
+    tcase_add_loop_test(t, every_repository_is_looked_at_by_itself, 0, 6);
     tcase_add_test(t, a_damaged_manifest_is_missing_ground);
     tcase_add_test(t, a_plan_writes_nothing);
     return s;

@@ -3,99 +3,92 @@
 #include "base/mem.h"
 #include "tools/regctl/artifact.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 
 #define AT(field) offsetof(struct artifact_options, field)
-#define FLAG(name, field, text)                              \
-    {                                                        \
-        name, 0, RF_OPT_FLAG, AT(field), NULL, text, NULL, 0 \
-    }
-#define TEXT(name, field, value, text)                          \
-    {                                                           \
-        name, 0, RF_OPT_STRING, AT(field), value, text, NULL, 0 \
-    }
-#define LIST(name, letter, field, value, text)                     \
-    {                                                              \
-        name, letter, RF_OPT_LIST, AT(field), value, text, NULL, 0 \
-    }
-#define PLATFORM_ROW(text)                                                      \
-    {                                                                           \
-        "platform", 'p', RF_OPT_STRING, AT(platform), "PLATFORM", text, NULL, 0 \
-    }
-#define PRETTY_ROW(text)                                                                 \
-    {                                                                                    \
-        "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", text, "{{printPretty .}}", 0 \
-    }
 #define REFERS_ROW                                                                      \
     {                                                                                   \
         "refers", 0, RF_OPT_STRING, AT(refers), "IMAGE", "the same as --subject", NULL, \
             RF_OPT_HIDDEN                                                               \
     }
-#define EXTERNAL_ROW \
-    TEXT("external", external, "REPOSITORY", "look for what refers to it in another repository")
-#define FILTER_ROWS                                                  \
-    LIST("filter-annotation", 0, filter_annotations, "NAME[=VALUE]", \
-         "referrers with this annotation; may be repeated"),         \
-        TEXT("filter-artifact-type", filter_type, "TYPE", "referrers of this artifact type")
-#define SORT_ROWS                                                                            \
-    TEXT("sort-annotation", sort_annotation, "NAME", "sort by the values of an annotation"), \
-        FLAG("sort-desc", sort_desc, "sort the other way round")
-#define SLOW_ROW FLAG("slow-referrers", slow, "look into every tag for what refers to it, too")
+#define EXTERNAL_ROW                                    \
+    REGCTL_TEXT("external", AT(external), "REPOSITORY", \
+                "look for what refers to it in another repository")
+#define FILTER_ROWS                                                          \
+    REGCTL_LIST("filter-annotation", AT(filter_annotations), "NAME[=VALUE]", \
+                "referrers with this annotation; may be repeated"),          \
+        REGCTL_TEXT("filter-artifact-type", AT(filter_type), "TYPE",         \
+                    "referrers of this artifact type")
+#define SORT_ROWS                                               \
+    REGCTL_TEXT("sort-annotation", AT(sort_annotation), "NAME", \
+                "sort by the values of an annotation"),         \
+        REGCTL_FLAG("sort-desc", AT(sort_desc), "sort the other way round")
+#define SLOW_ROW \
+    REGCTL_FLAG("slow-referrers", AT(slow), "look into every tag for what refers to it, too")
 
 static const struct rf_opt get_opts[] = {
-    FLAG("config", config, "the configuration instead of the content"),
-    TEXT("config-file", config_file, "FILE", "write the configuration to a file"),
+    REGCTL_FLAG("config", AT(config), "the configuration instead of the content"),
+    REGCTL_TEXT("config-file", AT(config_file), "FILE", "write the configuration to a file"),
     EXTERNAL_ROW,
-    LIST("file", 'f', files, "NAME", "content of this title; may be repeated"),
-    LIST("file-media-type", 'm', file_types, "TYPE", "content of this media type; may be repeated"),
+    { "file", 'f', RF_OPT_LIST, AT(files), "NAME", "content of this title; may be repeated", NULL,
+      0 },
+    { "file-media-type", 'm', RF_OPT_LIST, AT(file_types), "TYPE",
+      "content of this media type; may be repeated", NULL, 0 },
     FILTER_ROWS,
-    FLAG("latest", latest,
-         "of several, the newest by the annotation org.opencontainers.image.created"),
+    REGCTL_FLAG("latest", AT(latest),
+                "of several, the newest by the annotation org.opencontainers.image.created"),
     { "output", 'o', RF_OPT_STRING, AT(output), "DIR",
       "write files, named by their titles, below this folder, which must exist", NULL, 0 },
-    PLATFORM_ROW("of an index, the entry for this platform (linux/amd64, local)"),
+    REGCTL_PLATFORM(AT(platform), "of an index, the entry for this platform (linux/amd64, local)"),
     REFERS_ROW,
     SLOW_ROW,
     SORT_ROWS,
-    FLAG("strip-dirs", strip_dirs, "below --output, leave out the folders of titles"),
-    TEXT("subject", subject, "IMAGE", "the artifact that refers to this image"),
+    REGCTL_FLAG("strip-dirs", AT(strip_dirs), "below --output, leave out the folders of titles"),
+    REGCTL_TEXT("subject", AT(subject), "IMAGE", "the artifact that refers to this image"),
 };
 static const struct rf_opt list_opts[] = {
-    FLAG("digest-tags", digest_tags, "tags of the form sha256-<digest>.suffix, too"),
+    REGCTL_FLAG("digest-tags", AT(digest_tags), "tags of the form sha256-<digest>.suffix, too"),
     EXTERNAL_ROW,
     FILTER_ROWS,
-    PRETTY_ROW("form of the output; raw-body is the list as an index"),
-    FLAG("latest", latest, "sort by the annotation org.opencontainers.image.created, newest first"),
-    PLATFORM_ROW("of an index, the image for this platform (linux/amd64, local)"),
+    REGCTL_FORMAT(AT(format), "form of the output; raw-body is the list as an index",
+                  "{{printPretty .}}"),
+    REGCTL_FLAG("latest", AT(latest),
+                "sort by the annotation org.opencontainers.image.created, newest first"),
+    REGCTL_PLATFORM(AT(platform), "of an index, the image for this platform (linux/amd64, local)"),
     SLOW_ROW,
     SORT_ROWS,
 };
 static const struct rf_opt put_opts[] = {
-    LIST("annotation", 0, annotations, "NAME=VALUE", "annotation of the manifest; may be repeated"),
-    TEXT("artifact-type", artifact_type, "TYPE", "what the artifact is (recommended)"),
-    FLAG("by-digest", by_digest, "push without tag, and print the digest"),
-    TEXT("config-file", config_file, "FILE", "content of the configuration"),
-    TEXT("config-type", config_type, "TYPE", "media type of the configuration"),
-    TEXT("external", external, "REPOSITORY", "push it to another repository than its subject's"),
-    LIST("file", 'f', files, "FILE",
-         "content: a file, or a folder, which becomes a tar.gz; may be repeated"),
-    LIST("file-media-type", 'm', file_types, "TYPE", "media type of each file; may be repeated"),
-    FLAG("file-title", file_title, "say the names of the files in their annotations"),
-    { "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", "form of the output ({{.Manifest}})",
-      NULL, 0 },
-    FLAG("index", index, "add it to the index under this tag, which is made when absent"),
+    REGCTL_LIST("annotation", AT(annotations), "NAME=VALUE",
+                "annotation of the manifest; may be repeated"),
+    REGCTL_TEXT("artifact-type", AT(artifact_type), "TYPE", "what the artifact is (recommended)"),
+    REGCTL_BY_DIGEST(AT(by_digest)),
+    REGCTL_TEXT("config-file", AT(config_file), "FILE", "content of the configuration"),
+    REGCTL_TEXT("config-type", AT(config_type), "TYPE", "media type of the configuration"),
+    REGCTL_TEXT("external", AT(external), "REPOSITORY",
+                "push it to another repository than its subject's"),
+    { "file", 'f', RF_OPT_LIST, AT(files), "FILE",
+      "content: a file, or a folder, which becomes a tar.gz; may be repeated", NULL, 0 },
+    { "file-media-type", 'm', RF_OPT_LIST, AT(file_types), "TYPE",
+      "media type of each file; may be repeated", NULL, 0 },
+    REGCTL_FLAG("file-title", AT(file_title), "say the names of the files in their annotations"),
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Manifest}})", NULL),
+    REGCTL_FLAG("index", AT(index),
+                "add it to the index under this tag, which is made when absent"),
     { "media-type", 0, RF_OPT_STRING, AT(media_type), "TYPE", "media type of the manifest",
       "application/vnd.oci.image.manifest.v1+json", RF_OPT_HIDDEN },
-    PLATFORM_ROW(
+    REGCTL_PLATFORM(
+        AT(platform),
         "of an index as subject, the image for this platform; with --index, that of the entry"),
     REFERS_ROW,
-    FLAG("strip-dirs", strip_dirs, "leave out the folders of the names"),
-    TEXT("subject", subject, "IMAGE", "the image that the artifact refers to"),
+    REGCTL_FLAG("strip-dirs", AT(strip_dirs), "leave out the folders of the names"),
+    REGCTL_TEXT("subject", AT(subject), "IMAGE", "the image that the artifact refers to"),
 };
 static const struct rf_opt tree_opts[] = {
-    FLAG("digest-tags", digest_tags, "tags of the form sha256-<digest>.suffix, too"),
+    REGCTL_FLAG("digest-tags", AT(digest_tags), "tags of the form sha256-<digest>.suffix, too"),
     EXTERNAL_ROW,
     FILTER_ROWS,
-    PRETTY_ROW("form of the output"),
+    REGCTL_FORMAT(AT(format), "form of the output", "{{printPretty .}}"),
     SLOW_ROW,
 };
 

@@ -3,42 +3,37 @@
 #include "base/mem.h"
 #include "tools/regctl/blob.h"
 #include "tools/regctl/groups.h"
+#include "tools/regctl/rows.h"
 
 #define AT(field) offsetof(struct blob_options, field)
-#define CONTEXT_ROWS                                                                           \
-    { "context", 0, RF_OPT_INT, AT(context), "LINES", "lines shown around a change", "3", 0 }, \
-    {                                                                                          \
-        "context-full", 0, RF_OPT_FLAG, AT(context_full), NULL, "show all lines", NULL, 0      \
-    }
-#define FORMAT_ROW(text, dflt)                                            \
-    {                                                                     \
-        "format", 0, RF_OPT_STRING, AT(format), "TEMPLATE", text, dflt, 0 \
-    }
 
-static const struct rf_opt diff_config_opts[] = { CONTEXT_ROWS };
+static const struct rf_opt diff_config_opts[] = { REGCTL_CONTEXT(AT(context)),
+                                                  REGCTL_CONTEXT_FULL(AT(context_full)) };
 static const struct rf_opt diff_layer_opts[] = {
-    CONTEXT_ROWS,
-    { "ignore-timestamp", 0, RF_OPT_FLAG, AT(ignore_times), NULL, "leave times out", NULL, 0 },
+    REGCTL_CONTEXT(AT(context)),
+    REGCTL_CONTEXT_FULL(AT(context_full)),
+    REGCTL_FLAG("ignore-timestamp", AT(ignore_times), "leave times out"),
 };
 static const struct rf_opt get_opts[] = {
-    FORMAT_ROW(
+    REGCTL_FORMAT(
+        AT(format),
         "form of the output; by default, and as body, the bytes; headers and raw are known, too",
         "{{printPretty .}}"),
     { "media-type", 0, RF_OPT_STRING, AT(media_type), "TYPE", "without effect", NULL,
       RF_OPT_HIDDEN },
 };
 static const struct rf_opt get_file_opts[] = {
-    FORMAT_ROW("form of the output ({{.Header.Size}}, {{.Reader}}) instead of the bytes", NULL),
+    REGCTL_FORMAT(AT(format),
+                  "form of the output ({{.Header.Size}}, {{.Reader}}) instead of the bytes", NULL),
 };
 static const struct rf_opt head_opts[] = {
-    FORMAT_ROW("form of the output, by default the headers of the answer", NULL),
+    REGCTL_FORMAT(AT(format), "form of the output, by default the headers of the answer", NULL),
 };
 static const struct rf_opt put_opts[] = {
     { "content-type", 0, RF_OPT_STRING, AT(content_type), "TYPE", "without effect", NULL,
       RF_OPT_HIDDEN },
-    { "digest", 0, RF_OPT_STRING, AT(digest), "DIGEST", "the digest that the blob must have", NULL,
-      0 },
-    FORMAT_ROW("form of the output ({{.Digest}}, {{.Size}})", "{{println .Digest}}"),
+    REGCTL_TEXT("digest", AT(digest), "DIGEST", "the digest that the blob must have"),
+    REGCTL_FORMAT(AT(format), "form of the output ({{.Digest}}, {{.Size}})", "{{println .Digest}}"),
 };
 
 #define CTX .ctx_size = sizeof(struct blob_options)

@@ -267,8 +267,8 @@ static const struct rf_opt delete_opts[] = {
         "look for a subject and keep its list of referrers right; recommended for artifacts"),
 };
 static const struct rf_opt diff_opts[] = {
-    REGCTL_INT("context", AT(context), "LINES", "lines shown around a change", "3"),
-    REGCTL_FLAG("context-full", AT(context_full), "show all lines"),
+    REGCTL_CONTEXT(AT(context)),
+    REGCTL_CONTEXT_FULL(AT(context_full)),
 };
 #define LIST_ROW                                                                                 \
     {                                                                                            \

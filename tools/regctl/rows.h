@@ -47,6 +47,8 @@
 #define REGCTL_BY_DIGEST(at) REGCTL_FLAG("by-digest", at, "push without tag, and print the digest")
 #define REGCTL_DIGEST_TAGS(at) \
     REGCTL_FLAG("digest-tags", at, "take along tags of the form sha256-<digest>.suffix")
+#define REGCTL_CONTEXT(at) REGCTL_INT("context", at, "LINES", "lines shown around a change", "3")
+#define REGCTL_CONTEXT_FULL(at) REGCTL_FLAG("context-full", at, "show all lines")
 #define REGCTL_VERIFY(at) \
     REGCTL_FLAG("verify", at, "read every manifest back from the target and compare")
 #define REGCTL_INCLUDE_EXTERNAL(at) \

@@ -21,6 +21,7 @@ static void copier_release(struct rf_copier *c)
     free(c->extras);
     free(c->blobs);
     free(c->manifests);
+    free(c->later);
     free(c->seen);
     free(c->level);
     rf_graph_release(&c->graph);
@@ -237,6 +238,8 @@ static int copy_graph(struct rf_copier *c, struct rf_err *err)
         rc = rf_copier_copy_outside(c, err);
     if (rc == 0)
         rc = rf_copier_list_nodes(c, err);
+    if (rc == 0 && c->opts->read != NULL)
+        c->opts->read(c->opts->read_ctx);
     return rc < 0 ? rc : rf_copier_put_all(c, err);
 }
 

@@ -8,16 +8,26 @@
 
 #include "layout/graph.h"
 #include "layout/place.h"
-#include "regclient/key_lock.h"
+#include "regclient/blob_turns.h"
 
-enum rf_blob_outcome { RF_BLOB_THERE, RF_BLOB_MOUNTED, RF_BLOB_MOVED };
+enum rf_blob_outcome {
+    RF_BLOB_THERE,
+    RF_BLOB_MOUNTED,
+    RF_BLOB_MOVED,
+    RF_BLOB_UNDER_WAY, /* with `defer`: by another copy */
+};
 struct rf_copy_blob_options {
     enum rf_probe probe;           /* how "already there" is found out */
     bool skip_probe;               /* known to be absent */
     const char *const *mount_from; /* repositories of the destination that may have it */
     size_t n_mount_from;
-    struct rf_key_lock *
-        turns; /* shared by copies that run at once: one of them moves a blob, the others find it there; or NULL */
+    /* Another repository of dst that may have it (NULL: none; freed by the copy), and word that it is there now. Or NULL. Any thread. */
+    char *(*mount_hint)(void *ctx, const struct rf_digest *digest);
+    void (*blob_there)(void *ctx, const struct rf_digest *digest);
+    void *hint_ctx;
+    struct rf_blob_turns
+        *turns; /* of copies that run at once: one moves a blob, the others wait; or NULL */
+    bool defer; /* do not wait for another copy, but say so */
     void (*progress)(void *ctx, uint64_t bytes); /* bytes more than before; or NULL */
     void *progress_ctx;
 };
@@ -57,12 +67,15 @@ struct rf_copy_options {
         *root; /* the source's document, when the caller has it already: not fetched again */
     const struct rf_digest *
         target_has; /* what the target's tag is known to point to, not set: to nothing; NULL: it is asked for */
-    /* Another repository of the destination that may have a blob (NULL: none; freed by the copy), and word of blobs that are there now. Or NULL. Any thread. */
-    char *(*mount_hint)(void *ctx, const struct rf_digest *digest);
+    char *(*mount_hint)(void *ctx, const struct rf_digest *digest); /* as for a blob */
     void (*blob_there)(void *ctx, const struct rf_digest *digest);
     void *hint_ctx;
-    struct rf_key_lock *turns; /* as for a blob */
-    unsigned threads;          /* 0 = 4 */
+    struct rf_blob_turns
+        *turns; /* as for a blob: what others move is left to the end, and waited for then */
+    void (*read)(
+        void *ctx); /* every manifest was read, blobs follow; in the caller's thread. Or NULL */
+    void *read_ctx;
+    unsigned threads; /* 0 = 4 */
     void (*progress)(void *ctx, uint64_t bytes);
     void *progress_ctx;
 };

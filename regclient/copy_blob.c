@@ -241,6 +241,21 @@ static bool ends_it(int rc)
     return rc == -RFE_CANCELLED || rc == -RFE_TERMINATED;
 }
 
+/* What another copy has put there. A place that does not mount it is remembered. */
+static int mount_hinted(struct blob_copy *c, struct rf_err *err)
+{
+    const struct rf_copy_blob_options *o = c->opts;
+    RF_CLEANUP(rf_freep)
+    char *from = o->mount_hint != NULL ? o->mount_hint(o->hint_ctx, c->digest) : NULL;
+    if (from == NULL || strcmp(from, c->dst_repo) == 0 ||
+        (c->src == c->dst && strcmp(from, c->src_repo) == 0))
+        return -RFE_UNSUPPORTED;
+    int rc = mount_one(c, from, err);
+    if (o->turns != NULL && !ends_it(rc))
+        rf_blob_turns_mounts(o->turns, c->dst->name, rc == 0);
+    return rc;
+}
+
 /* 0: mounted. Any other failure than being told to stop: the bytes have to move. */
 static int try_mounts(struct blob_copy *c, struct rf_err *err)
 {
@@ -252,41 +267,75 @@ static int try_mounts(struct blob_copy *c, struct rf_err *err)
     for (size_t i = 0; rc < 0 && !ends_it(rc) && i < c->opts->n_mount_from; i++)
         if (c->src != c->dst || strcmp(c->opts->mount_from[i], c->src_repo) != 0)
             rc = mount_one(c, c->opts->mount_from[i], err);
-    return rc;
+    return rc == 0 || ends_it(rc) ? rc : mount_hinted(c, err);
 }
 
-static int make_present(struct blob_copy *c, enum rf_blob_outcome *outcome, struct rf_err *err)
+/* 1: the bytes have to move. 0: they need not, and *outcome says why. */
+static int spare(struct blob_copy *c, bool look, enum rf_blob_outcome *outcome, struct rf_err *err)
 {
-    struct rf_err ignored = RF_ERR_INIT;
+    struct rf_err e = RF_ERR_INIT;
     bool same = rf_place_same(c->src, c->dst) && strcmp(c->src_repo, c->dst_repo) == 0;
     int rc = rf_cancel_check(err);
     if (rc < 0)
         return rc;
-    if (same || !c->opts->skip_probe) {
-        /* What could not be told is found out by the upload. */
-        rc = probe(c, &ignored);
-        if (rc == 0) {
-            *outcome = RF_BLOB_THERE;
-            return 0;
-        }
-        if (same || ends_it(rc)) {
-            if (err != NULL)
-                *err = ignored;
-            return rc;
-        }
+    /* What could not be told is found out by the upload. */
+    rc = same || look ? probe(c, &e) : -RFE_NOT_FOUND;
+    if (rc == 0)
+        *outcome = RF_BLOB_THERE;
+    if (rc < 0 && !same && !ends_it(rc)) {
+        rc = try_mounts(c, &e);
+        if (rc == 0)
+            *outcome = RF_BLOB_MOUNTED;
     }
-    rc = try_mounts(c, &ignored);
-    if (ends_it(rc) && err != NULL)
-        *err = ignored;
-    if (ends_it(rc))
+    if (rc < 0 && (same || ends_it(rc))) {
+        if (err != NULL)
+            *err = e;
+        return rc;
+    }
+    return rc < 0 ? 1 : 0;
+}
+
+static void tell_there(const struct blob_copy *c)
+{
+    if (c->opts->blob_there != NULL)
+        c->opts->blob_there(c->opts->hint_ctx, c->digest);
+}
+
+static int move_and_tell(struct blob_copy *c, enum rf_blob_outcome *outcome, struct rf_err *err)
+{
+    int rc = move_blob(c, err);
+    if (rc < 0)
+        return rc;
+    *outcome = RF_BLOB_MOVED;
+    tell_there(c);
+    return 0;
+}
+
+/* No slot of a host is held while it waits for its turn, and no other turn. Whoever waits next knows where the blob is before the turn is given back. */
+static int move_in_turn(struct blob_copy *c, uint64_t mark, enum rf_blob_outcome *outcome,
+                        struct rf_err *err)
+{
+    const struct rf_copy_blob_options *o = c->opts;
+    const struct rf_blob_turn what = {
+        .place = c->dst->name,
+        .repo = c->dst_repo,
+        .digest = c->digest,
+        .mountable = (c->dst->flags & RF_PLACE_CAN_MOUNT) != 0 && o->mount_hint != NULL,
+    };
+    bool stale = false;
+    int rc = rf_blob_turns_take(o->turns, &what, mark, !o->defer, &stale, err);
+    if (rc < 0)
         return rc;
     if (rc == 0) {
-        *outcome = RF_BLOB_MOUNTED;
+        *outcome = RF_BLOB_UNDER_WAY;
         return 0;
     }
-    rc = move_blob(c, err);
+    rc = stale ? spare(c, true, outcome, err) : 1;
     if (rc == 0)
-        *outcome = RF_BLOB_MOVED;
+        tell_there(c);
+    if (rc == 1)
+        rc = move_and_tell(c, outcome, err);
+    rf_blob_turns_give(o->turns, &what, rc == 0);
     return rc;
 }
 
@@ -303,14 +352,13 @@ int rf_copy_blob(struct rf_place *src, const char *src_repo, struct rf_place *ds
                            .digest = digest,
                            .size = size,
                            .opts = opts != NULL ? opts : &plain };
-    char text[RF_DIGEST_TEXT];
-    if (c.opts->turns == NULL)
-        return make_present(&c, outcome, err);
-    /* No slot of a host is held while it waits for its turn. */
-    RF_CLEANUP(rf_freep)
-    char *key = rf_xasprintf("%s/%s %s", dst->name, dst_repo, rf_digest_text(digest, text));
-    rf_key_lock_take(c.opts->turns, key);
-    int rc = make_present(&c, outcome, err);
-    rf_key_lock_give(c.opts->turns, key);
-    return rc;
+    uint64_t mark = c.opts->turns != NULL && !c.opts->skip_probe ? rf_blob_turns_mark(c.opts->turns)
+                                                                 : 0; /* what was asked long ago */
+    int rc = spare(&c, !c.opts->skip_probe, outcome, err);
+    if (rc == 0)
+        tell_there(&c);
+    if (rc <= 0)
+        return rc;
+    return c.opts->turns != NULL ? move_in_turn(&c, mark, outcome, err)
+                                 : move_and_tell(&c, outcome, err);
 }

@@ -30,7 +30,7 @@ struct rf_copier {
     struct rf_manifest *pruned; /* what is put instead of the root, or NULL */
     struct rf_copy_extra *extras;
     size_t n_extras, cap_extras;
-    pthread_mutex_t lock;      /* guards `kept`, `found` and the counters of `result` */
+    pthread_mutex_t lock;      /* guards `kept`, `found`, `later` and the counters of `result` */
     struct rf_manifest **kept; /* by node */
     size_t n_kept;
     struct rf_descriptor *found; /* referrers of one round */
@@ -38,6 +38,8 @@ struct rf_copier {
     uint32_t asked;              /* nodes below this number were asked for their referrers */
     uint32_t *blobs, *manifests; /* what is to be there: nodes, manifests children first */
     size_t n_blobs, n_manifests;
+    uint32_t *later; /* blobs that another copy moves */
+    size_t n_later;
     uint8_t *seen;   /* by node */
     uint32_t *level; /* by node: 1 + the highest level of its children */
     size_t at_level;

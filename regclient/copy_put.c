@@ -91,28 +91,32 @@ int rf_copier_list_nodes(struct rf_copier *c, struct rf_err *err)
 
 /* ---- blobs ---- */
 
+enum round {
+    FIRST,  /* what another copy moves is left for later */
+    LATER,  /* and waited for then */
+    REPAIR, /* the destination lacks what it said it had */
+};
+
+/* 1: left for later. */
 static int copy_one(struct rf_copier *c, const struct rf_digest *digest, uint64_t size,
-                    enum rf_probe how, struct rf_err *err)
+                    enum round round, struct rf_err *err)
 {
-    struct rf_copy_blob_options o = { .probe = how,
-                                      .turns = c->opts->turns,
-                                      .progress = c->opts->progress,
-                                      .progress_ctx = c->opts->progress_ctx };
+    const struct rf_copy_blob_options o = {
+        .probe = round == REPAIR ? RF_PROBE_RANGE : RF_PROBE_HEAD,
+        .skip_probe = round == LATER, /* it was asked in the first round */
+        .defer = round == FIRST,
+        .turns = c->opts->turns,
+        .mount_hint = c->opts->mount_hint,
+        .blob_there = c->opts->blob_there,
+        .hint_ctx = c->opts->hint_ctx,
+        .progress = c->opts->progress,
+        .progress_ctx = c->opts->progress_ctx,
+    };
     enum rf_blob_outcome outcome = RF_BLOB_THERE;
-    RF_CLEANUP(rf_freep)
-    char *hint =
-        c->opts->mount_hint != NULL ? c->opts->mount_hint(c->opts->hint_ctx, digest) : NULL;
-    const char *from = hint;
-    if (hint != NULL && strcmp(hint, c->dst_repo) != 0) {
-        o.mount_from = &from;
-        o.n_mount_from = 1;
-    }
     int rc =
         rf_copy_blob(c->src, c->src_repo, c->dst, c->dst_repo, digest, size, &o, &outcome, err);
-    if (rc < 0)
-        return rc;
-    if (c->opts->blob_there != NULL)
-        c->opts->blob_there(c->opts->hint_ctx, digest);
+    if (rc < 0 || outcome == RF_BLOB_UNDER_WAY)
+        return rc < 0 ? rc : 1;
     pthread_mutex_lock(&c->lock);
     c->result->blobs_there += outcome == RF_BLOB_THERE;
     c->result->blobs_mounted += outcome == RF_BLOB_MOUNTED;
@@ -145,7 +149,28 @@ static int copy_blob_node(void *ctx, size_t i, struct rf_err *err)
     struct rf_copier *c = ctx;
     const struct rf_node *n = &c->graph.nodes[c->blobs[i]];
     tell_blob(c, n);
-    return copy_one(c, &n->digest, n->size, RF_PROBE_HEAD, err);
+    int rc = copy_one(c, &n->digest, n->size, FIRST, err);
+    if (rc != 1)
+        return rc;
+    pthread_mutex_lock(&c->lock);
+    c->later[c->n_later++] = c->blobs[i];
+    pthread_mutex_unlock(&c->lock);
+    return 0;
+}
+
+static int copy_later(void *ctx, size_t i, struct rf_err *err)
+{
+    struct rf_copier *c = ctx;
+    const struct rf_node *n = &c->graph.nodes[c->later[i]];
+    return copy_one(c, &n->digest, n->size, LATER, err);
+}
+
+/* Waiting comes last: meanwhile all that nobody else moves was moved. */
+static int copy_blobs(struct rf_copier *c, struct rf_err *err)
+{
+    c->later = rf_xcalloc(c->n_blobs + 1, sizeof(*c->later));
+    int rc = rf_parallel(c->threads, c->n_blobs, copy_blob_node, c, err);
+    return rc < 0 ? rc : rf_parallel(c->threads, c->n_later, copy_later, c, err);
 }
 
 /* ---- manifests ---- */
@@ -157,11 +182,11 @@ static int restore_blobs(struct rf_copier *c, const struct rf_manifest *m, struc
     if (m->kind != RF_KIND_IMAGE)
         return -RFE_GROUND_MISSING;
     if (m->config.size > 0 || rf_digest_is_set(&m->config.digest))
-        rc = copy_one(c, &m->config.digest, m->config.size, RF_PROBE_RANGE, err);
+        rc = copy_one(c, &m->config.digest, m->config.size, REPAIR, err);
     for (size_t i = 0; rc == 0 && i < m->n_entries; i++) {
         const struct rf_descriptor *d = &m->entries[i];
         if (d->n_urls == 0 || c->opts->include_external)
-            rc = copy_one(c, &d->digest, d->size, RF_PROBE_RANGE, err);
+            rc = copy_one(c, &d->digest, d->size, REPAIR, err);
     }
     return rc;
 }
@@ -242,7 +267,7 @@ int rf_copier_put_root(struct rf_copier *c, struct rf_err *err)
 int rf_copier_put_all(struct rf_copier *c, struct rf_err *err)
 {
     size_t top = 0;
-    int rc = rf_parallel(c->threads, c->n_blobs, copy_blob_node, c, err);
+    int rc = copy_blobs(c, err);
     for (size_t i = 0; i < c->n_manifests; i++)
         if (c->level[c->manifests[i]] > top)
             top = c->level[c->manifests[i]];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "regclient/repo_copy.h"
 
+#include "base/mem.h"
 #include "base/parallel.h"
 
 struct repo_copy {
@@ -34,7 +35,8 @@ int rf_repo_copy(struct rf_place *src, const char *src_repo, struct rf_place *ds
                  const char *dst_repo, char *const *tags, size_t n, unsigned at_once,
                  const struct rf_copy_options *opts, struct rf_copy_result *out, struct rf_err *err)
 {
-    struct rf_key_lock turns; /* tags of one repository share layers, "latest" all of them */
+    /* Tags of one repository share layers, "latest" all of them. */
+    RF_CLEANUP(rf_blob_turns_freep) struct rf_blob_turns *turns = rf_blob_turns_new();
     struct rf_copy_options with_turns = opts != NULL ? *opts : (struct rf_copy_options){ 0 };
     struct repo_copy c = { .src = src,
                            .dst = dst,
@@ -42,12 +44,10 @@ int rf_repo_copy(struct rf_place *src, const char *src_repo, struct rf_place *ds
                            .dst_repo = dst_repo,
                            .tags = tags,
                            .opts = &with_turns };
-    with_turns.turns = &turns;
-    rf_key_lock_init(&turns);
+    with_turns.turns = turns;
     pthread_mutex_init(&c.lock, NULL);
     int rc = rf_parallel(at_once > 0 ? at_once : 1, n, copy_tag, &c, err);
     pthread_mutex_destroy(&c.lock);
-    rf_key_lock_release(&turns);
     if (out != NULL)
         *out = c.sum;
     return rc;

@@ -290,6 +290,7 @@ static void add_knowledge(struct rf_sync_env *env, const struct rf_sync_image *i
         h->has = i->has;
     h->opts.target_has = &h->has;
     h->opts.hint_ctx = h;
+    h->opts.turns = env->turns;
     if ((pair->dst->flags & RF_PLACE_CAN_MOUNT) == 0)
         return;
     h->opts.mount_hint = mount_hint;
@@ -309,18 +310,28 @@ static int count_children(const struct how *h, unsigned *out, struct rf_err *err
 }
 
 struct passage {
+    struct rf_sync_env *env;
+    const struct rf_sync_pair *pair;
     bool held;    /* a place of the throttle */
     bool entered; /* the gate, with */
     unsigned cost;
 };
 
-static void leave(struct rf_sync_env *env, const struct rf_sync_pair *pair, struct passage *p)
+/* What was counted in advance has been pulled: blobs are not counted, and may take long. */
+static void leave_gate(void *ctx)
 {
+    struct passage *p = ctx;
     if (p->entered)
-        rf_rate_gate_leave(env->gate, pair->src->name, p->cost);
+        rf_rate_gate_leave(p->env->gate, p->pair->src->name, p->cost);
+    p->entered = false;
+}
+
+static void leave(struct passage *p)
+{
+    leave_gate(p);
     if (p->held)
-        rf_throttle_give(env->throttle);
-    *p = (struct passage){ 0 };
+        rf_throttle_give(p->env->throttle);
+    p->held = false;
 }
 
 static int enter_gate(struct rf_sync_env *env, const struct rf_step *step, struct rf_sync_image *i,
@@ -346,8 +357,7 @@ static int pass_limit(struct rf_sync_env *env, const struct rf_step *step, struc
     if (rc < 0 || !p->entered || !index)
         return rc;
     rc = rf_place_get_manifest(pair->src, pair->src_repo, NULL, digest, NULL, &h->root, err);
-    rf_rate_gate_leave(env->gate, pair->src->name, p->cost);
-    p->entered = false;
+    leave_gate(p);
     if (rc == 0)
         rc = count_children(h, &children, err);
     if (rc < 0)
@@ -361,9 +371,11 @@ int rf_sync_copy(struct rf_sync_env *env, const struct rf_step *step, struct rf_
                  struct rf_copy_result *out, struct rf_err *err)
 {
     RF_CLEANUP(how_release) struct how h = { .root = NULL };
-    struct passage p = { 0 };
+    struct passage p = { .env = env, .pair = pair };
     int rc = fill(env, step, &h, err);
     add_knowledge(env, i, pair, &h);
+    h.opts.read = leave_gate;
+    h.opts.read_ctx = &p;
     if (rc == 0)
         rc = rf_throttle_take(env->throttle, err);
     p.held = rc == 0;
@@ -382,6 +394,6 @@ int rf_sync_copy(struct rf_sync_env *env, const struct rf_step *step, struct rf_
             rf_log(RF_LOG_ERROR, "Failed to copy image", "source", pair->source, "target",
                    pair->target, "error", err->msg, NULL);
     }
-    leave(env, pair, &p);
+    leave(&p);
     return rc;
 }

@@ -56,6 +56,7 @@ struct rf_sync_env {
     struct rf_rate_gate *gate;
     struct rf_look_pool *looks;
     struct rf_blob_hints *hints;
+    struct rf_blob_turns *turns;
     struct rf_hook_runner *hooks;   /* NULL: they are not run */
     struct rf_index_cache *choices; /* which image of an index a platform means */
     bool abort_on_error;

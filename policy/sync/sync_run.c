@@ -115,6 +115,7 @@ struct rf_sync *rf_sync_new(const struct rf_policy_config *config, struct rf_cli
     s->env.looks = rf_look_pool_new(LOOKERS);
     s->env.choices = rf_index_cache_new();
     s->env.hints = rf_blob_hints_new();
+    s->env.turns = rf_blob_turns_new();
     if (setup->hooks)
         s->env.hooks = rf_hook_runner_new(config->defaults.user_agent);
     s->env.abort_on_error = setup->abort_on_error;
@@ -145,6 +146,7 @@ void rf_sync_free(struct rf_sync *s)
     rf_rate_gate_free(s->env.gate);
     rf_index_cache_free(s->env.choices);
     rf_blob_hints_free(s->env.hints);
+    rf_blob_turns_free(s->env.turns);
     free(s->steps);
     free(s->records);
     free(s->passed);

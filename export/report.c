@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "layout/bundle_frame.h"
+#include "layout/bundle_report.h"
 #include "layout/bundle_retain.h"
 
 #define SHOWN_SOURCE 400
@@ -12,8 +13,6 @@
 struct rf_export_totals rf_export_totals(const struct rf_bundle *b)
 {
     struct rf_export_totals t = { 0 };
-    for (size_t i = 0; i < b->desired.n; i++)
-        t.by_status[b->desired.images[i].status]++;
     for (size_t i = 0; i < b->n_blobs; i++) {
         bool carried = b->blobs[i].travel == RF_TRAVEL_CARRIED;
         *(carried ? &t.carried : &t.assumed) += 1;
@@ -45,12 +44,7 @@ static void put_line(struct rf_buf *out, const struct rf_plan *p, const struct r
 {
     const struct rf_desired *d = &p->bundle->desired;
     char text[RF_DIGEST_TEXT];
-    rf_buf_addf(out, "%-9s ", rf_image_status_name(im->status));
-    rf_image_name(d, im, out);
-    if (rf_desired_str(d, im->tag)[0] != '\0')
-        rf_buf_addf(out, " %s", rf_digest_text(&im->digest, text));
-    if (im->n_children > 0)
-        rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
+    rf_bundle_image_text(d, im, out);
     if (im->original != RF_NO_ID)
         rf_buf_addf(out, " (pruned from %s)", rf_digest_text(&d->digests[im->original], text));
     rf_buf_add_str(out, " from ");
@@ -99,13 +93,7 @@ static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
     const struct rf_bundle *b = r->plan->bundle;
     struct rf_export_totals t = rf_export_totals(b);
     char a[16], c[16], e[16];
-    rf_buf_addf(
-        out, "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes",
-        (unsigned long long)t.by_status[RF_IMAGE_NEW],
-        (unsigned long long)t.by_status[RF_IMAGE_CHANGED],
-        (unsigned long long)t.by_status[RF_IMAGE_UNCHANGED],
-        (unsigned long long)t.by_status[RF_IMAGE_REMOVED],
-        (unsigned long long)t.by_status[RF_IMAGE_HELD], b->n_holes);
+    rf_bundle_images_text(b, out);
     if (b->n_refused > 0)
         rf_buf_addf(out, ", %zu refused", b->n_refused);
     rf_buf_add_char(out, '\n');
@@ -129,8 +117,7 @@ static void put_heading(struct rf_buf *out, const struct rf_export_result *r)
     else
         rf_buf_addf(out, "site      %s, bundle %llu of its chain%s\n", b->site,
                     (unsigned long long)b->sequence, b->n_bases == 0 ? ", full" : "");
-    for (size_t i = 0; i < b->n_bases; i++)
-        rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
+    rf_bundle_bases_text(b, out);
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
     rf_buf_addf(out, "bundle    %s, %s%s", rf_digest_text(&b->id, text),
                 rf_text_size(rf_export_file_size(r), size), r->path != NULL ? "" : " to write");

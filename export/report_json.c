@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/bundle_report.h"
 #include "layout/bundle_retain.h"
 
 static void put_json_retain(const struct rf_bundle *b, struct rf_buf *out)
@@ -21,17 +22,6 @@ static void put_json_retain(const struct rf_bundle *b, struct rf_buf *out)
         rf_buf_add_str(out, i > 0 ? ",\n" : "\n");
         rf_candidate_json(b, &r->candidates[i], out);
     }
-    rf_buf_add_char(out, ']');
-}
-
-static void put_json_bases(const struct rf_bundle *b, struct rf_buf *out)
-{
-    char text[RF_DIGEST_TEXT];
-    if (rf_bundle_is_repair(b))
-        rf_buf_addf(out, ",\"repairs\":\"%s\"", rf_digest_text(&b->repairs, text));
-    rf_buf_add_str(out, ",\"bases\":[");
-    for (size_t i = 0; i < b->n_bases; i++)
-        rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
     rf_buf_add_char(out, ']');
 }
 
@@ -108,12 +98,14 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
     const struct rf_bundle *b = r->plan->bundle;
     struct rf_export_totals t = rf_export_totals(b);
     char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
+    uint64_t by_status[RF_IMAGE_HELD + 1];
+    rf_bundle_count_images(b, by_status);
     rf_buf_addf(
         out,
         "{\"site\":\"%s\",\"sequence\":%llu,\"chain\":\"%s\",\"id\":\"%s\",\"snapshot\":\"%s\"",
         b->site, (unsigned long long)b->sequence, b->chain, rf_digest_text(&b->id, id),
         rf_digest_text(&b->snapshot, snapshot));
-    put_json_bases(b, out);
+    rf_bundle_bases_json(b, out);
     rf_buf_addf(out, ",\"full\":%s,\"resumed\":%s,\"size\":%llu",
                 b->n_bases == 0 ? "true" : "false", r->resumed ? "true" : "false",
                 (unsigned long long)rf_export_file_size(r));
@@ -136,7 +128,7 @@ void rf_export_report_json(const struct rf_export_result *r, struct rf_buf *out)
     for (int s = RF_IMAGE_NEW; s <= RF_IMAGE_HELD; s++)
         rf_buf_addf(out, "%s\"%s\":%llu", s > 0 ? "," : "",
                     rf_image_status_name((enum rf_image_status)s),
-                    (unsigned long long)t.by_status[s]);
+                    (unsigned long long)by_status[s]);
     rf_buf_addf(out, ",\"holes\":%zu,\"refused\":%zu}", b->n_holes, b->n_refused);
     if (r->plan->rules.file != NULL) {
         rf_buf_add_str(out, ",\"policyFile\":");

@@ -6,7 +6,6 @@
 #include "export/export.h"
 
 struct rf_export_totals {
-    uint64_t by_status[RF_IMAGE_HELD + 1];
     uint64_t carried, carried_bytes, assumed, assumed_bytes;
 };
 struct rf_export_totals rf_export_totals(const struct rf_bundle *b);

@@ -4,18 +4,13 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "layout/bundle_report.h"
 
 static void put_image(const struct rf_import_run *r, size_t i, struct rf_buf *out)
 {
     const struct rf_desired *d = &r->doc->desired;
     const struct rf_image *im = &d->images[i];
-    char text[RF_DIGEST_TEXT];
-    rf_buf_addf(out, "%-9s ", rf_image_status_name(im->status));
-    rf_image_name(d, im, out);
-    if (rf_desired_str(d, im->tag)[0] != '\0')
-        rf_buf_addf(out, " %s", rf_digest_text(&im->digest, text));
-    if (im->n_children > 0)
-        rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
+    rf_bundle_image_text(d, im, out);
     rf_buf_add_str(out, " from ");
     rf_text_safe(out, rf_slice_str(rf_desired_str(d, im->source)), 400);
     rf_import_report_why(r, i, out);
@@ -141,25 +136,16 @@ static void put_head(const struct rf_import_result *res, struct rf_buf *out)
     const struct rf_import_run *r = &res->run;
     const struct rf_bundle *b = r->doc;
     char text[RF_DIGEST_TEXT], size[16];
-    uint64_t n[RF_IMAGE_HELD + 1] = { 0 };
-    for (size_t i = 0; i < b->desired.n; i++)
-        n[b->desired.images[i].status]++;
     rf_buf_addf(out, "bundle    %s, made by %s\n", rf_digest_text(&b->id, text), b->tool);
     rf_buf_addf(out, "site      %s, bundle %llu of chain %s%s\n", b->site,
                 (unsigned long long)b->sequence, b->chain, b->n_bases == 0 ? ", full" : "");
     if (rf_bundle_is_repair(b))
         rf_buf_addf(out, "repairs   bundle %s: apply that one afterwards\n",
                     rf_digest_text(&b->repairs, text));
-    for (size_t i = 0; i < b->n_bases; i++)
-        rf_buf_addf(out, "base      snapshot %s\n", rf_digest_text(&b->bases[i], text));
+    rf_bundle_bases_text(b, out);
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
-    rf_buf_addf(
-        out,
-        "images    %llu new, %llu changed, %llu unchanged, %llu removed, %llu held, %zu holes\n",
-        (unsigned long long)n[RF_IMAGE_NEW], (unsigned long long)n[RF_IMAGE_CHANGED],
-        (unsigned long long)n[RF_IMAGE_UNCHANGED], (unsigned long long)n[RF_IMAGE_REMOVED],
-        (unsigned long long)n[RF_IMAGE_HELD], b->n_holes);
-    rf_buf_addf(out, "carried   %zu blobs, %s\n", rf_bundle_carried_count(b),
+    rf_bundle_images_text(b, out);
+    rf_buf_addf(out, "\ncarried   %zu blobs, %s\n", rf_bundle_carried_count(b),
                 rf_text_size(rf_bundle_carried_bytes(b), size));
     if (rf_bundle_file_signatures(r->file) == 0)
         rf_buf_add_str(out, "signed    no\n");
@@ -277,7 +263,7 @@ void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *ou
     const struct rf_import_run *r = &res->run;
     const struct rf_bundle *b = r->doc;
     const struct rf_import_counts *c = &r->counts;
-    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT], text[RF_DIGEST_TEXT];
+    char id[RF_DIGEST_TEXT], snapshot[RF_DIGEST_TEXT];
     rf_buf_add_str(out, "{\"file\":");
     rf_json_add_string(out, res->path);
     rf_buf_addf(
@@ -286,12 +272,8 @@ void rf_import_report_json(const struct rf_import_result *res, struct rf_buf *ou
         stage_names[res->stage], rf_digest_text(&b->id, id), b->site, b->chain,
         (unsigned long long)b->sequence, rf_digest_text(&b->snapshot, snapshot),
         b->n_bases == 0 ? "true" : "false");
-    if (rf_bundle_is_repair(b))
-        rf_buf_addf(out, ",\"repairs\":\"%s\"", rf_digest_text(&b->repairs, text));
-    rf_buf_add_str(out, ",\"bases\":[");
-    for (size_t i = 0; i < b->n_bases; i++)
-        rf_buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", rf_digest_text(&b->bases[i], text));
-    rf_buf_addf(out, "],\"signatures\":%zu,\"carriedBlobs\":%zu,\"carriedBytes\":%llu",
+    rf_bundle_bases_json(b, out);
+    rf_buf_addf(out, ",\"signatures\":%zu,\"carriedBlobs\":%zu,\"carriedBytes\":%llu",
                 rf_bundle_file_signatures(r->file), rf_bundle_carried_count(b),
                 (unsigned long long)rf_bundle_carried_bytes(b));
     rf_buf_addf(

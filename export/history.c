@@ -36,19 +36,21 @@ static void put_record(const struct rf_export_state *s, const struct rf_export_r
     rf_buf_addf(out, "%6llu  %s  %s  %-11s %8s  ", (unsigned long long)r->sequence, r->time,
                 rf_digest_text(&r->id, text), kind_of(r), rf_text_size(r->size, size));
     if (rf_digest_is_set(&r->repairs))
-        rf_buf_addf(out, "for bundle %s, %llu holes\n", rf_digest_text(&r->repairs, text),
-                    (unsigned long long)r->holes);
+        rf_buf_addf(out, "for bundle %s, %llu hole%s\n", rf_digest_text(&r->repairs, text),
+                    (unsigned long long)r->holes, rf_text_s(r->holes));
     else
-        rf_buf_addf(out, "%llu images, %llu new or changed, %llu removed, %llu holes\n",
-                    (unsigned long long)r->images, (unsigned long long)r->changed,
-                    (unsigned long long)r->removed, (unsigned long long)r->holes);
+        rf_buf_addf(out, "%llu image%s, %llu new or changed, %llu removed, %llu hole%s\n",
+                    (unsigned long long)r->images, rf_text_s(r->images),
+                    (unsigned long long)r->changed, (unsigned long long)r->removed,
+                    (unsigned long long)r->holes, rf_text_s(r->holes));
     rf_buf_addf(out, "        snapshot %s  ", rf_digest_text(&r->snapshot, text));
     rf_text_safe(out, rf_slice_str(r->file), 4096);
     rf_buf_add_char(out, '\n');
     if (receipt_of(s, r, &receipt) < 0)
         return;
-    rf_buf_addf(out, "        confirmed %s, %zu images refused, at ", receipt.time,
-                rf_receipt_refused(&receipt));
+    size_t refused = rf_receipt_refused(&receipt);
+    rf_buf_addf(out, "        confirmed %s, %zu image%s refused, at ", receipt.time, refused,
+                rf_text_s(refused));
     rf_text_safe(out, rf_slice_str(receipt.destination), RF_COMPANION_NAME_MAX);
     rf_buf_add_char(out, '\n');
     rf_receipt_release(&receipt);
@@ -78,8 +80,9 @@ static void put_inventory_text(const struct rf_inventory *v, size_t i, struct rf
 {
     char text[RF_DIGEST_TEXT];
     (void)i;
-    rf_buf_addf(out, "inventory %s  %s  %zu images, %zu not whole, at ", v->time,
-                rf_digest_text(&v->snapshot.id, text), v->snapshot.desired.n, v->n_unwhole);
+    rf_buf_addf(out, "inventory %s  %s  %zu image%s, %zu not whole, at ", v->time,
+                rf_digest_text(&v->snapshot.id, text), v->snapshot.desired.n,
+                rf_text_s(v->snapshot.desired.n), v->n_unwhole);
     rf_text_safe(out, rf_slice_str(v->destination), RF_COMPANION_NAME_MAX);
     rf_buf_add_char(out, '\n');
 }

@@ -6,6 +6,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define GLANCE_MS 100 /* a cancelled run is noticed that soon */
 
@@ -144,8 +145,10 @@ static int refuse(const struct rf_pulls *p, const struct rf_pull_source *s,
                        (long long)s->min);
     int rc = rf_fail(
         err, RFE_REFUSED,
-        "%s: at least %llu requests that count are needed (manifests to read) and %llu%s are left%s: %llu too few; no bundle was written",
-        s->place->name, (unsigned long long)need, (unsigned long long)l->remain, of, leaving,
+        "%s: at least %llu request%s needed (manifests to read) and %llu%s %s left%s: %llu too few; no bundle was written",
+        s->place->name, (unsigned long long)need,
+        rf_text_by_count(need, " that counts is", "s that count are"),
+        (unsigned long long)l->remain, of, rf_text_by_count(l->remain, "is", "are"), leaving,
         (unsigned long long)(need - granted(l, s)));
     if (s->min > 0 && l->limit > 0 && (uint64_t)s->min >= l->limit)
         return rf_hint(err, rc, "ratelimit.min has to be below the limit");

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -116,8 +117,8 @@ static int check_images(const struct rf_export_state *s, const char *path,
         return 0;
     return rf_fail(
         err, RFE_REFUSED,
-        "%s: it tells of %zu images, its bundle has %zu: it was changed on its way; bring the receipt once more",
-        path, r->n, wanted);
+        "%s: it tells of %zu image%s, its bundle has %zu: it was changed on its way; bring the receipt once more",
+        path, r->n, rf_text_s(r->n), wanted);
 }
 
 static int check_receipt(const struct rf_export_state *s, const char *path,
@@ -165,13 +166,14 @@ static int take_receipt(struct rf_export_state *s, const char *path, struct rf_b
         return 0;
     }
     RF_CLEANUP(rf_freep) char *to = rf_export_state_receipt_path(s, &fresh.bundle);
+    size_t refused = rf_receipt_refused(&fresh);
     rc = rf_receipt_write(&fresh, &text, err);
     if (rc == 0)
         rc = rf_file_write(to, rf_buf_slice(&text), 0600, err);
     if (rc == 0)
-        rf_buf_addf(said, "receipt   of bundle %s (%llu): %zu images at %s, %zu refused\n", id,
-                    (unsigned long long)fresh.sequence, fresh.n - rf_receipt_refused(&fresh),
-                    fresh.destination, rf_receipt_refused(&fresh));
+        rf_buf_addf(said, "receipt   of bundle %s (%llu): %zu image%s at %s, %zu refused\n", id,
+                    (unsigned long long)fresh.sequence, fresh.n - refused,
+                    rf_text_s(fresh.n - refused), fresh.destination, refused);
     return rc;
 }
 
@@ -193,8 +195,9 @@ static int take_inventory(struct rf_export_state *s, const char *path, struct rf
     RF_CLEANUP(rf_freep) char *to = rf_export_state_inventory_path(s, &v.snapshot.id);
     rc = rf_file_write(to, rf_buf_slice(&text), 0600, err);
     if (rc == 0)
-        rf_buf_addf(said, "inventory %s: %zu images at %s; name it with --base\n",
-                    rf_digest_text(&v.snapshot.id, id), v.snapshot.desired.n, v.destination);
+        rf_buf_addf(said, "inventory %s: %zu image%s at %s; name it with --base\n",
+                    rf_digest_text(&v.snapshot.id, id), v.snapshot.desired.n,
+                    rf_text_s(v.snapshot.desired.n), v.destination);
     return rc;
 }
 

@@ -97,9 +97,10 @@ static void put_totals(struct rf_buf *out, const struct rf_export_result *r)
     if (b->n_refused > 0)
         rf_buf_addf(out, ", %zu refused", b->n_refused);
     rf_buf_add_char(out, '\n');
-    rf_buf_addf(out, "carried   %llu blobs, %s; assumed on the far side: %llu blobs, %s\n",
-                (unsigned long long)t.carried, rf_text_size(t.carried_bytes, a),
-                (unsigned long long)t.assumed, rf_text_size(t.assumed_bytes, c));
+    rf_buf_addf(out, "carried   %llu blob%s, %s; assumed on the far side: %llu blob%s, %s\n",
+                (unsigned long long)t.carried, rf_text_s(t.carried),
+                rf_text_size(t.carried_bytes, a), (unsigned long long)t.assumed,
+                rf_text_s(t.assumed), rf_text_size(t.assumed_bytes, c));
     if (r->path == NULL)
         rf_buf_addf(out, "to fetch  %s\n", rf_text_size(r->plan->fetch_bytes, e));
     if (r->path == NULL)
@@ -149,7 +150,8 @@ static void put_retain(struct rf_buf *out, const struct rf_bundle *b)
     char text[32];
     if (!r->set)
         return;
-    rf_buf_addf(out, "retain    %zu of %llu images let go", r->n, (unsigned long long)r->known);
+    rf_buf_addf(out, "retain    %zu of %llu image%s let go", r->n, (unsigned long long)r->known,
+                rf_text_s(r->known));
     if (r->has_as_of)
         rf_buf_addf(out, ", ages as of %s", rf_text_time(r->as_of, text));
     rf_buf_add_str(out, "; deleted only by regimport prune\n");

@@ -2,6 +2,7 @@
 #include "export/requests.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 void rf_requests_release(struct rf_requests *r)
 {
@@ -130,8 +131,10 @@ int rf_requests_check(const struct rf_requests *r, struct rf_err *err)
             continue;
         return rf_fail(
             err, RFE_REFUSED,
-            "%s: create sends %llu requests that count, and %llu are left, %lld of them to be left (ratelimit.min): %llu too few; run it when more are granted, or log in for a higher limit",
-            e->registry, (unsigned long long)need, (unsigned long long)e->limit.remain,
+            "%s: create sends %llu request%s, and %llu %s left, %lld of them to be left (ratelimit.min): %llu too few; run it when more are granted, or log in for a higher limit",
+            e->registry, (unsigned long long)need,
+            rf_text_by_count(need, " that counts", "s that count"),
+            (unsigned long long)e->limit.remain, rf_text_by_count(e->limit.remain, "is", "are"),
             (long long)e->min, (unsigned long long)(need - there));
     }
     return 0;
@@ -156,8 +159,9 @@ void rf_requests_text(const struct rf_requests *r, struct rf_buf *out)
         rf_buf_add_str(out, between[0] == ',' ? ")\n" : "\n");
         if (!e->limit.set)
             continue;
-        rf_buf_addf(out, "limit     %llu requests that count, %llu",
+        rf_buf_addf(out, "limit     %llu request%s, %llu",
                     (unsigned long long)e->calls[RF_REQ_MANIFEST_GET],
+                    rf_text_by_count(e->calls[RF_REQ_MANIFEST_GET], " that counts", "s that count"),
                     (unsigned long long)e->limit.remain);
         if (e->limit.limit > 0)
             rf_buf_addf(out, " of %llu", (unsigned long long)e->limit.limit);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "export/location.h"
 #include "export/partial.h"
 #include "export/select.h"
@@ -393,8 +394,8 @@ static int run_transfers(struct writer *w, const char *key, struct rf_err *err)
         if (w->req->strict)
             return rf_fail(
                 err, RFE_FAILED,
-                "%zu blobs could not be had, which --strict does not pass over; the first: %s",
-                w->n_failures, w->failures[0].reason);
+                "%zu blob%s could not be had, which --strict does not pass over; the first: %s",
+                w->n_failures, rf_text_s(w->n_failures), w->failures[0].reason);
         rc = lay_out_again(w, key, err);
         if (rc < 0)
             return rc;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "import/apply.h"
 #include "import/lists.h"
 #include "import/tags.h"
@@ -339,9 +340,9 @@ static int judge_rate(const struct rf_import_run *r, struct rf_err *err)
     }
     return rf_fail(
         err, RFE_REFUSED,
-        "%s grants %llu more pulls, this takes %llu: %llu too few; nothing was written; apply when the limit is renewed",
-        r->req->to_name, (unsigned long long)r->rate.remain, (unsigned long long)need,
-        (unsigned long long)(need - r->rate.remain));
+        "%s grants %llu more pull%s, this takes %llu: %llu too few; nothing was written; apply when the limit is renewed",
+        r->req->to_name, (unsigned long long)r->rate.remain, rf_text_s(r->rate.remain),
+        (unsigned long long)need, (unsigned long long)(need - r->rate.remain));
 }
 
 int rf_forecast_judge(struct rf_import_run *r, struct rf_err *err)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "import/standing.h"
 #include "regclient/registry.h"
 
@@ -414,9 +415,9 @@ int rf_ground_check(struct rf_import_run *r, struct rf_err *err)
     }
     return rf_fail(
         err, RFE_GROUND_MISSING,
-        "%s lacks what this bundle builds on, for %zu images (listed above); nothing was written; apply the bundle that "
+        "%s lacks what this bundle builds on, for %zu image%s (listed above); nothing was written; apply the bundle that "
         "brought it first, or ask for it: regimport request -o FILE with the same arguments, and there regexport create --request FILE",
-        r->req->to_name, images);
+        r->req->to_name, images, rf_text_s(images));
 }
 
 static int can_write_job(void *ctx, size_t i, struct rf_err *err)

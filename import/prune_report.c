@@ -84,8 +84,8 @@ static void put_space(const struct rf_prune_result *r, struct rf_buf *out)
             out,
             "space     a registry frees it by its own garbage collection, not before that has run\n");
     else if (r->started)
-        rf_buf_addf(out, "space     %s freed, %llu blobs\n", rf_text_size(r->freed_bytes, size),
-                    (unsigned long long)r->freed_blobs);
+        rf_buf_addf(out, "space     %s freed, %llu blob%s\n", rf_text_size(r->freed_bytes, size),
+                    (unsigned long long)r->freed_blobs, rf_text_s(r->freed_blobs));
     else if (r->deleted > 0)
         rf_buf_add_str(out, "space     freed at once; how much, the run tells\n");
 }
@@ -101,15 +101,18 @@ static void put_own(const struct rf_prune_result *r, struct rf_buf *out)
 static void put_totals(const struct rf_prune_result *r, bool done, struct rf_buf *out)
 {
     char grace[24];
+    size_t waiting = count_waiting(r) - (r->started ? 0 : (size_t)r->deleted);
     if (r->in_use_lists > 0)
-        rf_buf_addf(out, "in use    %zu digests, names and ids in %zu lists\n", r->in_use_names,
-                    r->in_use_lists);
+        rf_buf_addf(
+            out, "in use    %zu %s in %zu list%s\n", r->in_use_names,
+            rf_text_by_count(r->in_use_names, "digest, name or id", "digests, names and ids"),
+            r->in_use_lists, rf_text_s(r->in_use_lists));
     rf_buf_addf(out, "images    %llu %s, %zu kept, %zu waiting, %zu gone already\n",
                 (unsigned long long)r->let_go, done ? "let go" : "would be let go",
                 count(r, RF_PRUNE_KEPT), count(r, RF_PRUNE_WAITING), count(r, RF_PRUNE_GONE));
-    rf_buf_addf(out, "manifests %llu %s, %zu without a tag wait for their grace time of %s\n",
+    rf_buf_addf(out, "manifests %llu %s, %zu without a tag %s grace time of %s\n",
                 (unsigned long long)r->deleted, r->started ? "deleted" : "would be deleted",
-                r->started ? count_waiting(r) : count_waiting(r) - (size_t)r->deleted,
+                waiting, rf_text_by_count(waiting, "waits for its", "wait for their"),
                 rf_text_duration((double)r->grace_s, grace));
     put_space(r, out);
 }

@@ -41,8 +41,11 @@ static void put_images(const struct rf_import_result *res, struct rf_buf *out)
                  !r->lacking[i];
     }
     if (res->stage == RF_IMPORT_PLANNED && n > 0 && !rf_bundle_is_repair(r->doc))
-        rf_buf_addf(out, "unchanged %zu images, there with %s (--all lists them)\n", n,
-                    r->req->check == RF_CHECK_MANIFESTS ? "their manifests" : "all they need");
+        rf_buf_addf(out, "unchanged %zu image%s, there with %s (--all lists %s)\n", n, rf_text_s(n),
+                    r->req->check == RF_CHECK_MANIFESTS
+                        ? rf_text_by_count(n, "its manifests", "their manifests")
+                        : rf_text_by_count(n, "all it needs", "all they need"),
+                    rf_text_by_count(n, "it", "them"));
 }
 
 static void put_holes(const struct rf_import_run *r, struct rf_buf *out)
@@ -126,8 +129,9 @@ static void put_merged(const struct rf_import_run *r, bool plan, struct rf_buf *
     for (size_t i = 0; i < r->n_merged; i++) {
         rf_buf_add_str(out, "merged    tag ");
         rf_image_name(d, &d->images[r->merged[i].image], out);
-        rf_buf_addf(out, " %s %zu referrers that others listed here, beside those of the bundle\n",
-                    plan ? "would keep" : "keeps", r->merged[i].others);
+        rf_buf_addf(out, " %s %zu referrer%s that others listed here, beside those of the bundle\n",
+                    plan ? "would keep" : "keeps", r->merged[i].others,
+                    rf_text_s(r->merged[i].others));
     }
 }
 
@@ -145,13 +149,14 @@ static void put_head(const struct rf_import_result *res, struct rf_buf *out)
     rf_bundle_bases_text(b, out);
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&b->snapshot, text));
     rf_bundle_images_text(b, out);
-    rf_buf_addf(out, "\ncarried   %zu blobs, %s\n", rf_bundle_carried_count(b),
+    size_t carried = rf_bundle_carried_count(b), signatures = rf_bundle_file_signatures(r->file);
+    rf_buf_addf(out, "\ncarried   %zu blob%s, %s\n", carried, rf_text_s(carried),
                 rf_text_size(rf_bundle_carried_bytes(b), size));
-    if (rf_bundle_file_signatures(r->file) == 0)
+    if (signatures == 0)
         rf_buf_add_str(out, "signed    no\n");
     else
-        rf_buf_addf(out, "signed    %zu signatures, not checked by this version\n",
-                    rf_bundle_file_signatures(r->file));
+        rf_buf_addf(out, "signed    %zu signature%s, not checked by this version\n", signatures,
+                    rf_text_s(signatures));
 }
 
 static void put_done(const struct rf_import_result *res, struct rf_buf *out)
@@ -164,10 +169,10 @@ static void put_done(const struct rf_import_result *res, struct rf_buf *out)
             out,
             "again     this bundle was applied to %s before; everything was checked once more\n",
             res->run.req->to_name);
-    rf_buf_addf(out, "%s   %llu blobs, %s; %llu mounted, %llu already there\n",
+    rf_buf_addf(out, "%s   %llu blob%s, %s; %llu mounted, %llu already there\n",
                 plan ? "to send" : "sent   ", (unsigned long long)c->blobs_uploaded,
-                rf_text_size(c->bytes_uploaded, size), (unsigned long long)c->blobs_mounted,
-                (unsigned long long)c->blobs_there);
+                rf_text_s(c->blobs_uploaded), rf_text_size(c->bytes_uploaded, size),
+                (unsigned long long)c->blobs_mounted, (unsigned long long)c->blobs_there);
     rf_buf_addf(out, "manifests %llu %s, %llu already there\n",
                 (unsigned long long)c->manifests_put, plan ? "to write" : "written and read back",
                 (unsigned long long)c->manifests_there);

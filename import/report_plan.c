@@ -130,8 +130,9 @@ void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
     bool registry = rf_registry_remote(r->req->to) != NULL;
     char a[16];
     if (registry) {
-        rf_buf_addf(out, "requests  about %llu, %llu of them get manifests (pulls)\n",
-                    (unsigned long long)r->counts.requests, (unsigned long long)r->forecast.pulls);
+        rf_buf_addf(out, "requests  about %llu, %llu of them %s (pulls)\n",
+                    (unsigned long long)r->counts.requests, (unsigned long long)r->forecast.pulls,
+                    rf_text_by_count(r->forecast.pulls, "gets a manifest", "get manifests"));
         rf_buf_addf(out, "space     %s needs %s; a registry does not say what it has\n",
                     r->req->to_name, rf_text_size(r->counts.bytes_uploaded, a));
     }
@@ -139,8 +140,8 @@ void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
         rf_buf_addf(out, "mounts    what %s does not mount is sent too: up to %s more\n",
                     r->req->to_name, rf_text_size(r->counts.bytes_mounted, a));
     if (r->rate.set) {
-        rf_buf_addf(out, "limit     %s grants %llu more pulls", r->req->to_name,
-                    (unsigned long long)r->rate.remain);
+        rf_buf_addf(out, "limit     %s grants %llu more pull%s", r->req->to_name,
+                    (unsigned long long)r->rate.remain, rf_text_s(r->rate.remain));
         if (r->rate.limit > 0)
             rf_buf_addf(out, " of %llu", (unsigned long long)r->rate.limit);
         if (r->forecast.pulls > r->rate.remain)

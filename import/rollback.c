@@ -106,9 +106,9 @@ static int check_ground(struct rf_rollback *b, struct rf_err *err)
         return rc;
     return rf_fail(
         err, RFE_GROUND_MISSING,
-        "%s lacks what %zu tags would go back to (listed above); nothing was written; apply the bundle that brought it with --allow-older, ask for it with "
+        "%s lacks what %zu tag%s would go back to (listed above); nothing was written; apply the bundle that brought it with --allow-older, ask for it with "
         "regimport request, or use --complete-only to take back the others",
-        b->req->to_name, lacking);
+        b->req->to_name, lacking, rf_text_s(lacking));
 }
 
 static bool has_any_tag(const struct rf_rollback *b)
@@ -234,12 +234,14 @@ static int finish(const struct rf_rollback *b, struct rf_err *err)
     size_t foreign = rf_rollback_count(b, RF_BACK_FOREIGN),
            lacking = rf_rollback_count(b, RF_BACK_LACKING),
            failed = rf_rollback_count(b, RF_BACK_FAILED);
-    if (foreign + lacking + failed == 0)
+    size_t all = foreign + lacking + failed;
+    if (all == 0)
         return 0;
     return rf_fail(
         err, RFE_PARTIAL,
-        "%zu tags are left as they are (listed above): %zu that somebody else moved, %zu whose old image is not whole, %zu that %s refused to change",
-        foreign + lacking + failed, foreign, lacking, failed, b->req->to_name);
+        "%zu tag%s left as %s (listed above): %zu that somebody else moved, %zu whose old image is not whole, %zu that %s refused to change",
+        all, rf_text_by_count(all, " is", "s are"), rf_text_by_count(all, "it is", "they are"),
+        foreign, lacking, failed, b->req->to_name);
 }
 
 /* Of layouts, garbage may have been collected between the look and the hold. */

@@ -19,7 +19,7 @@ void rf_bundle_image_text(const struct rf_desired *d, const struct rf_image *im,
     if (rf_desired_str(d, im->tag)[0] != '\0')
         rf_buf_addf(out, " %s", rf_digest_text(&im->digest, text));
     if (im->n_children > 0)
-        rf_buf_addf(out, " (%u platforms chosen)", im->n_children);
+        rf_buf_addf(out, " (%u platform%s chosen)", im->n_children, rf_text_s(im->n_children));
 }
 
 void rf_bundle_bases_text(const struct rf_bundle *b, struct rf_buf *out)
@@ -37,7 +37,7 @@ void rf_bundle_images_text(const struct rf_bundle *b, struct rf_buf *out)
     for (int s = RF_IMAGE_NEW; s <= RF_IMAGE_HELD; s++)
         rf_buf_addf(out, "%llu %s, ", (unsigned long long)n[s],
                     rf_image_status_name((enum rf_image_status)s));
-    rf_buf_addf(out, "%zu holes", b->n_holes);
+    rf_buf_addf(out, "%zu hole%s", b->n_holes, rf_text_s(b->n_holes));
 }
 
 void rf_bundle_bases_json(const struct rf_bundle *b, struct rf_buf *out)

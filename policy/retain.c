@@ -4,6 +4,7 @@
 #include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "policy/semver.h"
 
 #include <stdlib.h>
@@ -387,7 +388,7 @@ int rf_retain_check_max(uint64_t max_delete, bool percent, uint64_t count, uint6
         return 0;
     return rf_fail(
         err, RFE_REFUSED,
-        "%llu of %llu images would be let go, %s allows %llu%s (maxDelete); nothing was deleted; look at the plan, then raise maxDelete or narrow the rules",
-        (unsigned long long)count, (unsigned long long)all, whose, (unsigned long long)max_delete,
-        percent ? " percent" : "");
+        "%llu of %llu image%s would be let go, %s allows %llu%s (maxDelete); nothing was deleted; look at the plan, then raise maxDelete or narrow the rules",
+        (unsigned long long)count, (unsigned long long)all, rf_text_s(all), whose,
+        (unsigned long long)max_delete, percent ? " percent" : "");
 }

@@ -18,23 +18,18 @@
 /* ---- counts ---- */
 
 static const struct {
-    const char *text, *key;
+    const char *what, *done, *key; /* "tag", "deleted": of one; more have an s */
 } kinds[RF_BOT_KINDS] = {
-    [RF_BOT_TAG_DELETE] = { "tags deleted", "tagsDeleted" },
-    [RF_BOT_MANIFEST_DELETE] = { "manifests deleted", "manifestsDeleted" },
-    [RF_BOT_BLOB_DELETE] = { "blobs deleted", "blobsDeleted" },
-    [RF_BOT_MANIFEST_PUT] = { "manifests put", "manifestsPut" },
-    [RF_BOT_BLOB_PUT] = { "blobs put", "blobsPut" },
-    [RF_BOT_IMAGE_COPY] = { "images copied", "imagesCopied" },
-    [RF_BOT_TAG_COPY] = { "tags copied", "tagsCopied" },
-    [RF_BOT_IMAGE_IMPORT] = { "images imported", "imagesImported" },
-    [RF_BOT_IMAGE_EXPORT] = { "images exported", "imagesExported" },
+    [RF_BOT_TAG_DELETE] = { "tag", "deleted", "tagsDeleted" },
+    [RF_BOT_MANIFEST_DELETE] = { "manifest", "deleted", "manifestsDeleted" },
+    [RF_BOT_BLOB_DELETE] = { "blob", "deleted", "blobsDeleted" },
+    [RF_BOT_MANIFEST_PUT] = { "manifest", "put", "manifestsPut" },
+    [RF_BOT_BLOB_PUT] = { "blob", "put", "blobsPut" },
+    [RF_BOT_IMAGE_COPY] = { "image", "copied", "imagesCopied" },
+    [RF_BOT_TAG_COPY] = { "tag", "copied", "tagsCopied" },
+    [RF_BOT_IMAGE_IMPORT] = { "image", "imported", "imagesImported" },
+    [RF_BOT_IMAGE_EXPORT] = { "image", "exported", "imagesExported" },
 };
-
-const char *rf_bot_kind_text(enum rf_bot_kind kind)
-{
-    return kinds[kind].text;
-}
 
 const char *rf_bot_kind_key(enum rf_bot_kind kind)
 {
@@ -55,8 +50,9 @@ void rf_bot_counts_text(const struct rf_bot_counts *counts, struct rf_buf *out)
     size_t n = 0;
     for (size_t i = 0; i < RF_BOT_KINDS; i++)
         if (counts->done[i] > 0)
-            rf_buf_addf(out, "%s%llu %s", n++ > 0 ? ", " : "", (unsigned long long)counts->done[i],
-                        kinds[i].text);
+            rf_buf_addf(out, "%s%llu %s%s %s", n++ > 0 ? ", " : "",
+                        (unsigned long long)counts->done[i], kinds[i].what,
+                        rf_text_s(counts->done[i]), kinds[i].done);
     if (n == 0)
         rf_buf_add_str(out, "nothing");
 }

@@ -67,13 +67,12 @@ struct rf_bot_counts {
     uint64_t calls, failed;      /* of all functions of the API */
     uint64_t waited_ms;          /* for rate limits */
 };
-/* "tags deleted", "images copied": of a count other than 1; and the key in JSON, "tagsDeleted". Never NULL. */
-const char *rf_bot_kind_text(enum rf_bot_kind kind);
+/* The key in JSON, "tagsDeleted". Never NULL. */
 const char *rf_bot_kind_key(enum rf_bot_kind kind);
 /* So far. Borrowed. */
 const struct rf_bot_counts *rf_bot_calls_counts(const struct rf_bot_calls *calls);
 void rf_bot_counts_add(struct rf_bot_counts *sum, const struct rf_bot_counts *more);
-/* Appends "3 tags deleted, 1 images copied", or "nothing"; in a dry run say so around it. */
+/* Appends "3 tags deleted, 1 image copied", or "nothing"; in a dry run say so around it. */
 void rf_bot_counts_text(const struct rf_bot_counts *counts, struct rf_buf *out);
 
 #endif

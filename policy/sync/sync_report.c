@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "policy/sync/sync_run.h"
 
 void rf_sync_report_release(struct rf_sync_report *r)
@@ -34,7 +35,8 @@ void rf_sync_report_errors(const struct rf_sync_report *r, struct rf_buf *out)
         for (size_t k = 0; k < s->n_errors; k++)
             rf_buf_addf(out, "%s\n", s->errors[k]);
         if (s->more_errors > 0)
-            rf_buf_addf(out, "... and %llu failures more\n", (unsigned long long)s->more_errors);
+            rf_buf_addf(out, "... and %llu failure%s more\n", (unsigned long long)s->more_errors,
+                        rf_text_s(s->more_errors));
     }
 }
 

@@ -190,7 +190,7 @@ class FarSide(Lineage):
         self.assertEqual((plan["merged"], plan["foreign"]), ([{"image": "app:" + listed, "others": 1}], []))
         self.assertEqual(self.digest_of("app", listed), before)
         result = self.apply(bundle, *self.there)
-        self.assertIn("merged    tag app:%s keeps 1 referrers that others listed here, beside those of the bundle" % listed, result.out)
+        self.assertIn("merged    tag app:%s keeps 1 referrer that others listed here, beside those of the bundle" % listed, result.out)
         self.assertNotIn("Overwriting", result.err)
         self.assertRegex(result.out, r"tags      %d set" % plan["tagsSet"])
 

@@ -97,7 +97,7 @@ class Holes(Case):
         for action in ("plan", "apply"):  # each says that something was to come and does not
             result = self.importer(action, *to, bundle.path, status=PARTIAL)
             self.assertRegex(result.out, r"(?m)^hole +sample/app:absent")
-            self.assertIn("the connected side could not fetch 1 images", result.err)
+            self.assertIn("the connected side could not fetch 1 image ", result.err)
         check_all(far.client, tagged(self.sample))
 
     def test_a_hole_holds_the_old_line(self):

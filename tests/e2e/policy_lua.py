@@ -120,7 +120,7 @@ class PolicyLua(Case):
         self.assertEqual(result.names("new"), ["app:0", "app:2"])
         reason = self.refused(result)["app:1"]
         self.assertRegex(reason, r"carry failed: .*policy.yml:5: attempt to index a nil value \(field 'nothing'\)")
-        self.assertIn("the policy failed for 1 images", result.result.err)
+        self.assertIn("the policy failed for 1 image", result.result.err)
         strict = self.export("-c", policy, "--strict", *self.layout(triples, "strict"), state="strict-state", out="strict", status=FAILED)
         self.assertIn("--strict", strict.err)
 

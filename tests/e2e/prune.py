@@ -346,7 +346,7 @@ class Prune(Pruning):
         first = os.path.basename(self.bundles()[0]).split("-")[-2]
         self.apply(third, *self.to)
         refused = self.program("regimport", "rollback", first, "--state", self.work("import-state"), *self.to, status=GROUND)
-        self.assertIn("lacks what 1 tags would go back to", refused.err)
+        self.assertIn("lacks what 1 tag would go back to", refused.err)
         self.assertIn("--allow-older", refused.err)
         self.assertEqual(self.program("regctl", "image", "digest", *self.to[:-2], self.to[-1] + "/app:latest").out.strip(), three, "nothing is half done")
         self.assertTrue(there(three))

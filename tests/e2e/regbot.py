@@ -229,8 +229,8 @@ class DryRun(Bot):
         self.assertEqual(harness.tree_of(layout), before)
         self.assertFalse(os.path.exists(self.work("out.tar")))
         summary = self.line(done, "Dry run, nothing was written")["would-be"]
-        self.assertEqual(summary, "2 tags deleted, 2 manifests deleted, 1 blobs deleted, 2 manifests put, 1 blobs put, 2 images copied, "
-                                  "1 tags copied, 1 images imported, 1 images exported")
+        self.assertEqual(summary, "2 tags deleted, 2 manifests deleted, 1 blob deleted, 2 manifests put, 1 blob put, 2 images copied, "
+                                  "1 tag copied, 1 image imported, 1 image exported")
         self.assertIn("Copy image", self.messages(done))
         self.assertIn("Delete tag", self.messages(done))
         self.assertIn("Delete manifest", self.messages(done))

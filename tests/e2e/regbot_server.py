@@ -95,7 +95,7 @@ class Serves(Bot):
         config = self.config([{"script": "tag.delete('%s/app:1')" % registry.host, "interval": "1s"}], [registry])
         s = self.serve(config, "--dry-run")
         told = s.wait_line("Dry run, nothing was written", 2)[0]
-        self.assertEqual((told["script"], told["would-be"]), ("s0", "1 tags deleted"))
+        self.assertEqual((told["script"], told["would-be"]), ("s0", "1 tag deleted"))
         s.stop()
         self.assertEqual(registry.write_requests(), [])
 

@@ -161,7 +161,7 @@ START_TEST(without_a_min_nobody_waits)
     struct rf_err err = RF_ERR_INIT;
     hub_open(&h, 0, 0, 0);
     expect_error(enter(&h, &err), RFE_REFUSED, err,
-                 "at least 1 requests that count are needed (manifests to read) and 0 are left");
+                 "at least 1 request that counts is needed (manifests to read) and 0 are left");
     ck_assert_uint_eq(h.sleeps, 0);
 }
 END_TEST

@@ -258,7 +258,7 @@ START_TEST(history_tells)
     rf_buf_init(&text, 0);
     expect_ok(rf_export_state_peek("state", "site", &state, &err), err);
     rf_export_history_text(state, &text);
-    ck_assert_ptr_nonnull(strstr(text.ptr, "confirmed 2026-01-02T03:04:05Z, 1 images refused"));
+    ck_assert_ptr_nonnull(strstr(text.ptr, "confirmed 2026-01-02T03:04:05Z, 1 image refused"));
     ck_assert_ptr_nonnull(strstr(text.ptr, "inventory 2026-01-02T03:04:05Z"));
     rf_buf_clear(&text);
     rf_export_history_json(state, &text);

@@ -82,7 +82,7 @@ START_TEST(what_is_refused_leaves_no_trace)
     struct applied a;
     char *path = first_bundle(d);
     apply_with(&a, no_root, path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "the policy here refused 1 images");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "the policy here refused 1 image ");
     expect_refused(&a, "app", "2", "accept: runs as root");
     expect_taken(&a, "app", "1");
     expect_tag("app", "1", &d[0]);
@@ -101,7 +101,7 @@ START_TEST(a_plan_says_the_same_and_writes_nothing)
     struct applied planned, a;
     char *path = first_bundle(d);
     plan_with(&planned, no_root, path, NULL);
-    expect_error(planned.rc, RFE_PARTIAL, planned.err, "the policy here refused 1 images");
+    expect_error(planned.rc, RFE_PARTIAL, planned.err, "the policy here refused 1 image ");
     expect_refused(&planned, "app", "2", "accept: runs as root");
     ck_assert_uint_eq(far.n_writes, 0);
     apply_with(&a, no_root, path, NULL);
@@ -187,7 +187,7 @@ START_TEST(what_was_refused_is_no_missing_ground)
     rf_import_result_release(&a.result);
     /* also when nobody asks any more; what is new is taken then */
     apply_with(&a, NULL, second, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 images");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 image, 1 earlier already");
     expect_refused(&a, "app", "2", "accept: runs as root");
     expect_tag("app", "1", &next);
     rf_import_result_release(&a.result);
@@ -283,7 +283,7 @@ START_TEST(what_cannot_be_judged_is_not_accepted)
     char *path = written(&m, "b.tar");
     made_release(&m);
     apply_with(&a, no_root, path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "could not judge 1 images and refused 0 ");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "could not judge 1 image and refused 0 ");
     expect_refused(&a, "app", "big", "accept failed: ");
     expect_no_tag("app", "big");
     expect_tag("app", "1", &d);

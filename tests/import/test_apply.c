@@ -263,7 +263,7 @@ START_TEST(above_a_refused_child_nothing_is_put)
     far.before_write = refuse;
     far.ctx = &r;
     apply(&a, &far, path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 images");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 image ");
     expect_tag("a", "1", &index);
     expect_no_tag("b", "1");
     size_t put = 0;
@@ -305,7 +305,7 @@ START_TEST(a_refused_sparse_index_says_what_to_do)
     far.before_write = refuse;
     far.ctx = &r;
     apply(&a, &far, path, NULL);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 images");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "refused 1 image ");
     RF_CLEANUP(rf_buf_release) struct rf_buf text;
     rf_buf_init(&text, 0);
     rf_import_report_text(&a.result, &text);

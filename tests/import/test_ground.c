@@ -66,7 +66,7 @@ START_TEST(one_lost_blob_is_named)
     lose_blob(cases[_i].repo, cases[_i].content);
     watched_clear(&far);
     apply(&a, &far, b, NULL);
-    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 image ");
     expect_missing(&a, cases[_i].image, cases[_i].content, 1);
     ck_assert_uint_eq(a.result.run.n_missing, 1);
     ck_assert_uint_eq(far.n_writes, 0);
@@ -86,7 +86,7 @@ START_TEST(found_in_another_repository)
     struct applied a;
     apply(&a, &far, b, NULL);
     /* app:1 takes it from there; app:2 does not change, so that it has to be in app */
-    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 image ");
     expect_missing(&a, "app:2", "base", 1);
     expect_missing(&a, "app:1", "base", 0);
     rf_import_result_release(&a.result);
@@ -184,7 +184,7 @@ START_TEST(every_repository_is_looked_at_by_itself)
     else
         lose_manifest(_i % 2 ? "a" : "b", &d);
     apply(&a, &far, next, NULL);
-    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 image ");
     ck_assert_uint_eq(a.result.run.n_missing, 1);
     ck_assert_uint_eq(a.result.run.missing[0].image, _i % 2 ? 0 : 1);
     ck_assert(rf_digest_eq(&a.result.run.missing[0].digest, &gone));
@@ -206,7 +206,7 @@ START_TEST(a_damaged_manifest_is_missing_ground)
     ck_assert_int_eq(unlink(path), 0);
     write_text(path, text);
     apply(&a, &far, b, NULL);
-    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 image ");
     rf_import_result_release(&a.result);
     free(text);
     free(path);

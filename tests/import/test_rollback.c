@@ -247,7 +247,7 @@ START_TEST(what_is_gone_is_left)
     struct back also = { .also_moved = true };
     struct rf_err err = RF_ERR_INIT;
     expect_ok(rf_place_delete_tag(far.inner, "app", "1", &err), err);
-    back_fails(NULL, RFE_PARTIAL, "1 tags are left", "; it was deleted since: left");
+    back_fails(NULL, RFE_PARTIAL, "1 tag is left", "; it was deleted since: left");
     expect_no_tag("app", "1");
     back_well(&also);
     expect_first();
@@ -262,7 +262,7 @@ START_TEST(old_images_must_be_whole)
     else
         lose_blob("app", "one");
     watched_clear(&far);
-    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tags would go back to",
+    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tag would go back to",
                "lacking   app:1: has ");
     ck_assert_uint_eq(far.n_writes, 0);
     expect_next();
@@ -282,7 +282,7 @@ START_TEST(what_is_right_already_must_be_whole)
     else
         forget("import-state/bundles"), lose_blob("app", "one");
     watched_clear(&far);
-    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tags would go back to",
+    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tag would go back to",
                "lacking   app:1: has ");
     back_fails(&part, RFE_PARTIAL, "1 whose old image is not whole", "is missing");
     ck_assert_uint_eq(far.n_writes, 0);
@@ -294,7 +294,7 @@ START_TEST(without_the_documents_it_is_checked_as_well)
 {
     forget("import-state/bundles");
     lose_blob("app", "one");
-    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tags", NULL);
+    back_fails(NULL, RFE_GROUND_MISSING, "lacks what 1 tag ", NULL);
     applied_well(&far, scene.next, NULL);
     struct how older = { .older = true };
     applied_well(&far, scene.full, &older);

@@ -103,16 +103,16 @@ START_TEST(whole_images_come_and_the_others_stay)
     lose_blob("lib", "three");
     watched_clear(&far);
     apply(&a, &far, b, NULL);
-    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 images");
+    expect_error(a.rc, RFE_GROUND_MISSING, a.err, "for 1 image ");
     rf_import_result_release(&a.result);
     ck_assert_uint_eq(far.n_writes, 0);
     plan(&a, &far, b, &how);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 images build on");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 image builds on");
     ck_assert_uint_eq(a.result.run.counts.tags_set, 1);
     rf_import_result_release(&a.result);
     ck_assert_uint_eq(far.n_writes, 0);
     apply(&a, &far, b, &how);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 images build on");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 image builds on");
     expect_report(&a, "missing   for new/app:3:", true);
     rf_import_result_release(&a.result);
     expect_tag("app", "1", &next[0]);
@@ -175,7 +175,7 @@ START_TEST(above_a_missing_child_nothing_is_put)
     made_release(&m);
     watched_clear(&far);
     apply(&a, &far, path, &how);
-    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 images build on");
+    expect_error(a.rc, RFE_PARTIAL, a.err, "lacks what 1 image builds on");
     rf_import_result_release(&a.result);
     expect_tag("app", "9", &app);
     expect_no_tag("multi", "1");

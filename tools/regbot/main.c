@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "tools/common/program.h"
 #include "tools/common/runner.h"
 #include "tools/regbot/session.h"
@@ -40,8 +41,8 @@ static int run_check(const struct rf_env *env, void *ctx, int argc, char **argv,
         rc = rf_bot_check(s.bot, &problems, &bad, err);
     (void)fwrite(problems.ptr, 1, problems.len, stdout);
     if (rc == 0 && bad > 0)
-        return rf_fail(err, RFE_FAILED, "%zu of %zu scripts cannot be run", bad,
-                       rf_bot_scripts(s.bot));
+        return rf_fail(err, RFE_FAILED, "%zu of %zu script%s cannot be run", bad,
+                       rf_bot_scripts(s.bot), rf_text_s(rf_bot_scripts(s.bot)));
     if (rc == 0) {
         size_t n = rf_bot_scripts(s.bot);
         rf_log_with(n > 0 ? RF_LOG_INFO : RF_LOG_WARN, "Scripts can be run",

@@ -137,8 +137,9 @@ static int refuse_broken(struct regbot_session *s, struct rf_err *err)
         rf_log(RF_LOG_ERROR, "Script cannot be run", "error", line, NULL);
         first = first != NULL ? first : line;
     }
-    return rf_fail(err, RFE_CONFIG, "%zu of %zu scripts cannot be run: %s", bad,
-                   rf_bot_scripts(s->bot), first != NULL ? first : "?");
+    return rf_fail(err, RFE_CONFIG, "%zu of %zu script%s cannot be run: %s", bad,
+                   rf_bot_scripts(s->bot), rf_text_s(rf_bot_scripts(s->bot)),
+                   first != NULL ? first : "?");
 }
 
 static int open_session(struct regbot_session *s, const struct rf_env *env,

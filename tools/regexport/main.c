@@ -195,14 +195,15 @@ static int check_holes(const struct rf_export_result *result, struct rf_err *err
     if (n == 0 && mistakes > 0)
         return rf_fail(
             err, RFE_PARTIAL,
-            "the policy failed for %zu images, which are not in the bundle (listed as refused); the next run asks again",
-            mistakes);
+            "the policy failed for %zu image%s, which %s not in the bundle (listed as refused); the next run asks again",
+            mistakes, rf_text_s(mistakes), rf_text_by_count(mistakes, "is", "are"));
     if (n == 0)
         return 0;
     return rf_fail(
         err, RFE_PARTIAL,
-        "%zu images could not be had and are not in the bundle (listed as holes); the next run tries them again",
-        n);
+        "%zu image%s could not be had and %s not in the bundle (listed as %s); the next run tries %s again",
+        n, rf_text_s(n), rf_text_by_count(n, "is", "are"), rf_text_by_count(n, "a hole", "holes"),
+        rf_text_by_count(n, "it", "them"));
 }
 
 static int finish(const struct rf_env *env, struct session *s,

@@ -34,8 +34,12 @@ static void put_asked(struct session *s, const struct rf_repair_request *doc, st
         bool below = false;
         for (size_t i = 0; i < doc->n_missing; i++)
             below = below || doc->missing[i].manifest;
-        rf_buf_addf(out, "asked for %zu manifests and blobs, %s%s\n", n, rf_text_size(bytes, size),
-                    below ? ", and what stands below those manifests" : "");
+        rf_buf_addf(out, "asked for %zu %s, %s%s\n", n,
+                    rf_text_by_count(n, "manifest or blob", "manifests and blobs"),
+                    rf_text_size(bytes, size),
+                    below ? rf_text_by_count(n, ", and what stands below that manifest",
+                                             ", and what stands below those manifests")
+                          : "");
         for (size_t i = 0; i < doc->n_known; i++) {
             rf_buf_addf(out, "known     snapshot %s is there",
                         rf_digest_text(&doc->known[i].snapshot, text));
@@ -119,8 +123,8 @@ static void put_stock(struct session *s, const struct rf_inventory *v, struct rf
     }
     rf_buf_addf(out, "inventory of %s, site %s\n", v->destination, snap->site);
     rf_buf_addf(out, "snapshot  %s\n", rf_digest_text(&snap->id, text));
-    rf_buf_addf(out, "images    %zu whole, with %zu blobs, %s; %zu not whole\n", snap->desired.n,
-                snap->n_blobs, rf_text_size(bytes, size), v->n_unwhole);
+    rf_buf_addf(out, "images    %zu whole, with %zu blob%s, %s; %zu not whole\n", snap->desired.n,
+                snap->n_blobs, rf_text_s(snap->n_blobs), rf_text_size(bytes, size), v->n_unwhole);
     rf_buf_addf(out, "file      %s\n", to_stdout(s->o) ? "(standard output)" : s->o->out);
 }
 

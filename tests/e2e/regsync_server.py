@@ -88,8 +88,10 @@ class Serving(Sync):
         one, two = small("one"), small("two")
         a, b = self.two(seed=[("app", "1", one)])
         images.push(b.client, "app", "0", two)
-        config = self.config([self.step(a, b, "app"), {"source": a.host + "/app:1", "target": b.host + "/b:1", "type": "image"}], (a, b))
+        config = self.config([self.step(a, b, "app"), {"source": a.host + "/app:1", "target": b.host + "/b:1", "type": "image"},
+                              {**self.step(a, b, "app"), "target": b.host + "/never", "schedule": "0 0 30 2 *"}], (a, b))
         s = Running(self, config, "--listen", ":0")
+        self.assertEqual(s.wait_line("Schedule has no time that ever comes")[0]["target"], b.host + "/never")
         self.assertEqual(s.wait_line("No schedule or interval found, ignoring")[0]["level"], "ERROR")
         s.wait("the first pass", lambda: b.state()["tags"].get("app", {}).get("1") == one.digest)
         self.assertEqual(s.wait_line("Scheduled task")[0]["source"], a.host + "/app")

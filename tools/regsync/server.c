@@ -97,6 +97,11 @@ static void add_job(struct server *server, struct regsync_session *s, size_t i,
         tell_unscheduled(server, step, &e);
         return;
     }
+    time_t next;
+    if (!rf_schedule_next(when, time(NULL), &next))
+        rf_log(RF_LOG_WARN, "Schedule has no time that ever comes", "source",
+               text_or_none(step->source), "target", text_or_none(step->target), "sched",
+               text_or_none(step->s.schedule), "step", step->where, NULL);
     rf_log(RF_LOG_DEBUG, "Scheduled task", "source", text_or_none(step->source), "target",
            text_or_none(step->target), "type", text_or_none(step->type_text), "sched",
            text_or_none(step->s.schedule), NULL);

@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/mem.h"
+#include "import/receipt.h"
 #include "layout/receipt.h"
 #include "manifests/config.h"
 
@@ -86,9 +87,7 @@ static void load_refused(const struct rf_import_run *r, const struct rf_import_s
     struct rf_err why = RF_ERR_INIT;
     if (last == NULL)
         return;
-    RF_CLEANUP(rf_freep)
-    char *path = rf_import_state_receipt_path(state, &last->id, r->req->to_name);
-    if (rf_receipt_load(out, path, &why) <
+    if (rf_receipt_recall(state, &last->id, r->req->to_name, out, &why) <
         0) { /* a memory that is lost: then it is missing ground */
         rf_receipt_release(out);
         rf_receipt_init(out);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "import/ahead.h"
 #include "import/apply.h"
 #include "import/lists.h"
 #include "import/tags.h"
@@ -292,7 +293,7 @@ int rf_forecast_make(struct rf_import_run *r, const struct rf_import_state *stat
         return rc;
     note_tags(r);
     note_indexes(&l);
-    if (rf_registry_remote(r->req->to) == NULL)
+    if (rf_registry_remote(rf_ahead_below(r->req->to)) == NULL)
         r->forecast.counts.requests = r->forecast.pulls = 0;
     return rf_forecast_memory(r, state, err);
 }
@@ -313,7 +314,7 @@ static void ask_anything(struct rf_import_run *r)
 
 int rf_forecast_rate(struct rf_import_run *r, struct rf_err *err)
 {
-    struct rf_remote *remote = rf_registry_remote(r->req->to);
+    struct rf_remote *remote = rf_registry_remote(rf_ahead_below(r->req->to));
     if (remote == NULL)
         return 0;
     if (r->doc->desired.n > 0 && rf_remote_calls(remote, RF_REQ_MANIFEST_GET) == 0 &&
@@ -321,6 +322,8 @@ int rf_forecast_rate(struct rf_import_run *r, struct rf_err *err)
         ask_anything(r);
     struct rf_remote_limit said = rf_remote_limit(remote);
     r->rate = (struct rf_import_rate){ said.set, said.remain, said.limit };
+    uint64_t before = rf_ahead_pulls_planned(r->req->ahead);
+    r->rate.remain -= before < r->rate.remain ? before : r->rate.remain;
     return rf_cancel_check(err);
 }
 
@@ -345,9 +348,22 @@ static int judge_rate(const struct rf_import_run *r, struct rf_err *err)
         (unsigned long long)need, (unsigned long long)(need - r->rate.remain));
 }
 
+/* Room that the bundles before this one take, which are planned as well. */
+static void take_planned(struct rf_import_run *r)
+{
+    for (size_t i = 0; i < r->forecast.rooms.n; i++) {
+        struct rf_room *room = &r->forecast.rooms.list[i];
+        uint64_t before = rf_ahead_room_planned(r->req->ahead, room->device);
+        if (room->there != RF_ROOM_UNKNOWN)
+            room->there -= before < room->there ? before : room->there;
+    }
+}
+
 int rf_forecast_judge(struct rf_import_run *r, struct rf_err *err)
 {
     int rc = rf_rooms_ask(&r->forecast.rooms, r->req->free_space, err);
+    if (rc == 0)
+        take_planned(r);
     if (rc == 0)
         rc = rf_rooms_check(&r->forecast.rooms, err);
     return rc < 0 ? rc : judge_rate(r, err);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "import/ahead.h"
 #include "import/standing.h"
 #include "regclient/registry.h"
 
@@ -379,7 +380,8 @@ static size_t count_wanted(const struct rf_import_run *r)
 int rf_ground_is_registry(const struct rf_import_request *req, struct rf_err *err)
 {
     struct rf_err why = RF_ERR_INIT;
-    if (rf_registry_remote(req->to) == NULL || rf_registry_ping(req->to, &why) != -RFE_NOT_FOUND)
+    struct rf_place *real = rf_ahead_below(req->to);
+    if (rf_registry_remote(real) == NULL || rf_registry_ping(real, &why) != -RFE_NOT_FOUND)
         return 0;
     return rf_fail(
         err, RFE_PROTOCOL,

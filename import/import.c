@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "import/accept.h"
+#include "import/ahead.h"
 #include "import/apply.h"
 #include "import/ask.h"
 #include "import/forecast.h"
@@ -194,6 +195,8 @@ static int prepare(const struct rf_import_request *req, const char *path,
         rc = check_site(req, out, err);
     if (rc == 0 && req->state_dir != NULL)
         rc = rf_import_state_open(req->state_dir, state, err);
+    if (rc == 0 && *state != NULL && req->ahead != NULL)
+        rf_ahead_remember(req->ahead, *state, req->state_dir, req->to_name);
     if (rc == 0 && *state != NULL)
         rc = check_chain(req, *state, out, err);
     if (rc == 0)
@@ -243,6 +246,7 @@ int rf_import_ask(const struct rf_import_request *req, const char *path,
 /* What this thread asks of a registry from here on. */
 struct counting {
     struct rf_stats *stats, *before;
+    uint64_t ahead_requests, ahead_pulls; /* of plans before this one */
 };
 
 static void counting_start(struct counting *c)
@@ -257,6 +261,17 @@ static void counting_end(struct counting *c)
     rf_stats_free(c->stats);
 }
 
+static uint64_t pulls_of(const struct rf_import_request *req, const struct counting *c)
+{
+    return rf_stats_get(c->stats, RF_REQ_MANIFEST_GET) + rf_ahead_pulls(req->ahead) -
+           c->ahead_pulls;
+}
+
+static uint64_t requests_of(const struct rf_import_request *req, const struct counting *c)
+{
+    return rf_stats_requests(c->stats) + rf_ahead_requests(req->ahead) - c->ahead_requests;
+}
+
 static int plan(const struct rf_import_request *req, const char *path, const struct counting *c,
                 struct rf_import_result *out, struct rf_err *err)
 {
@@ -265,11 +280,10 @@ static int plan(const struct rf_import_request *req, const char *path, const str
     int rc = prepare_to_write(req, path, &state, out, err);
     if (rc == 0)
         rc = rf_forecast_rate(r, err);
-    uint64_t earlier = rf_stats_get(c->stats, RF_REQ_MANIFEST_GET),
-             checked = rf_stats_requests(c->stats);
+    uint64_t earlier = pulls_of(req, c), checked = requests_of(req, c);
     if (rc == 0)
         rc = rf_forecast_make(r, state, err);
-    uint64_t looked = rf_stats_requests(c->stats);
+    uint64_t looked = requests_of(req, c);
     if (rc == 0)
         rc = rf_forecast_rate(r, err); /* what is left now */
     if (rc < 0)
@@ -288,7 +302,9 @@ static int plan(const struct rf_import_request *req, const char *path, const str
 int rf_import_plan(const struct rf_import_request *req, const char *path,
                    struct rf_import_result *out, struct rf_err *err)
 {
-    RF_CLEANUP(counting_end) struct counting c;
+    RF_CLEANUP(counting_end)
+    struct counting c = { .ahead_requests = rf_ahead_requests(req->ahead),
+                          .ahead_pulls = rf_ahead_pulls(req->ahead) };
     counting_start(&c);
     int rc = plan(req, path, &c, out, err);
     return rc < 0 ? rc : rf_import_outcome(&out->run, err);

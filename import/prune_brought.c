@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/receipt.h"
 #include "import/tag_map.h"
 #include "layout/receipt.h"
 
@@ -175,9 +176,8 @@ static void add_bundle(const struct loading *l, const struct rf_desired *d,
 static void load_receipt(const struct rf_pruning *p, const struct rf_import_record *record,
                          struct rf_receipt *out)
 {
-    RF_CLEANUP(rf_freep)
-    char *path = rf_import_state_receipt_path(p->state, &record->id, p->req->base->to_name);
-    if (!record->partial || rf_receipt_load(out, path, NULL) == 0)
+    if (!record->partial ||
+        rf_receipt_recall(p->state, &record->id, p->req->base->to_name, out, NULL) == 0)
         return;
     rf_receipt_release(out);
     rf_receipt_init(out);
@@ -254,7 +254,7 @@ static int look_job(void *ctx, size_t i, struct rf_err *err)
     (void)err;
     if (m != NULL && m->deleted)
         it->away = is_away(to, it->view->repo, NULL, &it->digest) &&
-                   (!it->tagged || is_away(to, it->view->repo, it->tag, NULL));
+                   (it->tag[0] == '\0' || is_away(to, it->view->repo, it->tag, NULL));
     return 0;
 }
 

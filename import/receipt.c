@@ -97,3 +97,16 @@ int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state 
     }
     return rc;
 }
+
+int rf_receipt_recall(const struct rf_import_state *s, const struct rf_digest *id, const char *to,
+                      struct rf_receipt *out, struct rf_err *err)
+{
+    const struct rf_import_run *planned = rf_import_state_find_planned(s, id);
+    RF_CLEANUP(rf_freep) char *path = rf_import_state_receipt_path(s, id, to);
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, RF_COMPANION_MAX);
+    if (planned == NULL)
+        return rf_receipt_load(out, path, err);
+    fill(out, planned);
+    return rf_receipt_write(out, &text, err); /* which sorts it */
+}

@@ -15,4 +15,9 @@ RF_MUST_USE int rf_receipt_check_path(const char *path, struct rf_err *err);
 RF_MUST_USE int rf_receipt_give(const struct rf_import_run *r, const struct rf_import_state *state,
                                 struct rf_err *err);
 
+struct rf_receipt;
+/* What became of a bundle that was applied there, or of one that is planned, into the initialised *out. As rf_receipt_load. */
+RF_MUST_USE int rf_receipt_recall(const struct rf_import_state *s, const struct rf_digest *id,
+                                  const char *to, struct rf_receipt *out, struct rf_err *err);
+
 #endif

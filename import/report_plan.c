@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "import/ahead.h"
 #include "regclient/registry.h"
 
 /* ---- images ---- */
@@ -127,7 +128,7 @@ void rf_import_report_not_carried_json(const struct rf_import_run *r, struct rf_
 
 void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
 {
-    bool registry = rf_registry_remote(r->req->to) != NULL;
+    bool registry = rf_registry_remote(rf_ahead_below(r->req->to)) != NULL;
     char a[16];
     if (registry) {
         rf_buf_addf(out, "requests  about %llu, %llu of them %s (pulls)\n",
@@ -155,7 +156,7 @@ void rf_import_report_means(const struct rf_import_run *r, struct rf_buf *out)
 void rf_import_report_means_json(const struct rf_import_result *res, struct rf_buf *out)
 {
     const struct rf_import_run *r = &res->run;
-    bool registry = rf_registry_remote(r->req->to) != NULL;
+    bool registry = rf_registry_remote(rf_ahead_below(r->req->to)) != NULL;
     if (registry)
         rf_buf_addf(out, ",\"requests\":%llu", (unsigned long long)r->counts.requests);
     if (res->stage != RF_IMPORT_PLANNED)

@@ -9,13 +9,15 @@
 
 enum rf_import_check { RF_CHECK_BLOBS, RF_CHECK_MANIFESTS };
 
+struct rf_ahead;
 struct rf_import_request {
-    struct rf_place *to;   /* the destination; NULL for looking at the bundle alone */
-    const char *to_name;   /* as given: "registry.example/mirror", for messages and the record */
-    const char *to_dir;    /* the folder that it is; NULL: a registry, or it is not known */
-    const char *prefix;    /* before every repository, without "/" at the ends; "" = none */
-    const char *state_dir; /* of the site; NULL: no state is kept */
-    const char *site;      /* the bundle must be of this one; NULL: any */
+    struct rf_place *to;    /* the destination; NULL for looking at the bundle alone */
+    struct rf_ahead *ahead; /* `to` is this one's place (import/ahead.h); NULL: the real one */
+    const char *to_name;    /* as given: "registry.example/mirror", for messages and the record */
+    const char *to_dir;     /* the folder that it is; NULL: a registry, or it is not known */
+    const char *prefix;     /* before every repository, without "/" at the ends; "" = none */
+    const char *state_dir;  /* of the site; NULL: no state is kept */
+    const char *site;       /* the bundle must be of this one; NULL: any */
     const char *receipt; /* the receipt also goes to this file, or folder; NULL: the state alone */
     bool allow_unsigned, allow_older, stream;
     struct rf_verdicts *policy; /* its accept() decides what is taken; NULL: everything is */

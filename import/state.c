@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "import/run.h"
 #include "policy/state_dir.h"
 
 #include <time.h>
@@ -21,6 +22,7 @@ void rf_import_state_free(struct rf_import_state *s)
         free(s->records[i].taken_back);
     }
     free(s->records);
+    free(s->planned);
     rf_closep(&s->lock);
     free(s->dir);
     free(s);
@@ -191,11 +193,26 @@ static char *bundle_path(const struct rf_import_state *s, const struct rf_digest
     return rf_xasprintf("%s/bundles/%s.json", s->dir, rf_digest_hex(id, hex));
 }
 
+static int copy_bundle(const struct rf_bundle *from, struct rf_bundle *to, struct rf_err *err)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf text;
+    rf_buf_init(&text, SIZE_MAX);
+    RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(&text);
+    int rc = rf_bundle_write(from, sink, err);
+    if (rc == 0)
+        rc = rf_sink_commit(sink, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_source_freep) struct rf_source *src = rf_source_mem(rf_buf_slice(&text));
+    return rf_bundle_read(src, text.len, to, err);
+}
+
 int rf_import_state_load_bundle(const struct rf_import_state *s, const struct rf_digest *id,
                                 struct rf_bundle *b, struct rf_err *err)
 {
     RF_CLEANUP(rf_freep) char *path = bundle_path(s, id);
-    return rf_bundle_load(b, path, err);
+    const struct rf_import_run *planned = rf_import_state_find_planned(s, id);
+    return planned != NULL ? copy_bundle(planned->doc, b, err) : rf_bundle_load(b, path, err);
 }
 
 /* Twelve digits tell one destination from another in names of files. */
@@ -224,14 +241,10 @@ char *rf_import_state_tags_path(const struct rf_import_state *s, const struct rf
                         place_digits(to, place));
 }
 
-int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
-                           bool partial, struct rf_err *err)
+static void add_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
+                       bool partial)
 {
     char now[32];
-    RF_CLEANUP(rf_freep) char *path = bundle_path(s, &b->id);
-    int rc = rf_bundle_store(b, path, err);
-    if (rc < 0)
-        return rc;
     struct rf_import_record r = {
         .id = b->id, .snapshot = b->snapshot, .sequence = b->sequence, .partial = partial
     };
@@ -240,7 +253,34 @@ int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
     r.time = rf_xstrdup(rf_text_time(time(NULL), now));
     s->records = rf_grow(s->records, s->n, &s->cap, sizeof(*s->records));
     s->records[s->n++] = r;
+}
+
+int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b, const char *to,
+                           bool partial, struct rf_err *err)
+{
+    RF_CLEANUP(rf_freep) char *path = bundle_path(s, &b->id);
+    int rc = rf_bundle_store(b, path, err);
+    if (rc < 0)
+        return rc;
+    add_record(s, b, to, partial);
     return store(s, err);
+}
+
+void rf_import_state_add_planned(struct rf_import_state *s, const struct rf_import_run *r,
+                                 const char *to, bool partial)
+{
+    add_record(s, r->doc, to, partial);
+    s->planned = rf_grow(s->planned, s->n_planned, &s->cap_planned, sizeof(*s->planned));
+    s->planned[s->n_planned++] = r;
+}
+
+const struct rf_import_run *rf_import_state_find_planned(const struct rf_import_state *s,
+                                                         const struct rf_digest *id)
+{
+    for (size_t i = s->n_planned; i-- > 0;)
+        if (rf_digest_eq(&s->planned[i]->doc->id, id))
+            return s->planned[i];
+    return NULL;
 }
 
 int rf_import_state_check_site(const char *dir, const char *remembered, const char *site,

@@ -14,11 +14,14 @@ struct rf_import_record {
     char *taken_back; /* when; NULL: it stands */
 };
 
+struct rf_import_run;
 struct rf_import_state {
     char *dir;
     int lock;
     struct rf_import_record *records; /* oldest first */
     size_t n, cap;
+    const struct rf_import_run **planned; /* of records that only a plan has added */
+    size_t n_planned, cap_planned;
 };
 /* Makes the folder when absent and takes the lock: -RFE_BUSY. */
 RF_MUST_USE int rf_import_state_open(const char *dir, struct rf_import_state **out,
@@ -37,6 +40,12 @@ RF_MUST_USE int rf_import_state_take_back(struct rf_import_state *s, const char 
 /* The bundle's document, then the line that it was applied. */
 RF_MUST_USE int rf_import_state_record(struct rf_import_state *s, const struct rf_bundle *b,
                                        const char *to, bool partial, struct rf_err *err);
+/* For plans: a record, with its document, of a run that is planned and would have been recorded by then. `r` must live as long. The state is not written any more. */
+void rf_import_state_add_planned(struct rf_import_state *s, const struct rf_import_run *r,
+                                 const char *to, bool partial);
+/* NULL: no run of the bundle was planned. */
+const struct rf_import_run *rf_import_state_find_planned(const struct rf_import_state *s,
+                                                         const struct rf_digest *id);
 /* The document of a bundle that was applied, into the initialised *b. -RFE_NOT_FOUND. */
 RF_MUST_USE int rf_import_state_load_bundle(const struct rf_import_state *s,
                                             const struct rf_digest *id, struct rf_bundle *b,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "import/ahead.h"
 #include "import/lists.h"
 #include "import/tag_map.h"
 
@@ -311,6 +312,9 @@ int rf_apply_forecast_tags(struct rf_import_run *r, const struct rf_import_state
     RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
     collect_tags(r, &t);
     int rc = look(&t, state, err);
+    for (size_t i = 0; rc == 0 && r->req->ahead != NULL && i < t.n; i++)
+        if (t.merged[i] != NULL)
+            rf_ahead_add_list(r->req->ahead, t.repos[i], t.merged[i]);
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
         bool right = rf_digest_eq(&t.old[i].was, &t.old[i].becomes);
         r->forecast.counts.tags_right += right;

@@ -340,5 +340,113 @@ class ImportPlans(Case):
         self.assertEqual({n: plan[0][n] for n in NUMBERS}, {n: done[0][n] for n in NUMBERS})
 
 
+class SeveralBundles(Case):
+    """Of several bundles each is planned as the destination is by then: what apply of the same command line reports, bundle by bundle."""
+    small_disk = ImportPlans.small_disk
+
+    def setUp(self):
+        super().setUp()
+        layer = images.random_layer
+        base, extra = layer("base", 9000), layer("extra", 4000)
+        image = lambda name, *more: images.image([base, *more, layer(name, 500)])
+        multi = images.index([image("m" + a) for a in ("amd64", "arm64")])
+        one, two, three = image("one"), image("two", extra), image("three", extra)
+        steps = ({("app", "latest"): one, ("app", "1"): one, ("tool", "1"): multi, ("old", "1"): image("old")},
+                 {("app", "latest"): two, ("app", "1"): one, ("app", "2"): two, ("tool", "1"): multi, ("lib/x", "1"): image("lib", extra)},
+                 {("app", "latest"): three, ("app", "2"): two, ("app", "3"): three, ("tool", "1"): multi, ("lib/x", "1"): three})
+        rules = self.work("rules.yml")
+        with open(rules, "w", encoding="utf-8") as f:
+            f.write("retain:\n  graceTime: 0s\n  rules:\n    - keepNone: true\n")
+        self.three = []
+        root = self.work.folder("seed")
+        for step in steps:
+            images.write_tree(root, [(r, t, node) for (r, t), node in step.items()])
+            self.three.append(self.new_bundle("-c", rules, *["ocidir://%s:%s=%s:%s" % (os.path.join(root, r), t, r, t) for r, t in step]))
+
+    def compare(self, *args, bundles=None, status=DONE, requests=True):
+        paths = [b.path for b in reversed(bundles or self.three)]
+        plan = self.importer("plan", "--output", "json", *args, *paths, status=status)
+        planned = documents(plan.out)
+        applied = documents(self.importer("apply", "--output", "json", *args, *paths, status=status).out)
+        self.assertEqual(len(planned), len(applied))
+        for n, (p, a) in enumerate(zip(planned, applied)):
+            if "letGo" in p:
+                continue  # of pruning
+            with self.subTest(bundle=n):
+                numbers = (*NUMBERS, "requests") if requests and "requests" in a else NUMBERS
+                self.assertEqual({k: p.get(k) for k in numbers}, {k: a.get(k) for k in numbers})
+                self.assertEqual(*[[(i["repository"], i["tag"], i.get("verdict"), i.get("side"), i.get("rule"), i.get("tagHad")) for i in d["images"]] for d in (p, a)])
+                self.assertEqual(*[d.get("foreign") for d in (p, a)])
+        return plan, planned, applied
+
+    def test_registry(self):
+        far = self.scripted("far")
+        to = ["--host", far.host_flag(), "--to", far.host + "/mirror"]
+        plan, planned, _ = self.compare(*to)
+        self.assertNotIn("were not applied", plan.err)
+        self.assertEqual([p["tagsSet"] for p in planned], [4, 3, 3])
+        log = far.requests("PUT", "/blobs/uploads/")
+        self.assertEqual(sum(p["bytesSent"] for p in planned), sum(l["received"] for l in log))
+        self.compare(*to, "--allow-older")
+
+    def test_a_plan_writes_nothing(self):
+        far = self.scripted("far")
+        self.importer("plan", "--host", far.host_flag(), "--to", far.host, *[b.path for b in self.three])
+        self.assertEqual(far.write_requests(), [])
+        self.assertFalse(os.path.exists(os.path.join(self.work("import-state"), "applied.json")))
+        self.assertEqual(os.listdir(os.path.join(self.work("import-state"), "bundles")), [])
+
+    def test_docker_registry(self):
+        far = self.docker_registry("far")
+        to = ["--host", far.host_flag(), "--to", far.host]
+        self.apply(self.three[0], *to)
+        self.compare(*to, bundles=self.three[1:])
+
+    def test_layouts(self):
+        disk = self.small_disk("far", 4000)
+        _, planned, _ = self.compare("--to", "ocidir://" + disk, requests=False)
+        rooms = [p["space"][0] for p in planned]
+        self.assertEqual([a["free"] - b["free"] for a, b in zip(rooms, rooms[1:])], [r["needed"] for r in rooms[:2]])
+        self.assertLess(rooms[2]["needed"], rooms[0]["needed"])
+
+    def test_ground_that_none_of_them_brings(self):
+        far = self.scripted("far")
+        to = ["--host", far.host_flag(), "--to", far.host]
+        for action in ("plan", "apply"):
+            result = self.importer(action, *to, *[b.path for b in self.three[1:]], state=action, status=GROUND)
+            self.assertIn("lacks what this bundle builds on", result.err)
+
+    def test_what_a_policy_refuses(self):
+        """It is no missing ground of those that come behind."""
+        far = self.scripted("far")
+        with open(self.work("accept.yml"), "w", encoding="utf-8") as f:
+            f.write("policy:\n  script: |\n    function accept(i)\n      return i.repository ~= 'tool', 'no tools'\n    end\n")
+        self.compare("-c", self.work("accept.yml"), "--host", far.host_flag(), "--to", far.host, status=PARTIAL)
+
+    def test_pruning_behind(self):
+        to = ["--to", "ocidir://" + self.work("far")]
+        plan, planned, applied = self.compare(*to, "--prune", "--confirm-delete", "2", requests=False)
+        self.assertEqual(len(planned), 4)
+        fates = [{(i["repository"], i["tag"], i["digest"]): i["fate"] for i in d[3]["images"]} for d in (planned, applied)]
+        self.assertEqual(*fates)
+        self.assertEqual({(r, t): f for (r, t, _), f in fates[0].items() if t}, {("app", "1"): "letGo", ("old", "1"): "letGo"})
+
+    def test_a_repair_before(self):
+        far = self.scripted("far")
+        to = ["--host", far.host_flag(), "--to", far.host]
+        request = self.work("request.json")
+        self.importer("request", *to, "-o", request, self.three[1].path)
+        repair = self.new_bundle("--request", request)
+        self.compare(*to, bundles=[repair, *self.three[1:]])
+
+    def test_what_it_grants(self):
+        """Pulls that those before take are not there any more."""
+        far = self.scripted("far", {"options": {"pulls": {"limit": 5000, "remaining": 4000}}})
+        to = ["--host", far.host_flag(), "--to", far.host]
+        planned = documents(self.importer("plan", "--output", "json", *to, *[b.path for b in self.three]).out)
+        left = [p["rateLimit"]["remaining"] for p in planned]
+        self.assertTrue(all(a - b >= p["pulls"] for a, b, p in zip(left, left[1:], planned)), left)
+
+
 if __name__ == "__main__":
     main()

@@ -2,6 +2,7 @@
 /* regimport: the disconnected side. One row per command and option; what they do is in import/. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "import/ahead.h"
 #include "import/order.h"
 #include "tools/regimport/session.h"
 
@@ -26,23 +27,51 @@ static bool worth_telling(const struct rf_import_result *result, int rc)
 typedef int (*one_bundle)(const struct rf_import_request *, const char *, struct rf_import_result *,
                           struct rf_err *);
 
-static int run_one(struct session *s, one_bundle f, const char *path, bool state,
+static void result_freep(struct rf_import_result **r)
+{
+    if (*r != NULL)
+        rf_import_result_release(*r);
+    rf_freep(r);
+}
+
+/* `last`: no other bundle comes behind it. */
+static int run_one(struct session *s, one_bundle f, const char *path, bool state, bool last,
                    struct rf_err *err)
 {
-    RF_CLEANUP(rf_import_result_release) struct rf_import_result result;
+    RF_CLEANUP(result_freep) struct rf_import_result *result = rf_xcalloc(1, sizeof(*result));
     RF_CLEANUP(rf_freep) char *dir = NULL;
-    rf_import_result_init(&result);
+    rf_import_result_init(result);
     int rc = state ? session_state(s, path, &dir, err) : 0;
     if (rc < 0)
         return rc;
     s->req.state_dir = dir;
     session_progress(s);
-    rc = f(&s->req, path, &result, err);
+    rc = f(&s->req, path, result, err);
     rf_progress_phase(s->progress, "done", 0);
-    if (worth_telling(&result, rc)) {
+    if (worth_telling(result, rc)) {
         session_end_progress(s);
-        report(s, &result);
+        report(s, result);
     }
+    if (s->req.ahead != NULL && !last && (rc == 0 || rc == -RFE_PARTIAL))
+        rf_ahead_enter(s->req.ahead, RF_STEAL(result), dir);
+    return rc;
+}
+
+static int run_bundles(struct session *s, one_bundle f, bool destination, int argc, char **argv,
+                       struct rf_err *err)
+{
+    int rc = 0, partial = 0;
+    for (int i = 0; rc == 0 && i < argc; i++) {
+        rc = run_one(s, f, argv[i], destination, i + 1 == argc, err);
+        if (rc == -RFE_PARTIAL && i + 1 < argc) {
+            partial = rc; /* the others may still be whole */
+            rc = 0;
+        }
+    }
+    rf_progress_freep(&s->progress);
+    if (rc == 0 && partial < 0)
+        return rf_fail(err, RFE_PARTIAL,
+                       "not all images that were selected are in place (listed above)");
     return rc;
 }
 
@@ -51,20 +80,10 @@ static int run_all(const struct rf_env *env, const struct options *o, one_bundle
 {
     RF_CLEANUP(session_release) struct session s = { 0 };
     int rc = session_open(&s, env, o, destination, err);
-    int partial = 0;
-    for (int i = 0; rc == 0 && i < argc; i++) {
-        rc = run_one(&s, f, argv[i], destination, err);
-        if (rc == -RFE_PARTIAL && i + 1 < argc) {
-            partial = rc; /* the others may still be whole */
-            rc = 0;
-        }
-    }
-    rf_progress_freep(&s.progress);
+    if (rc == 0)
+        rc = run_bundles(&s, f, destination, argc, argv, err);
     if (s.client != NULL)
         rf_net_stats(env->net, s.client);
-    if (rc == 0 && partial < 0)
-        return rf_fail(err, RFE_PARTIAL,
-                       "not all images that were selected are in place (listed above)");
     return rc;
 }
 
@@ -80,15 +99,35 @@ static int run_verify(const struct rf_env *env, void *ctx, int argc, char **argv
     return run_all(env, ctx, rf_import_verify, false, argc, argv, err);
 }
 
+/* Several: each as the destination is when those before it have been applied. */
+static int plan_all(struct session *s, int argc, char **argv, struct rf_err *err)
+{
+    RF_CLEANUP(rf_ahead_freep) struct rf_ahead *ahead = NULL;
+    if (argc > 1) {
+        s->req.ahead = ahead = rf_ahead_new(s->req.to);
+        s->req.to = rf_ahead_place(ahead);
+    }
+    int rc = run_bundles(s, rf_import_plan, true, argc, argv, err);
+    if (rc == 0 && s->o->prune)
+        rc = prune_behind(s, argv[argc - 1], true, err);
+    session_end_progress(s);
+    return rc;
+}
+
 static int run_plan(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err)
 {
     const struct options *o = ctx;
     int rc = check_prune_options(o, err);
+    if (rc < 0)
+        return rc;
+    rf_import_order(argv, (size_t)argc);
+    RF_CLEANUP(session_release) struct session s = { 0 };
+    rc = session_open(&s, env, o, true, err);
     if (rc == 0)
-        rf_import_order(argv, (size_t)argc);
-    if (rc == 0)
-        rc = run_all(env, o, rf_import_plan, true, argc, argv, err);
-    return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], true, err) : rc;
+        rc = plan_all(&s, argc, argv, err);
+    if (s.client != NULL)
+        rf_net_stats(env->net, s.client);
+    return rc;
 }
 
 /* Several bundles: all of them are whole before the first is applied. */
@@ -118,7 +157,7 @@ static int run_apply(const struct rf_env *env, void *ctx, int argc, char **argv,
     }
     int rc = run_all(env, o, rf_import_apply, true, argc, argv, err);
     /* Not behind a bundle of which a part is missing: then more is needed than can be seen. */
-    return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], false, err) : rc;
+    return rc == 0 && o->prune ? run_prune_behind(env, o, argv[argc - 1], err) : rc;
 }
 
 #define AT(field) offsetof(struct options, field)
@@ -318,6 +357,8 @@ static const struct rf_cmd commands[] = {
         .name = "plan",
         .synopsis = "BUNDLE...",
         .summary = "verify, check the destination, and show what apply would write",
+        .description =
+            "Nothing is written. Several bundles are taken in the order of their chain, each as the destination is by then: with what those before it bring.",
         .examples =
             "regimport plan --allow-unsigned --to registry.plant:5000/mirror /media/in/site-000002-3f2a9c01d4e5-1of1.tar",
         .opts = plan_opts,

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "import/ahead.h"
 #include "layout/bundle_file.h"
 #include "tools/regimport/session.h"
 
@@ -84,6 +85,8 @@ static int prune(struct session *s, const struct options *o, const char *path, b
         rc = session_state(s, path, &dir, err);
     if (rc == 0)
         rc = rf_import_state_open(dir, &state, err);
+    if (rc == 0 && s->req.ahead != NULL)
+        rf_ahead_remember(s->req.ahead, state, dir, s->req.to_name);
     if (rc == 0 && plan && path != NULL)
         rc = rf_bundle_file_open(path, &file, err);
     if (file != NULL)
@@ -95,13 +98,18 @@ static int prune(struct session *s, const struct options *o, const char *path, b
     return rc;
 }
 
-int run_prune_behind(const struct rf_env *env, const struct options *o, const char *path, bool plan,
+int prune_behind(struct session *s, const char *path, bool plan, struct rf_err *err)
+{
+    return prune(s, s->o, path, plan, err);
+}
+
+int run_prune_behind(const struct rf_env *env, const struct options *o, const char *path,
                      struct rf_err *err)
 {
     RF_CLEANUP(session_release) struct session s = { 0 };
     int rc = session_open(&s, env, o, true, err);
     if (rc == 0)
-        rc = prune(&s, o, path, plan, err);
+        rc = prune(&s, o, path, false, err);
     session_end_progress(&s);
     return rc;
 }

@@ -43,9 +43,11 @@ int run_config(const struct rf_env *env, void *ctx, int argc, char **argv, struc
 int run_prune(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 /* Before anything is done: what can be wrong with the options of pruning. */
 RF_MUST_USE int check_prune_options(const struct options *o, struct rf_err *err);
-/* Behind the bundle `path`, which was applied; or, with `plan`, what would be pruned behind it. */
+/* Behind the bundle `path`, which was applied. */
 RF_MUST_USE int run_prune_behind(const struct rf_env *env, const struct options *o,
-                                 const char *path, bool plan, struct rf_err *err);
+                                 const char *path, struct rf_err *err);
+/* The same in a session that is open; or, with `plan`, what would be pruned behind it. */
+RF_MUST_USE int prune_behind(struct session *s, const char *path, bool plan, struct rf_err *err);
 int run_rollback(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 int run_inventory(const struct rf_env *env, void *ctx, int argc, char **argv, struct rf_err *err);
 

@@ -227,6 +227,7 @@ static int on_outside(void *ctx, const struct rf_descriptor *desc, struct rf_err
     struct rf_copy_options plain = { .include_external = opts->include_external,
                                      .force = opts->force,
                                      .verify = opts->verify,
+                                     .turns = opts->turns,
                                      .threads = opts->threads,
                                      .progress = opts->progress,
                                      .progress_ctx = opts->progress_ctx };

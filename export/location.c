@@ -78,7 +78,9 @@ char *rf_location_name(const struct rf_ref *ref)
     }
     if (name.len == 0 || memchr(name.ptr, ':', name.len) || memchr(name.ptr, '@', name.len))
         name = rf_slice_str("layout");
-    return rf_xasprintf("%s://%.*s", scheme_text(ref), (int)name.len, name.ptr);
+    return rf_xasprintf("%s://%.*s%s%s", scheme_text(ref), (int)name.len, name.ptr,
+                        ref->repository != NULL ? ":" : "",
+                        ref->repository != NULL ? ref->repository : "");
 }
 
 /* Takes the name over. */
@@ -132,13 +134,29 @@ static char *real_location(const struct rf_ref *ref)
         return rf_ref_location(ref);
     /* what is remembered must hold in any working folder; what JSON cannot hold stays as it was typed */
     RF_CLEANUP(rf_freep) char *path = rf_path_absolute(ref->path);
-    return rf_xasprintf("%s://%s", scheme_text(ref), is_plain(path) ? path : ref->path);
+    return rf_xasprintf("%s://%s%s%s", scheme_text(ref), is_plain(path) ? path : ref->path,
+                        ref->repository != NULL ? ":" : "",
+                        ref->repository != NULL ? ref->repository : "");
 }
 
 uint32_t rf_locations_known(const struct rf_locations *s, const struct rf_ref *ref)
 {
     RF_CLEANUP(rf_freep) char *real = real_location(ref);
     return rf_strings_find(&s->reals, rf_slice_str(real));
+}
+
+/* One repository of a file that holds several. The state remembers the file. */
+static int find_in_file(struct rf_locations *s, const struct rf_ref *ref, char **real,
+                        uint32_t *where, struct rf_err *err)
+{
+    struct rf_ref file = *ref; /* borrows */
+    uint32_t whole = RF_NO_ID;
+    file.repository = NULL;
+    int rc = rf_locations_find(s, &file, &whole, err);
+    if (rc < 0)
+        return rc;
+    RF_CLEANUP(rf_freep) char *name = rf_xasprintf("%s:%s", s->list[whole].name, ref->repository);
+    return add(s, ref, NULL, &name, real, where, err);
 }
 
 int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t *where,
@@ -151,6 +169,8 @@ int rf_locations_find(struct rf_locations *s, const struct rf_ref *ref, uint32_t
         return 0;
     }
     bool layout = ref->scheme != RF_SCHEME_REGISTRY;
+    if (layout && ref->repository != NULL)
+        return find_in_file(s, ref, &real, where, err);
     RF_CLEANUP(rf_freep)
     char *name = layout ? unique_name(s, rf_location_name(ref)) : rf_xstrdup(real);
     RF_CLEANUP(rf_freep) char *told = rf_xstrdup(name);

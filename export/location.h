@@ -11,7 +11,7 @@ struct rf_location {
     struct rf_place *place;
     char *repo; /* at the place */
     char *
-        name; /* in bundles: "docker.io/library/alpine", "ocidir://NAME", "ocidir://NAME/repository" of a tree */
+        name; /* in bundles: "docker.io/library/alpine", "ocidir://NAME", "ocidir://NAME/repository" of a tree, "ocifile://NAME:repository" */
     char *real; /* "docker.io/library/alpine", "ocidir:///data/NAME" */
     char *path; /* of a layout, as it was opened; else NULL */
     bool registry;

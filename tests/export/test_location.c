@@ -67,9 +67,13 @@ END_TEST
 static const struct {
     const char *ref, *name;
 } names[] = {
-    { "alpine", "docker.io/library/alpine" },   { "ocidir://a/b/c", "ocidir://c" },
-    { "ocidir://a/b/c/", "ocidir://c" },        { "ocidir:///a", "ocidir://a" },
-    { "ocifile://a/b.tar", "ocifile://b.tar" }, { "ocidir:///", "ocidir://layout" },
+    { "alpine", "docker.io/library/alpine" },
+    { "ocidir://a/b/c", "ocidir://c" },
+    { "ocidir://a/b/c/", "ocidir://c" },
+    { "ocidir:///a", "ocidir://a" },
+    { "ocifile://a/b.tar", "ocifile://b.tar" },
+    { "ocidir:///", "ocidir://layout" },
+    { "ocifile://a/b.tar:team/app:1", "ocifile://b.tar:team/app" },
 };
 
 START_TEST(names_hold_no_path)

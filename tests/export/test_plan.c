@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "export/location.h"
 #include "tests/export/helper_export.h"
 
 Suite *rf_plan_suite(void);
@@ -157,6 +158,51 @@ START_TEST(layouts_of_one_folder_name_keep_apart)
     ck_assert_str_eq(rf_desired_str(d, d->images[1].source), "ocidir://app-2:1");
     rf_export_result_release(&r);
     free(exported(&plain, "ocidir://a/app:1=x:1 ocidir://b/app:1=y:1"));
+}
+END_TEST
+
+/* ---- files that hold several repositories ---- */
+
+/* One tag in two of them: each is what its own repository has. */
+START_TEST(repositories_of_one_file)
+{
+    static const struct run other = { .state = "other", .out = "next" };
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    struct rf_digest a = source_image("app", "1", "cfg1", "base one");
+    struct rf_digest b = source_image("lib", "1", "cfg2", "base two");
+    char *file = exported(&plain, "ocidir://app:1=team/app:1 ocidir://lib:1=team/lib:1");
+    char *args = rf_xasprintf("ocifile://%s:team/app:1 ocifile://%s:team/lib:1", file, file);
+    char *whole = rf_xasprintf("ocifile://%s:team/lib ocifile://%s:team/app", file, file);
+    for (int i = 0; i < 2; i++) {
+        planned(&other, i == 0 ? args : whole, "new team/app:1\nnew team/lib:1\n", &r);
+        const struct rf_desired *d = &r.plan->bundle->desired;
+        ck_assert(rf_digest_eq(&d->images[0].digest, &a));
+        ck_assert(rf_digest_eq(&d->images[1].digest, &b));
+        const char *source = rf_desired_str(d, d->images[1].source);
+        ck_assert_msg(strstr(source, ".tar:team/lib:1") != NULL, "%s", source);
+        ck_assert_str_eq(travel_of(r.plan->bundle, "two"), "carried");
+        rf_export_result_release(&r);
+    }
+    free(exported(&other, args));
+    /* where they lie is known by the name of the file */
+    struct rf_locations l;
+    struct asked asked;
+    struct rf_export_state *state = NULL;
+    uint32_t where = RF_NO_ID;
+    asked_init(&asked, &other, "");
+    expect_ok(rf_export_state_open("other", "site", 0, &state, &err), err);
+    rf_locations_init(&l, asked.client, state);
+    char *source = rf_xasprintf("ocifile://%s:team/lib:1", strrchr(file, '/') + 1);
+    expect_ok(rf_locations_find_source(&l, source, &where, &err), err);
+    ck_assert_str_eq(l.list[where].repo, "");
+    free(source);
+    rf_locations_release(&l);
+    rf_export_state_free(state);
+    asked_release(&asked);
+    free(whole);
+    free(args);
+    free(file);
 }
 END_TEST
 
@@ -394,6 +440,7 @@ Suite *rf_plan_suite(void)
     tcase_add_test(statuses, two_sources_for_one_tag_conflict);
     tcase_add_test(statuses, different_platforms_of_one_tag_conflict);
     tcase_add_test(statuses, layouts_of_one_folder_name_keep_apart);
+    tcase_add_test(statuses, repositories_of_one_file);
     tcase_add_test(holes, a_missing_blob_is_a_hole);
     tcase_add_test(holes, a_missing_tag_is_a_hole);
     tcase_add_test(holes, holes_hold_the_old_line);

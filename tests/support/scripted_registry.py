@@ -121,9 +121,18 @@ class Store:
                 folders[:] = []
 
     def state(self):
+        """Copies: requests go on meanwhile."""
         with self.lock:
-            return {"tags": self.tags, "manifests": {r: sorted(m) for r, m in self.manifests.items()},
+            return {"tags": {r: dict(t) for r, t in self.tags.items()}, "manifests": {r: sorted(m) for r, m in self.manifests.items()},
                     "blobs": {r: sorted(b) for r, b in self.blobs.items()}, "uploads": len(self.uploads)}
+
+    def delete_manifest(self, repository, digest):
+        """And the tags that name it. False: somebody else was faster."""
+        with self.lock:
+            if self.manifests[repository].pop(digest, None) is None:
+                return False
+            self.tags[repository] = {t: d for t, d in self.tags.get(repository, {}).items() if d != digest}
+            return True
 
 
 class Rule:
@@ -628,7 +637,8 @@ class ScriptedRegistry:
         if mount and how == "ok" and (self.store.has_blob(source, mount) if source else self.options.get("anonymous_mount")
                                       and mount in self.store.content):
             if keep:
-                self.store.blobs.setdefault(name, set()).add(mount)
+                with self.store.lock:
+                    self.store.blobs.setdefault(name, set()).add(mount)
             return Response(201, b"", {"Location": "/v2/%s/blobs/%s" % (name, mount), "Docker-Content-Digest": mount})
         if mount and how == "refuse":
             return error(403, "DENIED", "mounts are not allowed")
@@ -697,20 +707,19 @@ class ScriptedRegistry:
             return error(400, "DIGEST_INVALID" if ":" in ref else "TAG_INVALID", "malformed reference")
         if request.method == "PUT":
             return self._put_manifest(request, name, ref, keep, check)
-        if digest is None or digest not in self.store.manifests.get(name, {}):
-            return error(404, "MANIFEST_UNKNOWN", "manifest unknown to registry")
+        unknown = error(404, "MANIFEST_UNKNOWN", "manifest unknown to registry")
+        media_type = digest and self.store.manifests.get(name, {}).get(digest)
+        if media_type is None:
+            return unknown
         if request.method in ("GET", "HEAD"):
-            return self._send_content(request, digest, self.store.manifests[name][digest])
+            return self._send_content(request, digest, media_type)
         if request.method != "DELETE" or not self.options.get("deletes", True):
             return error(405, "UNSUPPORTED", "the operation is unsupported")
         if ":" not in ref:
             if not self.options.get("tag_deletes", True):
                 return error(405, "UNSUPPORTED", "the operation is unsupported")
-            del self.store.tags[name][ref]
-            return Response(202)
-        del self.store.manifests[name][digest]
-        self.store.tags[name] = {t: d for t, d in self.store.tags.get(name, {}).items() if d != digest}
-        return Response(202)
+            return Response(202) if self.store.tags[name].pop(ref, None) else unknown
+        return Response(202) if self.store.delete_manifest(name, digest) else unknown
 
     def _put_manifest(self, request, name, ref, keep, check):
         data = request.body

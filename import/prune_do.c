@@ -21,7 +21,9 @@ static bool goes_now(const struct rf_prune_manifest *m)
 
 /* ---- tags ---- */
 
-/* 1: it is still what it was; 0: it is gone. */
+/*
+ * 1: it is still what it was, or what a tag is deleted with: a registry may carry that out for a killed run when the next one has looked already; 0: it is gone.
+ */
 static int is_unmoved(struct rf_place *to, const char *repo, const struct rf_prune_item *it,
                       struct rf_err *err)
 {
@@ -29,7 +31,8 @@ static int is_unmoved(struct rf_place *to, const char *repo, const struct rf_pru
     int rc = rf_place_resolve(to, repo, it->tag, NULL, &desc, err);
     if (rc == -RFE_NOT_FOUND)
         return 0;
-    if (rc == 0 && !rf_digest_eq(&desc.digest, &it->has))
+    if (rc == 0 && !rf_digest_eq(&desc.digest, &it->has) &&
+        !rf_tag_is_half_deleted(to, repo, &desc.digest))
         rc = rf_fail(err, RFE_CONFLICT, "it has another digest now; nothing more is deleted");
     return rc < 0 ? rc : 1;
 }
@@ -160,11 +163,11 @@ static void mark_below(struct rf_prune_view *v, const bool *kept, bool *below)
             below[v->docs[i].below[k]] = true;
 }
 
-/* What waits, what a rollback needs, and whatever bundles brought and nobody let go. */
+/* What waits, what a rollback needs, and whatever bundles brought or this run keeps. */
 static void find_kept(const struct rf_pruning *p, const struct rf_prune_view *v, bool *kept)
 {
     for (size_t i = 0; i < v->n; i++)
-        kept[i] = v->docs[i].brought || (v->docs[i].needed && v->docs[i].back);
+        kept[i] = v->docs[i].listed || (v->docs[i].needed && v->docs[i].back);
     for (size_t i = 0; i < p->out->n_manifests; i++) {
         const struct rf_prune_manifest *m = &p->out->manifests[i];
         if (m->view == v && m->doc != RF_NO_ID && !m->needed)

@@ -20,9 +20,9 @@ static bool goes(const struct rf_prune_item *it)
 
 /* ---- where the items are ---- */
 
-/* 1 and the digest; 0: there is no such tag. What is no image to us can be what the tag is all the same. */
+/* 1 and the digest; 0: there is no such tag. What is no image to us can be what the tag is all the same. *small: the image is of the kind that a tag is deleted with. */
 static int tag_digest(struct rf_pruning *p, const struct rf_prune_item *it, struct rf_digest *have,
-                      struct rf_err *err)
+                      bool *small, struct rf_err *err)
 {
     const char *repo = it->view->repo;
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
@@ -36,6 +36,7 @@ static int tag_digest(struct rf_pruning *p, const struct rf_prune_item *it, stru
     if (rc < 0)
         return rf_fail(err, -rc, "%s:%s: %s", repo, it->tag, why.msg);
     *have = m != NULL ? m->digest : desc.digest;
+    *small = m != NULL && rf_manifest_may_be_half_deleted(m);
     return 1;
 }
 
@@ -54,11 +55,10 @@ static int look_at_untagged(struct rf_pruning *p, struct rf_prune_item *it, stru
     return 0;
 }
 
-/* The run that began with it said so in the state, before it took away the tag. */
+/* A run that was killed began with it. Its registry may have carried that out after a later run looked, so that the state need not know of it. */
 static bool is_half_deleted(const struct rf_pruning *p, const struct rf_prune_item *it)
 {
     return !rf_prune_is_local(p) &&
-           rf_prune_find_manifest(p->out, it->view->repo, &it->digest) != NULL &&
            rf_tag_is_half_deleted(p->req->base->to, it->view->repo, &it->has);
 }
 
@@ -69,12 +69,13 @@ static int look_job(void *ctx, size_t i, struct rf_err *err)
     char text[RF_DIGEST_TEXT];
     if (!goes(it))
         return 0;
-    int rc = it->tag[0] != '\0' ? tag_digest(p, it, &it->has, err) : 0;
+    bool small = false;
+    int rc = it->tag[0] != '\0' ? tag_digest(p, it, &it->has, &small, err) : 0;
     if (rc < 0)
         return rc;
     if (rc == 0)
         return look_at_untagged(p, it, err);
-    it->tagged = rf_digest_eq(&it->has, &it->digest) || is_half_deleted(p, it);
+    it->tagged = rf_digest_eq(&it->has, &it->digest) || (small && is_half_deleted(p, it));
     if (!it->tagged)
         rf_prune_set_fate(
             it, RF_PRUNE_KEPT,
@@ -132,9 +133,23 @@ static void open_views(struct rf_pruning *p)
     }
 }
 
-/* What has lost its tag in a layout is listed again before space is freed there (import/prune_do.c): all that bundles brought, as far as it is there. */
-static void add_brought(struct rf_pruning *p)
+/* What was judged and stays or waits, whoever brought it. */
+static void add_staying(struct rf_pruning *p)
 {
+    for (size_t i = 0; i < p->out->n; i++) {
+        const struct rf_prune_item *it = &p->out->items[i];
+        if (it->view->open && (it->fate == RF_PRUNE_KEPT || it->fate == RF_PRUNE_WAITING)) {
+            uint32_t id = rf_prune_view_doc(it->view, &it->digest);
+            it->view->docs[id].listed = true;
+        }
+    }
+}
+
+/* What has lost its tag in a layout is listed again before space is freed there (import/prune_do.c): all that bundles brought, as far as it is there. */
+static void add_listed(struct rf_pruning *p)
+{
+    if (rf_prune_is_local(p))
+        add_staying(p);
     const struct rf_strings *images = &p->out->memory.images;
     for (size_t i = 0; rf_prune_is_local(p) && i < images->len; i++) {
         const char *line = rf_strings_get(images, (uint32_t)i), *at = strrchr(line, '@');
@@ -144,7 +159,7 @@ static void add_brought(struct rf_pruning *p)
         if (v == NULL || !v->open || rf_digest_parse(rf_slice_str(at + 1), &d, NULL) < 0)
             continue;
         uint32_t id = rf_prune_view_doc(v, &d);
-        v->docs[id].brought = true;
+        v->docs[id].listed = true;
     }
 }
 
@@ -372,7 +387,7 @@ static void find_due(struct rf_pruning *p)
 int rf_prune_find(struct rf_pruning *p, struct rf_err *err)
 {
     open_views(p);
-    add_brought(p);
+    add_listed(p);
     int rc = ask_tags(p, err);
     if (rc == 0)
         rc = find_needed(p, err);

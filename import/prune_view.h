@@ -23,7 +23,7 @@ struct rf_prune_doc {
     uint32_t n_below;
     bool read, absent; /* absent: it is not there */
     bool needed, back; /* back: needed by a rollback alone */
-    bool brought;      /* as an image of its own, by an earlier bundle */
+    bool listed;       /* an image of its own that stays in its layout with or without a tag */
     bool unnamed;      /* a layout lists it without a tag now */
     uint64_t size;
     uint8_t used, mark; /* for whoever goes through the documents */

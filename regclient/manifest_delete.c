@@ -76,14 +76,19 @@ int rf_manifest_delete(struct rf_place *p, const char *repo, const struct rf_dig
     return rc;
 }
 
+bool rf_manifest_may_be_half_deleted(const struct rf_manifest *m)
+{
+    return m->kind == RF_KIND_IMAGE && m->n_entries == 1 && m->entries[0].size == 2 &&
+           m->config.size <= 4096;
+}
+
 bool rf_tag_is_half_deleted(struct rf_place *p, const char *repo, const struct rf_digest *digest)
 {
     RF_CLEANUP(rf_manifest_freep) struct rf_manifest *m = NULL;
     RF_CLEANUP(rf_buf_release) struct rf_buf config;
     rf_buf_init(&config, 4096);
     if (rf_place_get_manifest(p, repo, NULL, digest, NULL, &m, NULL) < 0 ||
-        m->kind != RF_KIND_IMAGE || m->n_entries != 1 || m->entries[0].size != 2 ||
-        m->config.size > 4096)
+        !rf_manifest_may_be_half_deleted(m))
         return false;
     RF_CLEANUP(rf_sink_freep) struct rf_sink *sink = rf_sink_buf(&config);
     return rf_place_get_blob(p, repo, &m->config.digest, m->config.size, 0, NULL, sink, NULL) ==

@@ -17,5 +17,7 @@ RF_MUST_USE int rf_manifest_delete(struct rf_place *p, const char *repo,
  * between leaves it: whether `digest` is such an image.
  */
 bool rf_tag_is_half_deleted(struct rf_place *p, const char *repo, const struct rf_digest *digest);
+/* False where rf_tag_is_half_deleted would say so of the manifest; nothing is asked. */
+bool rf_manifest_may_be_half_deleted(const struct rf_manifest *m);
 
 #endif

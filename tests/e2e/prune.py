@@ -388,6 +388,24 @@ class Prune(Pruning):
         self.assertEqual(json.loads(self.prune().out)["deleted"], 1)
         self.assertEqual((self.has_blob("app", one), self.has_blob("app", two)), (False, True))
 
+    def test_what_a_state_does_not_know(self):
+        """A state from a backup saw the first and the last of four bundles. What it says is kept, as nothing it knows brought it, is kept: in a layout too."""
+        one, two, three = (self.digest("app", str(n)) for n in (1, 2, 3))
+        self.images["app", "9"] = images.image([layer("nine")])
+        images.write_tree(self.root, [("app", "9", self.images["app", "9"])])
+        self.bundle([("app", "9")])
+        shutil.copytree(self.work("import-state"), self.work("backup"))
+        for n in (1, 2, 3):
+            self.move(n)
+        root = self.seed([("app", "latest", self.images["app", "4"])], "last")
+        bundle = self.new_bundle("-c", self.config(KEEP_NONE), "ocidir://%s/app:latest=app:latest" % root)
+        self.apply(bundle, *self.to, state="backup")
+        result = self.prune("--confirm-delete", "1", state="backup")
+        kept = [i["digest"] for i in json.loads(result.out)["images"] if i["fate"] == "kept" and not i["tag"]]
+        self.assertTrue({one, two, three} & set(kept), result.out)
+        self.assertGreater(json.loads(result.out)["deleted"], 0)
+        self.assertEqual([d for d in kept if not self.has_blob("app", d)], [])
+
     def test_what_a_tag_left_has_other_names(self):
         """Another tag, a rule, a protected name, a list of what is in use: each is enough."""
         root = self.seed([("app", "latest", self.images["app", "1"]), ("app", "first", self.images["app", "1"])], "named")
@@ -530,6 +548,54 @@ class Prune(Pruning):
         self.assertEqual(*(re.sub('"untagged":"[^"]*"', "", text) for text in (again, plan)))
         self.assertEqual({"%s:%s" % (i["repository"], i["tag"]): i["fate"] for i in json.loads(plan)["images"]},
                          {"app:1": "letGo", "app:2": "kept", "app:3": "letGo", "app:4": "letGo", "app:one": "letGo", "lib:1": "kept"})
+
+    def empty_image(self, far):
+        """What a tag of app is pointed to before it is deleted, where a registry deletes by digest only."""
+        config = images.Blob(b'{"architecture":"amd64","os":"linux","config":{"Labels":{"delete-tag":"1","delete-id":"0"}},"rootfs":{"type":"layers","diff_ids":[]}}',
+                             images.OCI["config"])
+        empty = images.to_json({"schemaVersion": 2, "mediaType": images.OCI["manifest"],
+                                "config": config.descriptor(),
+                                "layers": [{"mediaType": images.OCI["layer"], "digest": images.digest_of(b"{}"), "size": 2}]})
+        for data in (config.data, b"{}"):
+            far.store.put_blob("app", data)
+        return empty
+
+    def test_a_registry_that_deletes_a_tag_late(self):
+        """The run that asked for it was killed and the next one was done already: the tag names an empty image then, and goes."""
+        far = self.enter(ScriptedRegistry({"options": {"tag_deletes": False}}))
+        self.to = ["--host", "reg=%s,tls=disabled" % far.host, "--to", far.host]
+        self.two([("app", "1"), ("app", "2")], [("app", "2")])
+        empty = self.empty_image(far)
+        answer = far._do_manifest
+
+        def answer_late(request, name, ref, **how):
+            response = answer(request, name, ref, **how)
+            if request.method == "DELETE" and ref == self.digest("app", "1"):
+                far.store.put_manifest("app", empty, images.OCI["manifest"], tag="1")
+            return response
+
+        far._do_manifest = answer_late
+        self.prune()
+        self.assertEqual(sorted(far.store.tags["app"]), ["1", "2"])
+        self.prune()
+        self.assertEqual(sorted(far.store.tags["app"]), ["2"])
+
+    def test_a_tag_that_is_being_deleted_still(self):
+        """By a registry that carries out late what a killed run asked for, between the look at the tag and its deleting."""
+        far = self.enter(ScriptedRegistry({"options": {"tag_deletes": False}}))
+        self.to = ["--host", "reg=%s,tls=disabled" % far.host, "--to", far.host]
+        self.two([("app", "1"), ("app", "2")], [("app", "2")])
+        empty, answer, asked = self.empty_image(far), far._do_manifest, []
+
+        def answer_once(request, name, ref, **how):
+            response = answer(request, name, ref, **how)
+            if ref == "1" and request.method == "GET" and not asked:
+                asked.append(far.store.put_manifest("app", empty, images.OCI["manifest"], tag="1"))
+            return response
+
+        far._do_manifest = answer_once
+        self.prune()
+        self.assertEqual((len(asked), sorted(far.store.tags["app"])), (1, ["2"]))
 
     def test_registry_that_does_not_delete(self):
         far = self.docker_registry("registry", delete=False)

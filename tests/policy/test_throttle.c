@@ -31,6 +31,9 @@ static int pass(void *ctx, size_t i, struct rf_err *err)
     int most = atomic_load(&c->most);
     while (now > most && !atomic_compare_exchange_weak(&c->most, &most, now))
         continue;
+    /* The first three wait for each other, however slowly threads begin. */
+    for (int k = 0; k < 10000 && atomic_load(&c->most) < 3; k++)
+        pause_ms(1);
     pause_ms(i % 2 == 0 ? 2 : 1);
     atomic_fetch_sub(&c->inside, 1);
     rf_throttle_give(c->t);

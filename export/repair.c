@@ -166,15 +166,20 @@ static void standing(struct rf_repair *r, const bool *origins)
     }
 }
 
-/* What the bundle assumes and was found. */
+/*
+ * What the bundle assumes and was found: where the base has it, or where it is needed and came by other ways. The request does not say which of them.
+ */
 static void assumed(struct rf_repair *r, const bool *origins)
 {
     for (size_t i = 0; i < r->asked.n_blobs; i++) {
         const struct rf_bundle_blob *b = &r->asked.blobs[i];
         uint32_t blob = rf_snapshot_find_blob(r->whole, &b->digest);
-        for (uint32_t k = 0; blob != RF_NO_ID && b->travel == RF_TRAVEL_ASSUMED && k < b->n_from;
-             k++)
+        if (blob == RF_NO_ID || b->travel != RF_TRAVEL_ASSUMED)
+            continue;
+        for (uint32_t k = 0; k < b->n_from; k++)
             have(r, blob, rf_bundle_repo(&r->asked, b->first_from + k), origins);
+        for (uint32_t k = 0; k < b->n_repos; k++)
+            have(r, blob, rf_bundle_repo(&r->asked, b->first_repo + k), origins);
     }
 }
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 
-from common import Bundle, FAILED, GROUND, PARTIAL, REFUSED, USAGE, check_all, images, main
+from common import Bundle, FAILED, GROUND, PARTIAL, REFUSED, USAGE, check_all, check_layout, images, main
 from harness import tree_of
 from lineage import Lineage, SITE, layer, nodes_of, read
 
@@ -97,6 +97,29 @@ class Repair(Lineage):
         self.apply(repair, *to)
         self.apply(bundles[3], *to)
         check_all(far.client, [("plant/" + r, t, n) for r, t, n in self.everything])
+
+    def test_what_came_by_another_way(self):
+        """The base has a layer in app; at the destination only lib has it any more, which has it of a bundle that was taken back."""
+        shared, far = layer("shared"), self.work("far-ways")
+        app, lib = ("app", "1", images.image([shared])), ("lib", "1", images.image([shared, layer("lib own")]))
+        root = self.seed([app, lib], "ways")
+        refs = ["ocidir://%s:1=%s:1" % (os.path.join(root, r), r) for r in ("app", "lib")]
+        one = self.new_bundle("--site", SITE, refs[0], state="ways-state", out="ways-out")
+        two = self.new_bundle("--site", SITE, *refs, state="ways-state", out="ways-out")
+        to = ["--to", "ocidir://" + far]
+        self.apply(one, *to)
+        self.apply(two, *to)
+        self.program("regimport", "rollback", "--state", self.work("import-state"), *to)
+        for digest in (app[2].digest, shared.digest):
+            os.unlink(os.path.join(far, "app", "blobs", *digest.split(":")))
+        self.apply(two, *to, status=GROUND)
+        path, _ = self.ask(two, *to)
+        repair = self.answer(path, out="ways-repair", state="ways-state")
+        self.assertEqual(repair.carried, [app[2].digest])
+        self.apply(repair, *to)
+        self.apply(two, *to)
+        for repository, tag, node in (app, lib):
+            check_layout(os.path.join(far, repository), tag, node)
 
     def test_destination_rebuilt_from_nothing(self):
         bundles = self.four()

@@ -22,6 +22,7 @@ struct run {
     const struct rf_step *step;
     enum rf_sync_mode mode;
     struct rf_sync_report_step *report;
+    size_t available, matching; /* repositories of a registry, by the step's filter */
 };
 
 void rf_sync_report_step_release(struct rf_sync_report_step *r)
@@ -417,6 +418,36 @@ static void run_repositories(struct run *r, char **names, size_t n)
         repository_release(&p.ring[i]);
 }
 
+/* -code when the filter cannot be applied, and it was told. */
+static int filter_repos(struct run *r, char **names, size_t *n)
+{
+    struct rf_err e = RF_ERR_INIT;
+    r->available += *n;
+    int rc = rf_name_filter_apply(r->step->repo_names, names, n, &e);
+    if (rc < 0)
+        fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
+    else
+        r->matching += *n;
+    return rc;
+}
+
+/* No failure, but hardly what was meant. */
+static void tell_no_repos(const struct run *r)
+{
+    RF_CLEANUP(rf_buf_release) struct rf_buf repos;
+    if (r->available == 0 || r->matching > 0 || rf_sync_step_failed(r->report) || is_over(r))
+        return;
+    rf_buf_init(&repos, 4096);
+    rf_buf_add_str(&repos, "{allow:");
+    join(&repos, &r->step->repos.allow);
+    rf_buf_add_str(&repos, " deny:");
+    join(&repos, &r->step->repos.deny);
+    rf_buf_add_char(&repos, '}');
+    rf_log_with(RF_LOG_WARN, "No matching repositories found",
+                rf_log_text("source", r->step->source), rf_log_text("repos", repos.ptr),
+                rf_log_uint("available", r->available));
+}
+
 /* One page: 1 when there may be more behind it, and *last is where it ends. */
 static int run_page(struct run *r, char **last)
 {
@@ -433,11 +464,8 @@ static int run_page(struct run *r, char **last)
         return 0;
     free(*last);
     *last = rf_xstrdup(repos.names[repos.n - 1]);
-    rc = rf_name_filter_apply(r->step->repo_names, repos.names, &repos.n, &e);
-    if (rc < 0) {
-        fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
+    if (filter_repos(r, repos.names, &repos.n) < 0)
         return 0;
-    }
     run_repositories(r, repos.names, repos.n);
     r->report->cancelled = r->report->cancelled || is_over(r); /* there may be more */
     return r->report->cancelled ? 0 : 1;
@@ -448,6 +476,7 @@ static void run_registry(struct run *r)
     RF_CLEANUP(rf_freep) char *last = NULL;
     while (run_page(r, &last) > 0)
         continue;
+    tell_no_repos(r);
 }
 
 /* ---- trees of layouts ---- */
@@ -496,11 +525,9 @@ static void run_tree(struct run *r)
         fail(r, "Failed to list source repositories", "source", r->step->source, rc, &e);
         return;
     }
-    rc = rf_name_filter_apply(r->step->repo_names, names.list, &names.n, &e);
-    if (rc < 0)
-        fail(r, "Failed processing repo filters", "source", r->step->source, rc, &e);
-    else
+    if (filter_repos(r, names.list, &names.n) == 0)
         run_repositories(r, names.list, names.n);
+    tell_no_repos(r);
 }
 
 /* ---- the step ---- */

@@ -340,8 +340,11 @@ class Refusals(Sync):
         triples = [("x%d/app" % i, "1", small("pg%d" % i)) for i in range(7)]
         a, b = self.two("paged-2", None, triples)
         step = {"source": a.host, "target": b.host + "/all", "type": "registry", "repos": {"allow": ["x[0-5]/.*"], "deny": ["x3/app"]}}
-        self.sync(self.config([step], (a, b)))
+        self.assertNotIn("WARN", self.sync(self.config([step], (a, b))).err)
         self.assertEqual(set(b.state()["tags"]), {"all/x%d/app" % i for i in (0, 1, 2, 4, 5)})
+        step["repos"] = {"allow": ["x1"], "deny": ["y"]}  # whole names
+        told = self.line(self.sync(self.config([step], (a, b))), "No matching repositories found")
+        self.assertEqual((told["level"], told["source"], told["repos"], told["available"]), ("WARN", a.host, "{allow:[x1] deny:[y]}", "7"))
 
     def test_rate_limit_is_waited_for(self):
         rule = {"about": "few pulls", "rules": [{"match": {"path": "/manifests/", "count": 0}, "action": {

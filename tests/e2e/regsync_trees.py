@@ -87,6 +87,8 @@ class Trees(Tree):
         self.sync(config, "--missing")
         told = json.loads(self.sync(config, "--output", "json", command="check").out)
         self.assertEqual((told["needed"], told["failed"]), (0, 0))
+        step.update(repos={"deny": [".*"]})
+        self.assertEqual(self.messages(self.sync(self.config([step], (b,)))), ["No matching repositories found"])
 
 
 class Hostile(Tree):

@@ -53,11 +53,12 @@ static int check_strict(const struct rf_export_request *req, const struct rf_pla
     if (b->n_holes == 0)
         return check_mistakes(p, err);
     RF_CLEANUP(rf_freep) char *where = rf_rules_where(&p->rules, b->holes[0].rule);
-    return rf_fail(
+    int rc = rf_fail(
         err, RFE_FAILED,
         "%zu image%s could not be had, which --strict does not pass over; nothing was written; the first: %s%s: %s",
         b->n_holes, rf_text_s(b->n_holes), rf_desired_str(d, b->holes[0].source), where,
         rf_desired_str(d, b->holes[0].reason));
+    return rf_hint(err, rc, "mend what is wrong, or carry the others without it (--strict=false)");
 }
 
 static int make_plan(const struct rf_export_request *req, struct rf_export_state *state,

@@ -68,13 +68,14 @@ struct rf_plan *rf_plan_new(const char *site)
 }
 
 /* What to do about a source that could not be had; "" when the cause says it all. */
-static const char *next_step(int code, const char *cause)
+static const char *next_step(int code, const char *cause, bool platforms)
 {
     if (strstr(cause, "; ") != NULL)
         return "";
     switch (code) {
     case RFE_NOT_FOUND:
-        return "check the name and the tag";
+        return platforms ? "check the name, the tag and the platforms"
+                         : "check the name and the tag";
     case RFE_UNREACHABLE:
         return "check the name and the network";
     case RFE_DENIED:
@@ -108,7 +109,7 @@ static int fail_with(struct rf_plan *p, const struct rf_selection *s, size_t i, 
                  ? rf_fail(err, code, "%s%s: %s", source, where, reason)
                  : rf_fail(err, code, "none of the %zu images could be had; the first: %s%s: %s",
                            failed, source, where, reason);
-    const char *step = next_step(code, reason);
+    const char *step = next_step(code, reason, s->req->items[s->picks[i].item].n_platforms > 0);
     return step[0] != '\0' ? rf_hint(err, rc, "%s", step) : rc;
 }
 

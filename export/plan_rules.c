@@ -253,7 +253,7 @@ static uint32_t rule_of_leaving(const struct leaving *l, const struct rf_image *
     uint32_t where = name != RF_NO_ID ? locations->name_where[name] : RF_NO_ID;
     uint32_t item = where != RF_NO_ID ? l->item_of[where] : RF_NO_ID;
     struct rf_digest of;
-    struct rf_rule rule = { .how = "no step wants it any more" };
+    struct rf_rule rule = { .how = "nothing wants it any more" };
     const struct rf_export_item *it = NULL;
     char by[32];
     if (far[0] == '\0' || rf_digest_tag_parse(far, &of)) {

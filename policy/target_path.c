@@ -145,12 +145,14 @@ int rf_target_parse_arg(const char *arg, struct rf_ref *source, struct rf_target
     int rc = rf_ref_parse(text, &r, &cause);
     if (rc == 0 && eq == NULL)
         rc = rf_target_of_source(&r, &t, &cause);
-    if (rc < 0)
+    if (rc < 0 && eq == NULL)
         return rf_fail(err, RFE_USAGE, "%s", cause.msg);
+    if (rc < 0)
+        return rf_fail(err, RFE_USAGE, "%s: %s", arg, cause.msg);
     if (eq != NULL) {
         rc = parse_path(eq + 1, &t, err);
         if (rc < 0)
-            return rc;
+            return rf_wrap(err, rc, "%s", arg);
         if (t.tag == NULL)
             t.tag = rf_xstrdup(r.tag);
     }

@@ -75,7 +75,7 @@ class Plans(Case):
         self.assertEqual(later["app:1.0"]["how"], r"tags: semverRange >=1 deny 2\..*")
         self.assertEqual(later["app:edge"]["how"], "the tag is gone at its source")
         self.assertEqual(later["app:2.0"]["how"], "the tag is not taken any more")
-        self.assertEqual(later["lib:1"]["how"], "no step wants it any more")
+        self.assertEqual(later["lib:1"]["how"], "nothing wants it any more")
         self.assertEqual(later[sig.digest]["how"], "it goes with no image that is wanted, and is not named itself")
         self.assertTrue(all(re.match("let go by|the retain rules keep it", r["verdict"]) for n, r in later.items() if n != "app:1.0"), later)
 

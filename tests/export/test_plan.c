@@ -129,6 +129,19 @@ START_TEST(two_sources_for_one_tag_conflict)
 }
 END_TEST
 
+START_TEST(a_platform_that_is_not_there)
+{
+    static const char *const archs[] = { "amd64", "arm64" }, *const wanted[] = { "linux/s390x" };
+    const struct run run = { .platforms = wanted, .n_platforms = 1 };
+    struct rf_export_result r;
+    struct rf_err err = RF_ERR_INIT;
+    source_index("app", "1", "p", archs, 2);
+    expect_error(run_plan(&run, "ocidir://app:1", &r, &err), RFE_NOT_FOUND, err,
+                 "(there is: linux/amd64, linux/arm64); check the name, the tag and the platforms");
+    rf_export_result_release(&r);
+}
+END_TEST
+
 START_TEST(different_platforms_of_one_tag_conflict)
 {
     static const char *const archs[] = { "amd64", "arm64" };
@@ -438,6 +451,7 @@ Suite *rf_plan_suite(void)
     tcase_add_test(statuses, a_digest_has_no_tag);
     tcase_add_test(statuses, the_same_digest_twice_is_one);
     tcase_add_test(statuses, two_sources_for_one_tag_conflict);
+    tcase_add_test(statuses, a_platform_that_is_not_there);
     tcase_add_test(statuses, different_platforms_of_one_tag_conflict);
     tcase_add_test(statuses, layouts_of_one_folder_name_keep_apart);
     tcase_add_test(statuses, repositories_of_one_file);

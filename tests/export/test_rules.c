@@ -171,7 +171,7 @@ START_TEST(why_an_image_left)
                  "unchanged app:1: sync[0] (ferry.yml:3), tags: deny 2\n"
                  "removed app:2: sync[0] (ferry.yml:3), the tag is not taken any more\n"
                  "removed app:3: sync[0] (ferry.yml:3), the tag is gone at its source\n"
-                 "removed lib:1: no step wants it any more\n");
+                 "removed lib:1: nothing wants it any more\n");
 }
 END_TEST
 
@@ -184,7 +184,7 @@ START_TEST(referrers_leave_with_their_image)
     free(exported(&run, "ocidir://app:1 ocidir://app:2"));
     expect_rules(&run, "ocidir://app:2",
                  "removed app: it goes with no image that is wanted, and is not named itself\n"
-                 "removed app:1: no step wants it any more\n"
+                 "removed app:1: nothing wants it any more\n"
                  "unchanged app:2: command line, named\n");
 }
 END_TEST
@@ -266,6 +266,8 @@ START_TEST(failures_name_the_step)
     expect_error(run_create(&run, "", &r, &err), RFE_FAILED, err,
                  "1 image could not be had, which --strict does not pass over");
     ck_assert_msg(strstr(err.msg, ":2 by sync[0] (ferry.yml:3): ") != NULL, "%s", err.msg);
+    ck_assert_msg(strstr(err.msg, "; mend what is wrong, or carry the others") != NULL, "%s",
+                  err.msg);
     rf_export_result_release(&r);
     run.strict = false;
     source_lose("app", "base");

@@ -115,7 +115,11 @@ START_TEST(next_step_is_named)
     ck_assert_str_eq(err.msg, "ocidir://My Dir: \"My Dir\" cannot be the name of a repository; "
                               "name it yourself: SOURCE=PATH[:TAG], or `target` in a step");
     ck_assert_int_eq(rf_target_parse_arg("alpine=host:5000/x", &r, &t, &err), -RFE_USAGE);
-    ck_assert_str_eq(err.msg, "invalid tag in \"host:5000/x\"");
+    ck_assert_str_eq(err.msg, "alpine=host:5000/x: invalid tag in \"host:5000/x\"");
+    ck_assert_int_eq(rf_target_parse_arg("alpine=", &r, &t, &err), -RFE_USAGE);
+    ck_assert_ptr_eq(strstr(err.msg, "alpine=: invalid path \"\""), err.msg);
+    ck_assert_int_eq(rf_target_parse_arg("=x", &r, &t, &err), -RFE_USAGE);
+    ck_assert_ptr_eq(strstr(err.msg, "=x: invalid reference \"\""), err.msg);
 }
 END_TEST
 

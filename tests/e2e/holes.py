@@ -63,7 +63,7 @@ class Holes(Case):
         big = images.image([images.random_layer("gone", 24 << 20)])
         seed = self.seed([("big/image", "1", big), *self.sample], "gone-seed")
         first = self.scripted("first", {"rules": [{"match": {"method": "GET", "path": big.blobs[-1].digest, "count": 0},
-                                                   "action": {"type": "drip", "bytes": 1 << 18, "ms": 8}}]}, seed=seed)
+                                                   "action": {"type": "drip", "bytes": 1 << 18, "ms": 30}}]}, seed=seed)
 
         def command(registry):
             return [program("regexport"), "create", "--state", self.work("state"), "-o", self.work("out"), "--host",

@@ -67,7 +67,7 @@ class KillExport(Case):
         """A rerun asks for the rest of a large blob, not for all of it."""
         big = images.image([images.random_layer("resume", 24 << 20)])
         source = self.scripted("slow", {"rules": [{"match": {"method": "GET", "path": "/blobs/", "count": 0},
-                                                   "action": {"type": "drip", "bytes": 1 << 18, "ms": 8}}]}, seed=self.seed([("big/image", "1", big)], "slow-seed"))
+                                                   "action": {"type": "drip", "bytes": 1 << 18, "ms": 30}}]}, seed=self.seed([("big/image", "1", big)], "slow-seed"))
         command = [program("regexport"), "create", "--state", self.work("state"), "-o", self.work("out"), "--host", source.host_flag(), source.host + "/big/image:1"]
         layer = big.blobs[-1]
         process = start_process(command, env=self.env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

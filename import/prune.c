@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "import/prune.h"
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "import/prune_run.h"
 
 void rf_prune_result_init(struct rf_prune_result *r)
@@ -67,6 +69,19 @@ static int load_last(struct rf_pruning *p, const struct rf_import_record *last, 
                                       err);
 }
 
+#define DAY_S 86400
+
+/* One of the two sides' clocks is wrong, or --as-of was a slip; either way more may go than was meant. */
+static void tell_of_time(const struct rf_pruning *p)
+{
+    const struct rf_bundle_retain *r = &p->bundle->retain;
+    char as_of[32], now[32];
+    if (r->has_as_of && r->as_of > p->req->now + DAY_S)
+        rf_log(RF_LOG_WARN,
+               "Ages are measured against a time of the bundle that this clock has yet to reach",
+               "asOf", rf_text_time(r->as_of, as_of), "now", rf_text_time(p->req->now, now), NULL);
+}
+
 static int load_bundle(struct rf_pruning *p, struct rf_err *err)
 {
     struct rf_prune_result *out = p->out;
@@ -76,6 +91,7 @@ static int load_bundle(struct rf_pruning *p, struct rf_err *err)
     int rc = p->bundle == NULL ? load_last(p, last, err) : 0;
     if (rc < 0)
         return rc;
+    tell_of_time(p);
     p->is_last = last != NULL && rf_digest_eq(&last->id, &p->bundle->id);
     out->bundle = p->bundle->id;
     out->has_rules = p->bundle->retain.set;

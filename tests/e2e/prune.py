@@ -316,7 +316,14 @@ class Prune(Pruning):
         self.assertEqual(second.doc["asOf"], "2026-01-05T00:00:00Z")
         self.assertEqual([c["tag"] for c in second.doc["candidates"]], ["1", "2"])
         own = self.config(rules, "own.yml")
-        self.assertEqual(self.fates(self.prune("-c", own)), {"app:1": "letGo", "app:2": "letGo"})
+        result = self.prune("-c", own)
+        self.assertEqual((self.fates(result), second.result.err.count("WARN"), "yet to reach" in result.err), ({"app:1": "letGo", "app:2": "letGo"}, 0, False))
+
+    def test_a_time_that_lies_ahead_is_told(self):
+        """A slip, or the clock of one side: everything is too old then."""
+        ahead = self.bundle([("app", "1")], KEEP_NONE.replace("keepNone: true", "newerThan: 72h"), "--as-of", "2999-01-01")
+        self.assertRegex(ahead.result.err, "WARN.*--as-of lies ahead.*asOf=2999-01-01T00:00:00Z")
+        self.assertRegex(self.prune("--plan").err, "WARN.*yet to reach.*asOf=2999-01-01T00:00:00Z")
 
     # --- what a tag left ---
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* regexport: the connected side. One row per command and option; what they do is in export/. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "export/export.h"
@@ -86,6 +87,20 @@ static int parse_as_of(const char *text, time_t *out, struct rf_err *err)
                    text);
 }
 
+#define DAY_S 86400
+
+static int take_as_of(struct session *s, const struct options *o, struct rf_err *err)
+{
+    char text[32];
+    s->as_of = time(NULL);
+    time_t latest = s->as_of + DAY_S;
+    int rc = o->as_of != NULL ? parse_as_of(o->as_of, &s->as_of, err) : 0;
+    if (rc == 0 && s->as_of > latest)
+        rf_log(RF_LOG_WARN, "--as-of lies ahead: all images are older by that, and may be let go",
+               "asOf", rf_text_time(s->as_of, text), NULL);
+    return rc;
+}
+
 static int add_items(struct session *s, const struct options *o, int argc, char **argv,
                      struct rf_err *err)
 {
@@ -139,9 +154,8 @@ static int open_session(struct session *s, const struct rf_env *env, struct opti
                         char **argv, bool items, struct rf_err *err)
 {
     int rc = set_state(s, o, err);
-    s->as_of = time(NULL);
-    if (rc == 0 && o->as_of != NULL)
-        rc = parse_as_of(o->as_of, &s->as_of, err);
+    if (rc == 0)
+        rc = take_as_of(s, o, err);
     if (rc == 0 && o->full && o->bases.n > 0)
         rc = rf_fail(err, RFE_USAGE,
                      "--full and --base exclude each other: a full bundle builds on nothing");

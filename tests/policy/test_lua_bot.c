@@ -441,9 +441,8 @@ START_TEST(dry_run_writes_nothing)
     rf_bot_counts_add(&sum, rf_bot_calls_counts(calls));
     rf_bot_counts_text(&sum, &text);
     ck_assert_str_eq(
-        text.ptr,
-        "1 tag deleted, 2 manifests deleted, 1 blob deleted, 2 manifests put, "
-        "2 blobs put, 2 images copied, 1 tag copied, 1 image imported, 1 image exported");
+        text.ptr, "1 tag deleted, 2 manifests deleted, 1 blob deleted, 2 manifests put, "
+                  "2 blobs put, 2 images copied, 1 tag copied, 1 image imported, 1 image exported");
     ck_assert_uint_eq(sum.failed, 1);
     ck_assert_str_eq(rf_bot_kind_key(RF_BOT_TAG_DELETE), "tagsDeleted");
     rf_buf_clear(&text);

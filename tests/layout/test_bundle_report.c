@@ -50,7 +50,7 @@ START_TEST(texts)
     ck_assert_uint_eq(n[RF_IMAGE_CHANGED], 0);
     ck_assert_uint_eq(n[RF_IMAGE_HELD], 1);
     rf_bundle_images_text(&m.b, &out);
-    expect(&out, "images    2 new, 0 changed, 0 unchanged, 0 removed, 1 held, 1 holes");
+    expect(&out, "images    2 new, 0 changed, 0 unchanged, 0 removed, 1 held, 1 hole");
     rf_bundle_image_text(&m.b.desired, &m.b.desired.images[0], &out);
     expect(&out, "new       app:1 " SHA("aaaa") " (2 platforms chosen)");
     rf_bundle_image_text(&m.b.desired, &m.b.desired.images[1], &out);

@@ -294,6 +294,16 @@ static int look(struct tag_jobs *t, const struct rf_import_state *state, struct 
     return 0;
 }
 
+/* Those who change one index.json at the same time share its writing, and the reading back: the more, the less often a long list is gone through. One at a time stays one at a time. */
+#define LAYOUT_SETTERS 32u
+
+static unsigned setters(const struct rf_import_request *req)
+{
+    bool local = (req->to->flags & RF_PLACE_LOCAL) != 0;
+    return local && req->parallel > 1 && req->parallel < LAYOUT_SETTERS ? LAYOUT_SETTERS
+                                                                        : req->parallel;
+}
+
 int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state, struct rf_err *err)
 {
     RF_CLEANUP(tag_jobs_release) struct tag_jobs t = { 0 };
@@ -303,7 +313,7 @@ int rf_apply_tags(struct rf_import_run *r, struct rf_import_state *state, struct
         warn_of_foreign(r);
     if (rc == 0)
         rc = save_old_tags(&t, state, err);
-    return rc < 0 ? rc : rf_parallel(r->req->parallel, t.n, set_tag_job, &t, err);
+    return rc < 0 ? rc : rf_parallel(setters(r->req), t.n, set_tag_job, &t, err);
 }
 
 int rf_apply_forecast_tags(struct rf_import_run *r, const struct rf_import_state *state,

@@ -199,20 +199,17 @@ static int dir_resolve(struct rf_place *p, const char *repo, const char *tag,
 
 /* ---- manifests: writing ---- */
 
-/* Nothing that was kept in memory counts: file and index.json are read anew. */
-static int read_back(struct rf_oci_folder *f, const char *tag, const struct rf_manifest *m,
-                     struct rf_err *err)
+/* The manifest's file is read anew, as index.json was. */
+static int read_back(struct rf_oci_folder *f, const struct rf_oci_index *ix, const char *tag,
+                     const struct rf_manifest *m, struct rf_err *err)
 {
     RF_CLEANUP(rf_buf_release) struct rf_buf body;
     rf_buf_init(&body, RF_MANIFEST_MAX);
     int rc = rf_blob_store_load(f->store, &m->digest, &body, err);
     if (rc < 0 || tag == NULL)
         return rc;
-    RF_CLEANUP(rf_oci_index_unrefp) struct rf_oci_index *ix = NULL;
     size_t i = 0;
-    rc = rf_oci_folder_index(f, NULL, &ix, err);
-    if (rc >= 0)
-        rc = rf_oci_index_find(ix, "", tag, &i, err);
+    rc = rf_oci_index_find(ix, "", tag, &i, err);
     if (rc >= 0 && !rf_digest_eq(&ix->entries[i].digest, &m->digest)) {
         char want[RF_DIGEST_TEXT], got[RF_DIGEST_TEXT];
         return rf_fail(err, RFE_DIGEST_MISMATCH, "tag %s is %s, it was written as %s", tag,
@@ -245,6 +242,8 @@ static int dir_put_manifest(struct rf_place *p, const char *repo, const char *ta
 {
     struct oci_dir *d = dir_of(p);
     RF_CLEANUP(rf_oci_folder_freep) struct rf_oci_folder *f = NULL;
+    RF_CLEANUP(rf_oci_index_unrefp) struct rf_oci_index *after = NULL;
+    bool check = (flags & RF_PUT_READ_BACK) != 0;
     int rc = open_for_writing(d, repo, &f, err);
     if (rc >= 0)
         rc = rf_blob_store_put_bytes(f->store, &m->digest, rf_buf_slice(&m->body), err);
@@ -253,9 +252,10 @@ static int dir_put_manifest(struct rf_place *p, const char *repo, const char *ta
     struct listing l = { .tag = tag, .m = m };
     l.child = tag == NULL && (flags & RF_PUT_CHILD) != 0;
     if (!l.child || m->has_subject)
-        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, list_manifest, &l, err);
-    if (rc >= 0 && (flags & RF_PUT_READ_BACK) != 0)
-        rc = read_back(f, tag, m, err);
+        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, list_manifest, &l,
+                             check && tag != NULL ? &after : NULL, err);
+    if (rc >= 0 && check)
+        rc = read_back(f, after, tag, m, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 
@@ -299,7 +299,7 @@ static int dir_delete_tag(struct rf_place *p, const char *repo, const char *tag,
     int rc = open_existing(d, repo, &f, err);
     if (rc < 0)
         return rc;
-    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_tag, &r, err);
+    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_tag, &r, NULL, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 
@@ -312,7 +312,7 @@ int rf_oci_dir_sift(struct rf_place *p, const char *repo, rf_oci_judge judge, vo
     int rc = open_existing(d, repo, &f, err);
     if (rc < 0)
         return rc;
-    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, rf_oci_edit_sift, &sift, err);
+    rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, rf_oci_edit_sift, &sift, NULL, err);
     return rc < 0 ? rf_wrap(err, rc, "%s", f->path) : 0;
 }
 
@@ -324,7 +324,7 @@ static int dir_delete_manifest(struct rf_place *p, const char *repo, const struc
     struct removal r = { .digest = digest };
     int rc = open_existing(d, repo, &f, err);
     if (rc >= 0)
-        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_manifest, &r, err);
+        rc = rf_oci_edit_run(queue_of(d, repo), f, d->cache, unlist_manifest, &r, NULL, err);
     if (rc < 0)
         return rc;
     struct rf_err failure = RF_ERR_INIT;

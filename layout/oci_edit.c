@@ -11,6 +11,7 @@ struct rf_oci_step {
     const char *path;
     rf_oci_change change;
     void *ctx;
+    struct rf_oci_index **after; /* NULL: of no interest */
     int rc;
     struct rf_err err;
     bool done;
@@ -84,25 +85,47 @@ static int make_changes(struct rf_oci_edit *e, struct rf_oci_cache *cache,
     return e->ix != old ? rf_oci_folder_store(e->f, cache, e->ix, err) : 0;
 }
 
+static bool wants_after(const struct rf_oci_step *step)
+{
+    return step->after != NULL && step->rc >= 0;
+}
+
+/* Nothing that was kept in memory counts. */
+static int read_after(struct rf_oci_folder *f, const struct rf_oci_step *steps,
+                      struct rf_oci_index **after, struct rf_err *err)
+{
+    while (steps != NULL && !wants_after(steps))
+        steps = steps->next;
+    return steps != NULL ? rf_oci_folder_index(f, NULL, after, err) : 0;
+}
+
 static void run_steps(struct rf_oci_folder *f, struct rf_oci_cache *cache,
                       struct rf_oci_step *steps)
 {
     struct rf_oci_edit e = { .f = f };
-    struct rf_err failure = RF_ERR_INIT;
+    RF_CLEANUP(rf_oci_index_unrefp) struct rf_oci_index *after = NULL;
+    struct rf_err failure = RF_ERR_INIT, unread = RF_ERR_INIT;
     int rc = make_changes(&e, cache, steps, &failure);
     rf_oci_index_unref(e.ix);
-    for (struct rf_oci_step *step = steps; step != NULL && rc < 0; step = step->next) {
-        if (step->rc < 0)
-            continue;
-        step->rc = rc;
-        step->err = failure;
+    int read = rc < 0 ? 0 : read_after(f, steps, &after, &unread);
+    for (struct rf_oci_step *step = steps; step != NULL; step = step->next) {
+        if (step->rc >= 0 && rc < 0) {
+            step->rc = rc;
+            step->err = failure;
+        } else if (wants_after(step) && read < 0) {
+            step->rc = read;
+            step->err = unread;
+        } else if (wants_after(step)) {
+            *step->after = rf_oci_index_ref(after);
+        }
     }
 }
 
 int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f, struct rf_oci_cache *cache,
-                    rf_oci_change change, void *ctx, struct rf_err *err)
+                    rf_oci_change change, void *ctx, struct rf_oci_index **after,
+                    struct rf_err *err)
 {
-    struct rf_oci_step own = { .path = f->path, .change = change, .ctx = ctx };
+    struct rf_oci_step own = { .path = f->path, .change = change, .ctx = ctx, .after = after };
     (void)pthread_mutex_lock(&q->lock);
     append(q, &own);
     while (!own.done) {

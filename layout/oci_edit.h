@@ -4,7 +4,7 @@
  * takes the lock and makes the changes of all who wait by then, one after the other, then writes once.
  *
  *     static int change(struct rf_oci_edit *e, void *ctx, struct rf_err *err) { return rf_oci_edit_put(e, tag, m, err); }
- *     rf_oci_edit_run(queue, folder, cache, change, ctx, err)
+ *     rf_oci_edit_run(queue, folder, cache, change, ctx, NULL, err)
  */
 #ifndef RF_LAYOUT_OCI_EDIT_H
 #define RF_LAYOUT_OCI_EDIT_H
@@ -29,10 +29,13 @@ struct rf_oci_queue {
 };
 void rf_oci_queue_init(struct rf_oci_queue *q);
 void rf_oci_queue_release(struct rf_oci_queue *q);
-/* One queue may serve several folders. Returns when index.json is on disk with the change, or with the reason why not. */
+/*
+ * One queue may serve several folders. Returns when index.json is on disk with the change, or with the reason why not. *after (may be NULL): what the file says then,
+ * read anew from disk, once for all who share a writing; rf_oci_index_unref, set on success only.
+ */
 RF_MUST_USE int rf_oci_edit_run(struct rf_oci_queue *q, struct rf_oci_folder *f,
                                 struct rf_oci_cache *cache, rf_oci_change change, void *ctx,
-                                struct rf_err *err);
+                                struct rf_oci_index **after, struct rf_err *err);
 /* Calls fn under the lock, with nobody's change half made; writes nothing. */
 RF_MUST_USE int rf_oci_edit_alone(struct rf_oci_queue *q, struct rf_oci_folder *f,
                                   int (*fn)(void *ctx, struct rf_err *err), void *ctx,

@@ -807,7 +807,7 @@ static int put_or_fail(void *ctx, size_t i, struct rf_err *err)
     char tag[32];
     (void)snprintf(tag, sizeof(tag), "t-%zu", i);
     if (i % 3 != 0)
-        return rf_place_put_manifest(c->p, "", tag, c->m, 0, err);
+        return rf_place_put_manifest(c->p, "", tag, c->m, i % 3 == 1 ? RF_PUT_READ_BACK : 0, err);
     int rc = rf_place_delete_tag(c->p, "", tag, err);
     ck_assert_int_eq(rc, -RFE_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err->msg, tag));

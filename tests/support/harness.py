@@ -422,6 +422,10 @@ class ScriptedRegistry:
         """The most requests that were in hand at the same time since the log was cleared."""
         return json.loads(self.client.call("GET", "/_/most")[2])
 
+    def release(self):
+        """One request that a rule holds, or that comes to be held, goes on."""
+        self.client.call("POST", "/_/release", b"")
+
     def settle(self):
         if self.process.poll() is None:
             self.client.call("GET", "/_/settle")

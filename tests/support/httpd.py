@@ -179,9 +179,9 @@ class Server:
         while self._active and time.monotonic() < end:
             time.sleep(0.002)
 
-    def held_up(self, request, seconds):
+    def held_up(self, request, wait):
         self._count(request, -1)
-        time.sleep(seconds)
+        wait()
         self._count(request, 1)
 
     def _count(self, request, by):

@@ -9,7 +9,7 @@ As a program (prints its port, then its second origin's port, on one line; ends 
 As a module: ScriptedRegistry(profile).start(), .port, .store, .log, .stop().
 
 A profile is a JSON file of tests/data/registry (README.md there describes every key): `options` say what the registry can do,
-`rules` what goes wrong. GET /_/state, /_/begun, /_/most and /_/log, POST /_/clear are for tests and are not logged.
+`rules` what goes wrong. GET /_/state, /_/begun, /_/most and /_/log, POST /_/clear and /_/release are for tests and are not logged.
 """
 import argparse
 import base64
@@ -298,6 +298,7 @@ class ScriptedRegistry:
         self.canaries = list(canaries) + self.options.get("canaries", [])
         self._log_file = open(log_path, "a", encoding="utf-8", buffering=1) if log_path else None
         self._log_lock = threading.Lock()
+        self._let_go = threading.Semaphore(0)
         self.main = Server(lambda r: self._app(r, "main"), port=port, tls=tls, after=self._after)
         self.other = Server(lambda r: self._app(r, "other"), tls=tls, after=self._after)
         self.main.registry = self.other.registry = self
@@ -457,9 +458,13 @@ class ScriptedRegistry:
         return response
 
     def _fault_delay(self, request, origin, a):
-        request.server.held_up(request, a["ms"] / 1000)
+        request.server.held_up(request, lambda: time.sleep(a["ms"] / 1000))
         then = a.get("then")
         return self._misbehave(request, origin, dict(then)) if then else self._behave(request, origin)
+
+    def _fault_hold(self, request, origin, a):
+        request.server.held_up(request, lambda: self._let_go.acquire(timeout=120))
+        return self._behave(request, origin)
 
     def _fault_drip(self, request, origin, a):
         response = self._behave(request, origin)
@@ -542,6 +547,9 @@ class ScriptedRegistry:
                 return Response(200, json.dumps(self.begun).encode())
         if request.path == "/_/most":
             return Response(200, json.dumps(self.most).encode())
+        if request.path == "/_/release":
+            self._let_go.release()
+            return Response(204)
         self.settle()
         if request.path == "/_/settle":
             return Response(204)
